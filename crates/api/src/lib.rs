@@ -1,0 +1,1 @@
+//! The Flux kinds: spec, status, reasons, defaults, validation, CRDs, the Event.

@@ -1,0 +1,1 @@
+//! The resource manager: stages, drift, apply, prune, wait, change sets.

@@ -1,0 +1,1 @@
+//! Work queue, triggers, indexes, leases, finalizers, status patching, event recorder, metrics, clock.

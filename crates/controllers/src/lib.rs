@@ -1,0 +1,1 @@
+//! The effects of the controllers, the artifact store and its server.

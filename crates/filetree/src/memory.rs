@@ -1,0 +1,170 @@
+//! A file tree held in memory: the twin of a directory for engines, tests and unpacked artifacts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::{Entry, EntryKind, FileTree, TreeError, clean};
+
+/// Files by cleaned path. Directories exist where a file lies below them, or where they were added.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MemoryTree {
+    files: BTreeMap<String, Arc<[u8]>>,
+    directories: std::collections::BTreeSet<String>,
+}
+
+impl MemoryTree {
+    /// Makes an empty tree.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds or replaces a file, with the directories above it.
+    pub fn insert(&mut self, path: &str, content: impl Into<Arc<[u8]>>) -> Result<(), TreeError> {
+        let path = cleaned(path)?;
+        if self.directories.contains(&path) || path.is_empty() {
+            return Err(TreeError::IsDirectory { path });
+        }
+        self.add_parents(&path)?;
+        self.files.insert(path, content.into());
+        Ok(())
+    }
+
+    /// Adds a directory that may stay empty.
+    pub fn insert_directory(&mut self, path: &str) -> Result<(), TreeError> {
+        let path = cleaned(path)?;
+        if self.files.contains_key(&path) {
+            return Err(TreeError::NotDirectory { path });
+        }
+        self.add_parents(&path)?;
+        if !path.is_empty() {
+            self.directories.insert(path);
+        }
+        Ok(())
+    }
+
+    /// Removes a file; its directories stay.
+    pub fn remove(&mut self, path: &str) -> Option<Arc<[u8]>> {
+        self.files.remove(&clean(path)?)
+    }
+
+    /// Iterates over all files, sorted by path.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Arc<[u8]>)> {
+        self.files
+            .iter()
+            .map(|(path, content)| (path.as_str(), content))
+    }
+
+    fn add_parents(&mut self, path: &str) -> Result<(), TreeError> {
+        for (at, _) in path.match_indices('/') {
+            let directory = &path[..at];
+            if self.files.contains_key(directory) {
+                return Err(TreeError::NotDirectory {
+                    path: directory.to_owned(),
+                });
+            }
+            self.directories.insert(directory.to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn cleaned(path: &str) -> Result<String, TreeError> {
+    clean(path).ok_or_else(|| TreeError::Escapes {
+        path: path.to_owned(),
+    })
+}
+
+impl FileTree for MemoryTree {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
+        let path = cleaned(path)?;
+        if let Some(content) = self.files.get(&path) {
+            return Ok(content.clone());
+        }
+        match self.kind(&path)? {
+            EntryKind::Directory => Err(TreeError::IsDirectory { path }),
+            EntryKind::File => Err(TreeError::NotFound { path }),
+        }
+    }
+
+    fn kind(&self, path: &str) -> Result<EntryKind, TreeError> {
+        let path = cleaned(path)?;
+        if path.is_empty() || self.directories.contains(&path) {
+            Ok(EntryKind::Directory)
+        } else if self.files.contains_key(&path) {
+            Ok(EntryKind::File)
+        } else {
+            Err(TreeError::NotFound { path })
+        }
+    }
+
+    fn list(&self, path: &str) -> Result<Vec<Entry>, TreeError> {
+        let path = cleaned(path)?;
+        if self.kind(&path)? == EntryKind::File {
+            return Err(TreeError::NotDirectory { path });
+        }
+        let prefix = if path.is_empty() {
+            String::new()
+        } else {
+            format!("{path}/")
+        };
+        let child = |full: &str| -> Option<String> {
+            let rest = full.strip_prefix(&prefix)?;
+            (!rest.is_empty() && !rest.contains('/')).then(|| rest.to_owned())
+        };
+        let below = |set: &str| set.starts_with(&prefix);
+        let files = self
+            .files
+            .range(prefix.clone()..)
+            .map(|(p, _)| p)
+            .take_while(|p| below(p));
+        let directories = self
+            .directories
+            .range(prefix.clone()..)
+            .take_while(|p| below(p));
+        let mut entries: Vec<Entry> = files
+            .filter_map(|p| {
+                Some(Entry {
+                    name: child(p)?,
+                    kind: EntryKind::File,
+                })
+            })
+            .chain(directories.filter_map(|p| {
+                Some(Entry {
+                    name: child(p)?,
+                    kind: EntryKind::Directory,
+                })
+            }))
+            .collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_follow_from_files() {
+        let mut tree = MemoryTree::new();
+        tree.insert("a/b/c.yaml", *b"x").unwrap();
+        tree.insert("a/d.yaml", *b"y").unwrap();
+        let names: Vec<_> = tree
+            .list("a")
+            .unwrap()
+            .into_iter()
+            .map(|e| e.name)
+            .collect();
+        assert_eq!(names, ["b", "d.yaml"]);
+        assert_eq!(tree.kind("a/b"), Ok(EntryKind::Directory));
+        assert!(matches!(
+            tree.read("a/b"),
+            Err(TreeError::IsDirectory { .. })
+        ));
+        assert!(matches!(
+            tree.read("a/../../x"),
+            Err(TreeError::Escapes { .. })
+        ));
+        assert!(tree.insert("a/d.yaml/e", *b"").is_err());
+    }
+}

@@ -1,0 +1,2 @@
+//! The `flux` binary: commands, `flux dev`, the in-cluster manager.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Clone, verify, commit and push, over HTTP(S) and local paths.

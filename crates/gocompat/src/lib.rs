@@ -1,0 +1,1 @@
+//! Go behaviour that users can see: durations, number formats, Masterminds semver ranges, RE2, envsubst.

@@ -1,0 +1,1 @@
+//! Charts, values, rendering, hooks, release records and repository indexes.

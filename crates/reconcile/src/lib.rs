@@ -1,0 +1,1 @@
+//! Every controller's decision: (desired, facts, now) to action, status, events and next look.

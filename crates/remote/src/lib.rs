@@ -1,0 +1,1 @@
+//! HTTP, TLS, proxies and retries; registries, buckets and Helm repositories.

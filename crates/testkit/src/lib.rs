@@ -1,0 +1,5 @@
+//! Loopback servers, object builders and checkers for tests.
+//!
+//! A development-only room: nothing in the product depends on it.
+
+pub mod corpus;

@@ -1,0 +1,2 @@
+//! Generated files, tidy checks, conformance runs and benchmarks.
+fn main() {}
