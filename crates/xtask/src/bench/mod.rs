@@ -1,0 +1,27 @@
+//! Benchmarks against the goals: each writes its report to `docs/bench/NAME.md`.
+
+use anyhow::Context as _;
+
+/// Arguments of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Which benchmark, such as kustomize, helm, apiserver or sync.
+    name: String,
+    /// The reference program to run side by side; looked up on PATH by default.
+    #[arg(long)]
+    pub reference: Option<std::path::PathBuf>,
+}
+
+type Bench = fn(&Arguments) -> anyhow::Result<()>;
+
+/// The benchmarks, by name.
+const BENCHES: &[(&str, Bench)] = &[];
+
+/// Runs one benchmark.
+pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let (_, bench) = BENCHES
+        .iter()
+        .find(|(name, _)| *name == arguments.name)
+        .with_context(|| format!("no benchmark is called {:?}", arguments.name))?;
+    bench(arguments)
+}
