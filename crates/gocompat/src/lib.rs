@@ -1,1 +1,4 @@
 //! Go behaviour that users can see: durations, number formats, Masterminds semver ranges, RE2, envsubst.
+
+pub mod quote;
+pub mod semver;

@@ -1,0 +1,5 @@
+//! Integration tests of Go behaviour.
+
+#![allow(clippy::unwrap_used)]
+
+mod semver;
