@@ -1,1 +1,30 @@
 //! The Flux kinds: spec, status, reasons, defaults, validation, CRDs, the Event.
+//!
+//! What users write arrives as [`objects::Object`] and is read into [`Resource`] values; what controllers report
+//! leaves as status structs. The CRDs in [`crds`] are what an API server needs to serve the kinds.
+
+pub mod conditions;
+mod crds;
+mod event;
+mod kustomization;
+mod meta;
+pub mod names;
+mod source;
+
+pub use conditions::{Condition, ConditionStatus};
+pub use crds::crds;
+pub use event::{Event, InvolvedObject, Severity, metadata_with_annotations, trim_message};
+pub use kustomization::{
+    CommonMetadata, CrossNamespaceSourceReference, CustomHealthCheck, Decryption, DeletionPolicy,
+    DependencyReference, HistoryEntry, IgnoreRule, Image, Inventory, InventoryEntry, KubeConfig,
+    Kustomization, KustomizationSpec, KustomizationStatus, NamespacedObjectKindReference, Patch,
+    PostBuild, Selector, SubstituteReference, record_history,
+};
+pub use meta::{
+    DecodeError, Duration, KeyReference, Kind, LocalObjectReference, ObjectMeta, Resource,
+    go_duration,
+};
+pub use source::{
+    Artifact, GitRepository, GitRepositoryInclude, GitRepositoryRef, GitRepositorySpec,
+    GitRepositoryStatus, GitRepositoryVerification,
+};

@@ -2,3 +2,4 @@
 
 pub mod quote;
 pub mod semver;
+pub mod duration;
