@@ -3,13 +3,25 @@
 //! Engines read files only through [`FileTree`]. Paths are relative, `/`-separated, without `.`/`..` steps;
 //! the root is the empty path. Only the `disk` module touches `std::fs`.
 
+mod digest;
+pub mod disk;
+pub mod glob;
+mod ignore;
+mod layered;
 mod memory;
+mod pack;
 mod path;
+mod unpack;
 
 use std::sync::Arc;
 
+pub use digest::{TreeDigest, tree_digest};
+pub use ignore::{IGNORE_FILE, Ignore};
+pub use layered::LayeredTree;
 pub use memory::MemoryTree;
+pub use pack::{PackEntry, Packer, Tarball, select, selected_tree};
 pub use path::{base_name, clean, join, parent};
+pub use unpack::{UnpackError, UnpackLimits, unpack_tar, unpack_tar_gz};
 
 /// What stands at a path, links followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

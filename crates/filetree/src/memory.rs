@@ -1,6 +1,6 @@
 //! A file tree held in memory: the twin of a directory for engines, tests and unpacked artifacts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::{Entry, EntryKind, FileTree, TreeError, clean};
@@ -9,7 +9,9 @@ use crate::{Entry, EntryKind, FileTree, TreeError, clean};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryTree {
     files: BTreeMap<String, Arc<[u8]>>,
-    directories: std::collections::BTreeSet<String>,
+    directories: BTreeSet<String>,
+    /// Files with an executable bit; a subset of `files`.
+    executables: BTreeSet<String>,
 }
 
 impl MemoryTree {
@@ -25,8 +27,27 @@ impl MemoryTree {
             return Err(TreeError::IsDirectory { path });
         }
         self.add_parents(&path)?;
+        self.executables.remove(&path);
         self.files.insert(path, content.into());
         Ok(())
+    }
+
+    /// Marks a file as executable or not; does nothing where there is no file.
+    pub fn set_executable(&mut self, path: &str, executable: bool) {
+        match clean(path) {
+            Some(path) if executable && self.files.contains_key(&path) => {
+                self.executables.insert(path);
+            }
+            Some(path) => {
+                self.executables.remove(&path);
+            }
+            None => {}
+        }
+    }
+
+    /// Tells whether a file has an executable bit. The path must be clean.
+    pub fn is_executable(&self, path: &str) -> bool {
+        self.executables.contains(path)
     }
 
     /// Adds a directory that may stay empty.
@@ -44,7 +65,14 @@ impl MemoryTree {
 
     /// Removes a file; its directories stay.
     pub fn remove(&mut self, path: &str) -> Option<Arc<[u8]>> {
-        self.files.remove(&clean(path)?)
+        let path = clean(path)?;
+        self.executables.remove(&path);
+        self.files.remove(&path)
+    }
+
+    /// Iterates over all directories but the root, sorted by path.
+    pub fn directories(&self) -> impl Iterator<Item = &str> {
+        self.directories.iter().map(String::as_str)
     }
 
     /// Iterates over all files, sorted by path.
@@ -72,6 +100,25 @@ fn cleaned(path: &str) -> Result<String, TreeError> {
     clean(path).ok_or_else(|| TreeError::Escapes {
         path: path.to_owned(),
     })
+}
+
+/// Collects the names directly below a prefix; `next` finds the first path at or after a text.
+///
+/// Everything below a step is jumped over, so a list costs its own length, not the size of the tree.
+fn children<'a>(prefix: &str, next: impl Fn(String) -> Option<&'a str>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let mut from = prefix.to_owned();
+    while let Some(rest) = next(from).and_then(|path| path.strip_prefix(prefix)) {
+        let (name, below) = rest
+            .split_once('/')
+            .map_or((rest, false), |(name, _)| (name, true));
+        // `0` is the character after `/`; NUL is the first that can follow a whole path.
+        from = format!("{prefix}{name}{}", if below { '0' } else { '\0' });
+        if !below {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 impl FileTree for MemoryTree {
@@ -107,34 +154,26 @@ impl FileTree for MemoryTree {
         } else {
             format!("{path}/")
         };
-        let child = |full: &str| -> Option<String> {
-            let rest = full.strip_prefix(&prefix)?;
-            (!rest.is_empty() && !rest.contains('/')).then(|| rest.to_owned())
-        };
-        let below = |set: &str| set.starts_with(&prefix);
-        let files = self
-            .files
-            .range(prefix.clone()..)
-            .map(|(p, _)| p)
-            .take_while(|p| below(p));
-        let directories = self
-            .directories
-            .range(prefix.clone()..)
-            .take_while(|p| below(p));
+        let files = children(&prefix, |from| {
+            self.files
+                .range(from..)
+                .next()
+                .map(|(path, _)| path.as_str())
+        });
         let mut entries: Vec<Entry> = files
-            .filter_map(|p| {
-                Some(Entry {
-                    name: child(p)?,
-                    kind: EntryKind::File,
-                })
+            .into_iter()
+            .map(|name| Entry {
+                name,
+                kind: EntryKind::File,
             })
-            .chain(directories.filter_map(|p| {
-                Some(Entry {
-                    name: child(p)?,
-                    kind: EntryKind::Directory,
-                })
-            }))
             .collect();
+        let directories = children(&prefix, |from| {
+            self.directories.range(from..).next().map(String::as_str)
+        });
+        entries.extend(directories.into_iter().map(|name| Entry {
+            name,
+            kind: EntryKind::Directory,
+        }));
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     }

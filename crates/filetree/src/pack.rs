@@ -1,0 +1,359 @@
+//! Artifact tarballs: the same bytes for the same tree, packed again only where something changed.
+//!
+//! Entry order, names, modes, owners and times are source-controller's: lexical walk, root entry `.`, no trailing
+//! slash, uid and gid 0, epoch 0, directories 0750, executables 0700, other files 0600, USTAR headers with PAX records for
+//! long names. The gzip stream is valid and depends on the content alone, but is not byte-equal to Go's deflate: it is
+//! made of runs of entries that are compressed on their own, so that one changed file costs one run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
+use sha2::{Digest, Sha256};
+
+use crate::{EntryKind, Ignore, MemoryTree, TreeError};
+
+/// A run ends with the entry that brings it to this many uncompressed bytes.
+const RUN_BYTES_MAX: usize = 64 * 1024;
+/// One directory in so many starts a new run, chosen by its path so that neighbours do not shift the borders.
+const RUN_DIRECTORY_SHARE: u32 = 4;
+
+const BLOCK: usize = 512;
+/// No name, no time, default compression, unknown system: what Go's writer puts in front.
+const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
+/// The last, empty deflate block.
+const DEFLATE_END: [u8; 2] = [3, 0];
+
+/// One entry of a tarball, in archive order.
+#[derive(Clone, Debug)]
+pub struct PackEntry {
+    /// Path from the root; the root itself is "".
+    pub path: String,
+    /// File content; `None` for a directory.
+    pub content: Option<Arc<[u8]>>,
+    /// Whether a file has an executable bit.
+    pub executable: bool,
+}
+
+/// A finished tarball.
+#[derive(Clone, Debug)]
+pub struct Tarball {
+    /// The gzip stream.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the gzip stream.
+    pub sha256: [u8; 32],
+}
+
+impl Tarball {
+    /// Writes the digest as an artifact carries it, `sha256:<hex>`.
+    pub fn digest(&self) -> String {
+        format!("sha256:{}", hex::encode(self.sha256))
+    }
+}
+
+/// Packs trees one after the other and keeps the compressed runs of the last one.
+#[derive(Default)]
+pub struct Packer {
+    runs: HashMap<String, Arc<Run>>,
+}
+
+struct Run {
+    entries: Vec<PackEntry>,
+    deflated: Vec<u8>,
+    crc: Crc,
+}
+
+/// Chooses the entries of an artifact: everything in walk order that the rules leave in.
+///
+/// A directory that is left out does not take its children with it; they are tested by their own paths.
+pub fn select(tree: &MemoryTree, ignore: &Ignore) -> Result<Vec<PackEntry>, TreeError> {
+    let mut entries: Vec<PackEntry> = tree
+        .directories()
+        .filter(|path| !ignore.excludes(path, EntryKind::Directory))
+        .map(|path| PackEntry {
+            path: path.to_owned(),
+            content: None,
+            executable: false,
+        })
+        .chain(
+            tree.files()
+                .filter(|(path, _)| !ignore.excludes(path, EntryKind::File))
+                .map(|(path, content)| PackEntry {
+                    path: path.to_owned(),
+                    content: Some(content.clone()),
+                    executable: tree.is_executable(path),
+                }),
+        )
+        .collect();
+    entries.push(PackEntry {
+        path: String::new(),
+        content: None,
+        executable: false,
+    });
+    entries.sort_by(|a, b| walk_order(&a.path).cmp(walk_order(&b.path)));
+    Ok(entries)
+}
+
+/// Builds the tree that unpacking the entries would give.
+pub fn selected_tree(entries: &[PackEntry]) -> Result<MemoryTree, TreeError> {
+    let mut tree = MemoryTree::new();
+    for entry in entries {
+        match &entry.content {
+            Some(content) => {
+                tree.insert(&entry.path, content.clone())?;
+                tree.set_executable(&entry.path, entry.executable);
+            }
+            None => tree.insert_directory(&entry.path)?,
+        }
+    }
+    Ok(tree)
+}
+
+/// Orders paths as a walk that sorts each directory by name visits them.
+fn walk_order(path: &str) -> impl Iterator<Item = u16> {
+    path.bytes().map(|byte| match byte {
+        b'/' => 0,
+        byte => u16::from(byte) + 1,
+    })
+}
+
+impl Packer {
+    /// Starts without any kept runs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Packs entries in the order given; unchanged runs of the previous call are not compressed again.
+    pub fn pack(&mut self, entries: &[PackEntry]) -> Tarball {
+        let mut deflater = Deflater::new();
+        let mut kept = HashMap::new();
+        let mut bytes = GZIP_HEADER.to_vec();
+        let mut crc = Crc::new();
+        for run in runs(entries) {
+            let packed = match self.runs.remove(&run[0].path) {
+                Some(known) if same_entries(&known.entries, run) => known,
+                _ => Arc::new(deflater.run(run)),
+            };
+            bytes.extend_from_slice(&packed.deflated);
+            crc.combine(&packed.crc);
+            kept.insert(run[0].path.clone(), packed);
+        }
+        self.runs = kept;
+        // A tar archive ends with two empty blocks.
+        let mut end = Vec::new();
+        deflater.deflate(&[0; 2 * BLOCK], &mut end);
+        bytes.extend_from_slice(&end);
+        let mut end_crc = Crc::new();
+        end_crc.update(&[0; 2 * BLOCK]);
+        crc.combine(&end_crc);
+        bytes.extend_from_slice(&DEFLATE_END);
+        bytes.extend_from_slice(&crc.sum().to_le_bytes());
+        bytes.extend_from_slice(&crc.amount().to_le_bytes());
+        let sha256 = Sha256::digest(&bytes).into();
+        Tarball { bytes, sha256 }
+    }
+}
+
+/// Cuts entries into runs by their paths and sizes; never an empty run.
+fn runs(entries: &[PackEntry]) -> Vec<&[PackEntry]> {
+    let mut runs = Vec::new();
+    let mut start = 0;
+    let mut size = 0;
+    for (index, entry) in entries.iter().enumerate() {
+        let border = entry.content.is_none()
+            && crc32(entry.path.as_bytes()).is_multiple_of(RUN_DIRECTORY_SHARE);
+        if index > start && (border || size >= RUN_BYTES_MAX) {
+            runs.push(&entries[start..index]);
+            start = index;
+            size = 0;
+        }
+        size += BLOCK + entry.content.as_ref().map_or(0, |content| content.len());
+    }
+    if start < entries.len() {
+        runs.push(&entries[start..]);
+    }
+    runs
+}
+
+fn crc32(bytes: &[u8]) -> u32 {
+    let mut crc = Crc::new();
+    crc.update(bytes);
+    crc.sum()
+}
+
+fn same_entries(known: &[PackEntry], now: &[PackEntry]) -> bool {
+    known.len() == now.len()
+        && known.iter().zip(now).all(|(a, b)| {
+            a.path == b.path
+                && a.executable == b.executable
+                && match (&a.content, &b.content) {
+                    (None, None) => true,
+                    (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+                    _ => false,
+                }
+        })
+}
+
+struct Deflater {
+    compress: Compress,
+    plain: Vec<u8>,
+}
+
+impl Deflater {
+    fn new() -> Self {
+        Self {
+            compress: Compress::new(Compression::default(), false),
+            plain: Vec::new(),
+        }
+    }
+
+    fn run(&mut self, entries: &[PackEntry]) -> Run {
+        let mut plain = std::mem::take(&mut self.plain);
+        plain.clear();
+        for entry in entries {
+            write_entry(&mut plain, entry);
+        }
+        let mut deflated = Vec::with_capacity(plain.len() / 3 + 64);
+        self.deflate(&plain, &mut deflated);
+        let mut crc = Crc::new();
+        crc.update(&plain);
+        self.plain = plain;
+        Run {
+            entries: entries.to_vec(),
+            deflated,
+            crc,
+        }
+    }
+
+    /// Appends a byte-aligned, unfinished deflate stream of its own.
+    fn deflate(&mut self, mut plain: &[u8], out: &mut Vec<u8>) {
+        self.compress.reset();
+        loop {
+            out.reserve(plain.len() / 2 + 64);
+            let (read, room) = (self.compress.total_in(), out.capacity() - out.len());
+            let status = self
+                .compress
+                .compress_vec(plain, out, FlushCompress::Sync)
+                .expect("deflate fails only on misuse of its parameters");
+            let read = usize::try_from(self.compress.total_in() - read).expect("fits a slice");
+            plain = &plain[read..];
+            let full = out.capacity() == out.len();
+            debug_assert!(status != Status::StreamEnd && room > 0);
+            if plain.is_empty() && !full {
+                return;
+            }
+        }
+    }
+}
+
+fn write_entry(out: &mut Vec<u8>, entry: &PackEntry) {
+    let (name, kind, mode) = match &entry.content {
+        None if entry.path.is_empty() => (".", b'5', 0o750),
+        None => (entry.path.as_str(), b'5', 0o750),
+        Some(_) if entry.executable => (entry.path.as_str(), b'0', 0o700),
+        Some(_) => (entry.path.as_str(), b'0', 0o600),
+    };
+    let size = entry.content.as_ref().map_or(0, |content| content.len());
+    match split_name(name) {
+        Some((prefix, short)) => out.extend_from_slice(&header(short, prefix, kind, mode, size)),
+        None => {
+            let record = pax_record("path", name);
+            let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
+            let base = name.rsplit_once('/').map_or(name, |(_, base)| base);
+            let carrier = if directory.is_empty() {
+                format!("PaxHeaders.0/{base}")
+            } else {
+                format!("{directory}/PaxHeaders.0/{base}")
+            };
+            out.extend_from_slice(&pax_header(&ascii(&carrier), record.len()));
+            write_padded(out, &record);
+            out.extend_from_slice(&header(ascii(name).as_bytes(), b"", kind, mode, size));
+        }
+    }
+    if let Some(content) = &entry.content {
+        write_padded(out, content);
+    }
+}
+
+fn write_padded(out: &mut Vec<u8>, content: &[u8]) {
+    out.extend_from_slice(content);
+    out.resize(out.len().next_multiple_of(BLOCK), 0);
+}
+
+/// Splits a name into USTAR prefix and name fields; `None` where it needs a PAX record.
+fn split_name(name: &str) -> Option<(&[u8], &[u8])> {
+    const NAME: usize = 100;
+    const PREFIX: usize = 155;
+    let bytes = name.as_bytes();
+    if !name.is_ascii() || name.contains('\0') {
+        return None;
+    }
+    if bytes.len() <= NAME {
+        return Some((b"", bytes));
+    }
+    let searched = &bytes[..bytes.len().min(PREFIX + 1)];
+    let at = searched.iter().rposition(|byte| *byte == b'/')?;
+    let rest = bytes.len() - at - 1;
+    (at > 0 && at <= PREFIX && rest > 0 && rest <= NAME).then(|| (&bytes[..at], &bytes[at + 1..]))
+}
+
+fn ascii(name: &str) -> String {
+    name.chars().filter(char::is_ascii).collect()
+}
+
+/// Writes `<length> <key>=<value>\n`, where the length counts itself.
+fn pax_record(key: &str, value: &str) -> Vec<u8> {
+    let rest = key.len() + value.len() + 3;
+    let mut length = rest + rest.to_string().len();
+    if length.to_string().len() != rest.to_string().len() {
+        length = rest + length.to_string().len();
+    }
+    format!("{length} {key}={value}\n").into_bytes()
+}
+
+fn pax_header(name: &str, size: usize) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    put(&mut block[..100], name.trim_end_matches('/').as_bytes());
+    put_numbers(&mut block, 0, size);
+    block[156] = b'x';
+    finish(block)
+}
+
+fn header(name: &[u8], prefix: &[u8], kind: u8, mode: u64, size: usize) -> [u8; BLOCK] {
+    let mut block = [0; BLOCK];
+    put(&mut block[..100], name);
+    put_numbers(&mut block, mode, size);
+    block[156] = kind;
+    put_octal(&mut block[329..337], 0);
+    put_octal(&mut block[337..345], 0);
+    put(&mut block[345..500], prefix);
+    finish(block)
+}
+
+fn put_numbers(block: &mut [u8; BLOCK], mode: u64, size: usize) {
+    put_octal(&mut block[100..108], mode);
+    put_octal(&mut block[108..116], 0);
+    put_octal(&mut block[116..124], 0);
+    put_octal(&mut block[124..136], size as u64);
+    put_octal(&mut block[136..148], 0);
+}
+
+/// Adds magic and checksum.
+fn finish(mut block: [u8; BLOCK]) -> [u8; BLOCK] {
+    put(&mut block[257..265], b"ustar\x0000");
+    block[148..156].fill(b' ');
+    let sum = block.iter().map(|byte| u64::from(*byte)).sum();
+    put_octal(&mut block[148..155], sum);
+    block
+}
+
+fn put(field: &mut [u8], value: &[u8]) {
+    let length = value.len().min(field.len());
+    field[..length].copy_from_slice(&value[..length]);
+}
+
+/// Writes octal digits that fill the field up to a final NUL.
+fn put_octal(field: &mut [u8], value: u64) {
+    let digits = field.len() - 1;
+    put(field, format!("{value:0digits$o}\0").as_bytes());
+}
