@@ -6,9 +6,11 @@
 //! write; retries are decisions of the caller.
 
 mod error;
+mod kube_client;
 mod port;
 
 pub use error::{Error, StatusCause, StatusError};
+pub use kube_client::{ConnectOptions, connect};
 pub use port::{
     ApiResource, Cluster, DeleteParams, Deleted, Discovery, Identity, ListParams, ObjectList,
     Patch, Propagation, Scope, Target, Validation, WatchEvent, WatchParams, WatchStream,

@@ -1,2 +1,44 @@
 //! The `flux` binary: commands, `flux dev`, the in-cluster manager.
-fn main() {}
+//!
+//! Arguments become settings ([`cli`], [`globals`]), settings become one function call (a file in
+//! [`commands`]), its outcome becomes an exit code ([`error`]). Nothing is started that the command does
+//! not ask for: no runtime, no TLS, no thread; a local build has to fit into a few milliseconds.
+
+#![allow(
+    dead_code,
+    reason = "the commands that use all of the frame follow in the next commits"
+)]
+
+mod cli;
+mod commands;
+mod context;
+mod error;
+mod flags;
+mod globals;
+mod output;
+mod table;
+
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Version of the command line and the controllers: the release of Flux they are compatible with, and ours.
+pub const VERSION: &str = concat!("2.9.4+ferroflux.", env!("CARGO_PKG_VERSION"));
+
+fn main() -> ExitCode {
+    let out = output::Output::new();
+    let outcome = cli::parse(std::env::args_os()).and_then(|parsed| match parsed {
+        cli::Parsed::Text(text) => {
+            out.data(&text);
+            Ok(())
+        }
+        cli::Parsed::Command(globals, command) => globals
+            .resolve(out)
+            .and_then(|settings| commands::run(&context::Context::new(settings, out), command)),
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => error.report(out),
+    }
+}

@@ -1,0 +1,216 @@
+//! From the process's arguments to a command: the clap tree, and upstream's words for what is wrong.
+//!
+//! Upstream's parser accepts more than clap does by itself (see [`crate::flags`]) and says other words; a
+//! group without a known leaf prints its help and succeeds.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command as ClapCommand, CommandFactory, FromArgMatches, Parser};
+
+use crate::commands::Command;
+use crate::error::{CliError, CliResult};
+use crate::flags::go_style;
+use crate::globals::GlobalArgs;
+
+/// Exit code of `flux dev` for wrong arguments; all other commands use 1, as upstream does.
+const DEV_USAGE_EXIT_CODE: u8 = 2;
+
+/// GitOps for Kubernetes: builds, applies and watches what Git says.
+///
+/// Ferroflux, compatible with Flux v2.9.
+#[derive(Parser, Debug)]
+#[command(
+    name = "flux",
+    disable_version_flag = true,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(flatten)]
+    globals: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What the arguments ask for.
+#[derive(Debug)]
+pub enum Parsed {
+    /// Print this (help, version) and succeed.
+    Text(String),
+    /// Run a command.
+    Command(GlobalArgs, Command),
+}
+
+/// Returns the whole command tree, as completion scripts need it.
+pub fn tree() -> ClapCommand {
+    go_style(Cli::command())
+}
+
+/// Reads the process's arguments; the first one is the program.
+pub fn parse(args: impl IntoIterator<Item = OsString>) -> CliResult<Parsed> {
+    let args: Vec<OsString> = args.into_iter().collect();
+    if args.len() == 2 && (args[1] == "--version" || args[1] == "-v") {
+        return Ok(Parsed::Text(format!("flux version {}\n", crate::VERSION)));
+    }
+    let tree = tree();
+    let parsed = tree
+        .clone()
+        .try_get_matches_from(&args)
+        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    match parsed {
+        Ok(cli) => Ok(Parsed::Command(cli.globals, cli.command)),
+        Err(error) => explain(&error, tree, &args),
+    }
+}
+
+fn explain(error: &clap::Error, mut tree: ClapCommand, args: &[OsString]) -> CliResult<Parsed> {
+    tree.build();
+    let (path, command) = command_named(&tree, args);
+    let message = match error.kind() {
+        ErrorKind::DisplayHelp
+        | ErrorKind::DisplayVersion
+        | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Ok(Parsed::Text(error.render().to_string()));
+        }
+        ErrorKind::MissingSubcommand => return Ok(help(command)),
+        ErrorKind::InvalidSubcommand if path != "flux" => return Ok(help(command)),
+        ErrorKind::InvalidSubcommand => unknown_command(error, &path),
+        ErrorKind::UnknownArgument => unknown_argument(error, &path),
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => invalid_value(error, command),
+        _ => first_line(error),
+    };
+    let mut failure = CliError::user(message);
+    if path == "flux dev" {
+        failure = failure.exit_code(DEV_USAGE_EXIT_CODE);
+    }
+    Err(failure)
+}
+
+fn help(command: &ClapCommand) -> Parsed {
+    Parsed::Text(command.clone().render_long_help().to_string())
+}
+
+/// Follows the arguments down the tree; returns the path's words and the last command found.
+fn command_named<'a>(tree: &'a ClapCommand, args: &[OsString]) -> (String, &'a ClapCommand) {
+    let mut path = tree.get_name().to_owned();
+    let mut command = tree;
+    for word in args.iter().skip(1).filter_map(|arg| arg.to_str()) {
+        if let Some(next) = command.find_subcommand(word) {
+            command = next;
+            path.push(' ');
+            path.push_str(command.get_name());
+        }
+    }
+    (path, command)
+}
+
+fn text_of(error: &clap::Error, kind: ContextKind) -> String {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    }
+}
+
+fn unknown_command(error: &clap::Error, path: &str) -> String {
+    let word = text_of(error, ContextKind::InvalidSubcommand);
+    let mut message = format!("unknown command {word:?} for {path:?}");
+    if let Some(ContextValue::Strings(similar)) = error.get(ContextKind::SuggestedSubcommand) {
+        message.push_str("\n\nDid you mean this?\n");
+        for name in similar {
+            message.push_str(&format!("\t{name}\n"));
+        }
+    }
+    message
+}
+
+fn unknown_argument(error: &clap::Error, path: &str) -> String {
+    let word = text_of(error, ContextKind::InvalidArg);
+    let flag = word.split([' ', '=']).next().unwrap_or_default();
+    match flag.strip_prefix('-') {
+        Some(long) if long.starts_with('-') => format!("unknown flag: {flag}"),
+        Some(short) => {
+            let letter = short.chars().next().unwrap_or('-');
+            format!("unknown shorthand flag: '{letter}' in {flag}")
+        }
+        None => format!("unknown command {word:?} for {path:?}"),
+    }
+}
+
+fn invalid_value(error: &clap::Error, command: &ClapCommand) -> String {
+    let arg = text_of(error, ContextKind::InvalidArg);
+    let name = arg.split([' ', '=', '[']).next().unwrap_or_default();
+    let value = text_of(error, ContextKind::InvalidValue);
+    let reason = std::error::Error::source(error).map(ToString::to_string);
+    let Some(reason) = reason else {
+        return format!("flag needs an argument: {name}");
+    };
+    let short = command
+        .get_arguments()
+        .find(|arg| {
+            arg.get_long()
+                .is_some_and(|long| name == format!("--{long}"))
+        })
+        .and_then(clap::Arg::get_short);
+    let shown = match short {
+        Some(short) => format!("-{short}, {name}"),
+        None => name.to_owned(),
+    };
+    format!("invalid argument {value:?} for {shown:?} flag: {reason}")
+}
+
+fn first_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let line = text.lines().next().unwrap_or_default();
+    line.strip_prefix("error: ").unwrap_or(line).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tree_is_consistent() {
+        tree().debug_assert();
+    }
+
+    fn failure(args: &[&str]) -> String {
+        match parse(args.iter().map(OsString::from)) {
+            Err(error) => error.message().to_owned(),
+            Ok(parsed) => panic!("{args:?} was accepted: {parsed:?}"),
+        }
+    }
+
+    #[test]
+    fn wrong_arguments_are_named_in_upstreams_words() {
+        for (args, message) in [
+            (
+                vec!["flux", "nonsense"],
+                "unknown command \"nonsense\" for \"flux\"",
+            ),
+            (
+                vec!["flux", "version", "--nonsense"],
+                "unknown flag: --nonsense",
+            ),
+            (
+                vec!["flux", "version", "-y"],
+                "unknown shorthand flag: 'y' in -y",
+            ),
+            (
+                vec!["flux", "version", "--output"],
+                "flag needs an argument: --output",
+            ),
+            (
+                vec!["flux", "version", "--client=maybe"],
+                "invalid argument \"maybe\" for \"--client\" flag: strconv.ParseBool: parsing \"maybe\": invalid syntax",
+            ),
+            (
+                vec!["flux", "version", "--timeout", "5"],
+                "invalid argument \"5\" for \"--timeout\" flag: time: missing unit in duration \"5\"",
+            ),
+        ] {
+            assert_eq!(failure(&args), message);
+        }
+    }
+}

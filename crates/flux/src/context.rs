@@ -1,0 +1,58 @@
+//! What a command works with: settings, output, and the cluster when it asks for one.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use cluster::Cluster;
+
+use crate::error::{CliError, CliResult};
+use crate::globals::Settings;
+use crate::output::Output;
+
+/// Passed to every command.
+#[derive(Debug)]
+pub struct Context {
+    /// Resolved global flags.
+    pub settings: Settings,
+    /// Output streams.
+    pub out: Output,
+}
+
+impl Context {
+    /// Puts the parts together; starts nothing.
+    pub fn new(settings: Settings, out: Output) -> Self {
+        Self { settings, out }
+    }
+
+    /// Returns the namespace of the request.
+    pub fn namespace(&self) -> &str {
+        &self.settings.namespace
+    }
+
+    /// Connects to the cluster of the kubeconfig; sends no request yet.
+    pub async fn cluster(&self) -> CliResult<Arc<dyn Cluster>> {
+        Ok(cluster::connect(&self.settings.connect).await?)
+    }
+
+    /// Runs asynchronous work on this thread, within `--timeout`.
+    pub fn block_on<T>(&self, work: impl Future<Output = CliResult<T>>) -> CliResult<T> {
+        let limit = self.settings.timeout.to_std();
+        runtime()?.block_on(async {
+            tokio::time::timeout(limit, work)
+                .await
+                .unwrap_or_else(|_| Err(CliError::cluster("context deadline exceeded")))
+        })
+    }
+
+    /// Runs asynchronous work on this thread until it ends.
+    pub fn block_on_forever<T>(&self, work: impl Future<Output = CliResult<T>>) -> CliResult<T> {
+        runtime()?.block_on(work)
+    }
+}
+
+fn runtime() -> CliResult<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::configuration(format!("cannot start the runtime: {error}")))
+}
