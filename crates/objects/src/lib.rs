@@ -5,6 +5,8 @@
 
 mod key;
 mod object;
+pub mod schema;
+pub mod smd;
 
 pub use key::{GroupKind, Gvk, Gvr, ObjectKey, ParseKeyError};
 pub use object::{NotAnObject, Object};

@@ -1,5 +1,7 @@
 //! Writers of committed generated files; `cargo xtask tidy` and tests say when one is stale.
 
+mod schema;
+
 use anyhow::Context as _;
 
 /// Arguments of `cargo xtask generate`.
@@ -15,7 +17,7 @@ pub struct Arguments {
 type Writer = fn(&Arguments) -> anyhow::Result<()>;
 
 /// What can be generated, by name.
-const WRITERS: &[(&str, Writer)] = &[];
+const WRITERS: &[(&str, Writer)] = &[("schema", schema::write)];
 
 /// Writes the named files.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -1,0 +1,3 @@
+//! Integration tests of the object model.
+
+mod conformance_smd;
