@@ -1,5 +1,6 @@
 //! Go behaviour that users can see: durations, number formats, Masterminds semver ranges, RE2, envsubst.
 
 pub mod duration;
+pub mod envsubst;
 pub mod quote;
 pub mod semver;
