@@ -39,7 +39,7 @@ pub enum Parsed {
     /// Print this (help, version) and succeed.
     Text(String),
     /// Run a command.
-    Command(GlobalArgs, Command),
+    Command(Box<GlobalArgs>, Command),
 }
 
 /// Returns the whole command tree, as completion scripts need it.
@@ -59,7 +59,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> CliResult<Parsed> {
         .try_get_matches_from(&args)
         .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     match parsed {
-        Ok(cli) => Ok(Parsed::Command(cli.globals, cli.command)),
+        Ok(cli) => Ok(Parsed::Command(Box::new(cli.globals), cli.command)),
         Err(error) => explain(&error, tree, &args),
     }
 }

@@ -10,13 +10,18 @@
 )]
 
 mod cli;
+mod cluster_info;
 mod commands;
 mod context;
 mod error;
 mod flags;
+mod flux_object;
 mod globals;
+mod kinds;
 mod output;
+mod prompt;
 mod table;
+mod wait;
 
 use std::process::ExitCode;
 

@@ -4,7 +4,14 @@
 //! (`clap::Args`) and `pub fn run(ctx: &Context, args: Args) -> CliResult`, add a variant to [`Command`] (or to
 //! the group's enum) and a line to the `match` below it. Nothing else knows the list.
 
+mod check;
 mod completion;
+mod delete;
+mod get;
+mod leaf;
+mod reconcile;
+mod resume;
+mod suspend;
 mod version;
 
 use clap::Subcommand;
@@ -15,8 +22,20 @@ use crate::error::CliResult;
 /// The first word after `flux`.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Check whether the cluster can run Flux and whether its Flux is healthy.
+    Check(check::Args),
     /// Print a completion script for a shell.
     Completion(completion::Args),
+    /// Delete an object.
+    Delete(delete::Args),
+    /// Print objects and their status.
+    Get(get::Args),
+    /// Reconcile an object now.
+    Reconcile(reconcile::Args),
+    /// Resume suspended objects.
+    Resume(resume::Args),
+    /// Suspend objects.
+    Suspend(suspend::Args),
     /// Print the versions of flux and of the controllers in the cluster.
     Version(version::Args),
 }
@@ -24,7 +43,13 @@ pub enum Command {
 /// Runs a command.
 pub fn run(ctx: &Context, command: Command) -> CliResult {
     match command {
+        Command::Check(args) => check::run(ctx, args),
         Command::Completion(args) => completion::run(ctx, args),
+        Command::Delete(args) => delete::run(ctx, args),
+        Command::Get(args) => get::run(ctx, args),
+        Command::Reconcile(args) => reconcile::run(ctx, args),
+        Command::Resume(args) => resume::run(ctx, args),
+        Command::Suspend(args) => suspend::run(ctx, args),
         Command::Version(args) => version::run(ctx, args),
     }
 }
