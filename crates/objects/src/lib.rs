@@ -3,11 +3,13 @@
 //! An object is a JSON map with sorted keys ([`Object`]); nothing here knows a Go or Rust struct for a kind.
 //! Everything is a pure function of its arguments: no clock, no socket, no environment.
 
+mod health;
 mod key;
 mod object;
 pub mod schema;
 pub mod smd;
 
+pub use health::{Health, HealthStatus, aggregate, health};
 pub use key::{GroupKind, Gvk, Gvr, ObjectKey, ParseKeyError};
 pub use object::{NotAnObject, Object};
 
