@@ -6,6 +6,7 @@
 mod health;
 mod key;
 mod object;
+pub mod patch;
 pub mod schema;
 pub mod smd;
 

@@ -5,12 +5,12 @@ use crate::Value;
 use super::order::Number;
 
 /// Appends a JSON string as the JSON library behind FieldsV1 writes object keys: only `"`, `\` and controls escaped.
-pub(super) fn push_json_string(out: &mut String, text: &str) {
+pub(crate) fn push_json_string(out: &mut String, text: &str) {
     push_escaped(out, text, false);
 }
 
 /// Appends a value as JSON with HTML characters escaped, as values inside keys are written.
-pub(super) fn push_json_value(out: &mut String, value: &Value) {
+pub(crate) fn push_json_value(out: &mut String, value: &Value) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
@@ -42,7 +42,7 @@ pub(super) fn push_json_value(out: &mut String, value: &Value) {
 }
 
 /// Appends a value in the form of conflict paths and duplicate-key messages.
-pub(super) fn push_display(out: &mut String, value: &Value) {
+pub(crate) fn push_display(out: &mut String, value: &Value) {
     match value {
         Value::String(s) => push_go_quoted(out, s),
         Value::Number(n) => match Number::of(n) {
@@ -71,21 +71,21 @@ pub(super) fn push_display(out: &mut String, value: &Value) {
 }
 
 /// Renders a value as Go's `%v` prints it.
-pub(super) fn go_v(value: &Value) -> String {
+pub(crate) fn go_v(value: &Value) -> String {
     let mut out = String::new();
     push_go_v(&mut out, value);
     out
 }
 
 /// Renders a value as Go's `%#v` prints it.
-pub(super) fn go_sharp_v(value: &Value) -> String {
+pub(crate) fn go_sharp_v(value: &Value) -> String {
     let mut out = String::new();
     push_go_sharp_v(&mut out, value);
     out
 }
 
 /// Names a value's Go type, as `%T` prints it.
-pub(super) fn go_type(value: &Value) -> &'static str {
+pub(crate) fn go_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "<nil>",
         Value::Bool(_) => "bool",
@@ -100,7 +100,7 @@ pub(super) fn go_type(value: &Value) -> &'static str {
 }
 
 /// Appends a string as Go's `%q` prints it.
-pub(super) fn push_go_quoted(out: &mut String, text: &str) {
+pub(crate) fn push_go_quoted(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         match c {

@@ -5,7 +5,7 @@
 //! duplicate list items and atomic parents. Left out: unions, which Kubernetes does not use.
 
 mod compare;
-mod gotext;
+pub(crate) mod gotext;
 mod matcher;
 mod merge;
 mod order;
