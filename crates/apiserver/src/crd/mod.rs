@@ -1,0 +1,395 @@
+//! Custom kinds: CRD objects become served resources.
+//!
+//! Names are accepted and a CRD is established in the write that creates it, so that its endpoint serves at once.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cluster::{ApiResource, StatusCause};
+use objects::{Gvk, Map, Value, json};
+
+use crate::catalog::{Catalog, Column, Group, Resource, Subresource, table_name, text};
+use crate::engine::Engine;
+use crate::store::Entry;
+
+/// One served version of a custom kind.
+#[derive(Debug)]
+pub struct CustomVersion {
+    /// Name of the CRD.
+    pub crd: String,
+    /// Whether new objects of this CRD are still accepted.
+    pub terminating: bool,
+    /// Warning that every request gets; empty where the version is not deprecated.
+    pub deprecation: String,
+    /// Structural schema; `null` where there is none.
+    pub schema: Value,
+    /// Paths of spec replicas, status replicas and selector, with the scale subresource.
+    pub scale: Option<(String, String, String)>,
+    /// Fields by which objects can be selected, without the leading dot.
+    pub selectable: Vec<String>,
+    /// Version in which objects are stored.
+    pub storage_version: String,
+}
+
+impl CustomVersion {
+    /// Finds everything that the schema says against an object.
+    pub fn validate(&self, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
+        let _ = (object, live);
+        Vec::new()
+    }
+}
+
+/// Adds the kinds of established CRDs to a catalog.
+pub fn extend(builtin: &Catalog, crds: &[Arc<Entry>]) -> Catalog {
+    let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut resources = Vec::new();
+    for entry in crds {
+        let crd = entry.decode("apiextensions.k8s.io/v1", "CustomResourceDefinition");
+        if !is_true(&crd, "Established") {
+            continue;
+        }
+        for resource in served(&crd) {
+            let versions = groups.entry(resource.group().to_owned()).or_default();
+            if !versions.iter().any(|v| v == resource.version()) {
+                versions.push(resource.version().to_owned());
+            }
+            resources.push(Arc::new(resource));
+        }
+    }
+    let groups: Vec<Group> = groups
+        .into_iter()
+        .map(|(name, mut versions)| {
+            versions.sort_by(|a, b| compare_versions(b, a));
+            Group { name, versions }
+        })
+        .collect();
+    resources.sort_by(|a, b| {
+        let rank = |r: &Resource| {
+            let group = groups.iter().find(|g| g.name == r.group());
+            group.and_then(|g| g.versions.iter().position(|v| v == r.version()))
+        };
+        (a.group(), rank(a), a.plural()).cmp(&(b.group(), rank(b), b.plural()))
+    });
+    builtin.with_custom(groups, resources)
+}
+
+fn served(crd: &Map) -> Vec<Resource> {
+    let spec = map_of(crd.get("spec"));
+    let names = map_of(
+        crd.get("status")
+            .and_then(|status| status.get("acceptedNames")),
+    );
+    let storage = versions(&spec)
+        .find(|v| v.get("storage") == Some(&Value::Bool(true)))
+        .map(|v| text(v, "name").to_owned())
+        .unwrap_or_default();
+    versions(&spec)
+        .filter(|version| version.get("served") == Some(&Value::Bool(true)))
+        .map(|version| serve(crd, &spec, &names, version, &storage))
+        .collect()
+}
+
+fn map_of(value: Option<&Value>) -> Map {
+    value
+        .and_then(Value::as_object)
+        .cloned()
+        .unwrap_or_default()
+}
+
+/// Iterates over the versions of a CRD's spec.
+pub fn versions(spec: &Map) -> impl Iterator<Item = &Map> {
+    spec.get("versions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+}
+
+fn serve(crd: &Map, spec: &Map, names: &Map, version: &Map, storage: &str) -> Resource {
+    let gvk = Gvk::new(
+        text(spec, "group"),
+        text(version, "name"),
+        text(names, "kind"),
+    );
+    let plural = text(names, "plural").to_owned();
+    let texts = |key: &str| -> Vec<String> {
+        names
+            .get(key)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect()
+    };
+    let subresources = subresources(&gvk, version);
+    let custom = CustomVersion {
+        crd: crd
+            .get("metadata")
+            .and_then(|m| m.get("name"))
+            .and_then(Value::as_str)
+            .unwrap_or("")
+            .to_owned(),
+        terminating: crd
+            .get("metadata")
+            .is_some_and(|m| m.get("deletionTimestamp").is_some()),
+        deprecation: deprecation(&gvk, version),
+        schema: version
+            .get("schema")
+            .and_then(|s| s.get("openAPIV3Schema"))
+            .cloned()
+            .unwrap_or(Value::Null),
+        scale: scale_paths(version),
+        selectable: version
+            .get("selectableFields")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|f| f.get("jsonPath").and_then(Value::as_str))
+            .map(|path| path.trim_start_matches('.').to_owned())
+            .collect(),
+        storage_version: storage.to_owned(),
+    };
+    let verbs = [
+        "delete",
+        "deletecollection",
+        "get",
+        "list",
+        "patch",
+        "create",
+        "update",
+        "watch",
+    ];
+    Resource {
+        list_kind: text(names, "listKind").to_owned(),
+        api_version: gvk.api_version(),
+        table: table_name(&gvk.group, &plural),
+        hash: storage_hash(&gvk, storage),
+        columns: columns(version),
+        custom: Some(Arc::new(custom)),
+        api: Arc::new(ApiResource {
+            plural,
+            singular: text(names, "singular").to_owned(),
+            short_names: texts("shortNames"),
+            categories: texts("categories"),
+            verbs: verbs.iter().map(ToString::to_string).collect(),
+            subresources: subresources.iter().map(|s| s.name.clone()).collect(),
+            namespaced: text(spec, "scope") == "Namespaced",
+            gvk,
+        }),
+        subresources,
+    }
+}
+
+fn storage_hash(gvk: &Gvk, storage: &str) -> String {
+    use base64::Engine as _;
+    use sha2::Digest as _;
+    let text = format!("{}/{storage}/{}", gvk.group, gvk.kind);
+    let digest = sha2::Sha256::digest(text.as_bytes());
+    base64::engine::general_purpose::STANDARD.encode(&digest[..8])
+}
+
+fn deprecation(gvk: &Gvk, version: &Map) -> String {
+    if version.get("deprecated") != Some(&Value::Bool(true)) {
+        return String::new();
+    }
+    match text(version, "deprecationWarning") {
+        "" => format!("{} {} is deprecated", gvk.api_version(), gvk.kind),
+        words => words.to_owned(),
+    }
+}
+
+fn subresources(gvk: &Gvk, version: &Map) -> Vec<Subresource> {
+    let declared = version.get("subresources");
+    let mut found = Vec::new();
+    let verbs = ["get", "patch", "update"].map(str::to_owned).to_vec();
+    if declared.is_some_and(|s| s.get("scale").is_some()) {
+        found.push(Subresource {
+            name: "scale".into(),
+            gvk: Gvk::new("autoscaling", "v1", "Scale"),
+            foreign: true,
+            verbs: verbs.clone(),
+        });
+    }
+    if declared.is_some_and(|s| s.get("status").is_some()) {
+        found.push(Subresource {
+            name: "status".into(),
+            gvk: gvk.clone(),
+            foreign: false,
+            verbs,
+        });
+    }
+    // Discovery lists status before scale for custom kinds.
+    found.reverse();
+    found
+}
+
+fn scale_paths(version: &Map) -> Option<(String, String, String)> {
+    let scale = version.get("subresources")?.get("scale")?.as_object()?;
+    Some((
+        text(scale, "specReplicasPath").to_owned(),
+        text(scale, "statusReplicasPath").to_owned(),
+        text(scale, "labelSelectorPath").to_owned(),
+    ))
+}
+
+fn columns(version: &Map) -> Vec<Column> {
+    const NAME: &str = "Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
+    const AGE: &str = "CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+    let mut columns = vec![Column {
+        name: "Name".into(),
+        kind: "string".into(),
+        format: "name".into(),
+        description: NAME.into(),
+        ..Column::default()
+    }];
+    match version
+        .get("additionalPrinterColumns")
+        .and_then(Value::as_array)
+        .filter(|list| !list.is_empty())
+    {
+        Some(list) => columns.extend(list.iter().filter_map(Value::as_object).map(column)),
+        None => columns.push(Column {
+            name: "Age".into(),
+            kind: "date".into(),
+            description: AGE.into(),
+            path: ".metadata.creationTimestamp".into(),
+            ..Column::default()
+        }),
+    }
+    columns
+}
+
+fn column(column: &Map) -> Column {
+    let description = match text(column, "description") {
+        "" => format!(
+            "Custom resource definition column (in JSONPath format): {}",
+            text(column, "jsonPath")
+        ),
+        words => words.to_owned(),
+    };
+    Column {
+        name: text(column, "name").to_owned(),
+        kind: text(column, "type").to_owned(),
+        format: text(column, "format").to_owned(),
+        description,
+        priority: column
+            .get("priority")
+            .and_then(Value::as_i64)
+            .and_then(|p| i32::try_from(p).ok())
+            .unwrap_or(0),
+        path: text(column, "jsonPath").to_owned(),
+    }
+}
+
+/// Fills in the defaults of a CRD.
+pub fn default(crd: &mut Map) {
+    let Some(spec) = crd.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let conversion = spec
+        .entry("conversion")
+        .or_insert_with(|| json!({"strategy": "None"}));
+    if let Some(conversion) = conversion.as_object_mut() {
+        conversion
+            .entry("strategy")
+            .or_insert_with(|| "None".into());
+    }
+    let Some(names) = spec.get_mut("names").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let kind = text(names, "kind").to_owned();
+    if text(names, "singular").is_empty() {
+        names.insert("singular".into(), kind.to_lowercase().into());
+    }
+    if text(names, "listKind").is_empty() && !kind.is_empty() {
+        names.insert("listKind".into(), format!("{kind}List").into());
+    }
+}
+
+/// Accepts the names of a new CRD and establishes it, or says which names are taken.
+pub fn establish(engine: &Engine, crd: &mut Map) {
+    let now = engine.environment.timestamp();
+    let spec = crd.get("spec").cloned().unwrap_or(Value::Null);
+    let stored: Vec<Value> = spec
+        .as_object()
+        .into_iter()
+        .flat_map(versions)
+        .filter(|v| v.get("storage") == Some(&Value::Bool(true)))
+        .map(|v| text(v, "name").into())
+        .collect();
+    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message});
+    let status = json!({
+        "conditions": [
+            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
+            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
+        ],
+        "acceptedNames": spec["names"],
+        "storedVersions": stored,
+    });
+    crd.insert("status".into(), status);
+    crate::engine::metadata_mut(crd);
+}
+
+/// Marks a CRD that is being deleted.
+pub fn terminating(engine: &Engine, crd: &mut Map) {
+    let now = engine.environment.timestamp();
+    let Some(conditions) = crd
+        .get_mut("status")
+        .and_then(|status| status.get_mut("conditions"))
+        .and_then(Value::as_array_mut)
+    else {
+        return;
+    };
+    if conditions.iter().any(|c| c["type"] == "Terminating") {
+        return;
+    }
+    conditions.push(json!({
+        "type": "Terminating", "status": "True", "lastTransitionTime": now,
+        "reason": "InstanceDeletionPending", "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
+    }));
+}
+
+/// Finds what is wrong with a CRD.
+pub fn validate(engine: &Engine, crd: &Map, live: Option<&Map>) -> Vec<StatusCause> {
+    let _ = (engine, crd, live);
+    Vec::new()
+}
+
+/// Tells whether a condition of a CRD is true.
+pub fn is_true(crd: &Map, condition: &str) -> bool {
+    crd.get("status")
+        .and_then(|status| status.get("conditions"))
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .any(|c| c["type"] == condition && c["status"] == "True")
+}
+
+/// Compares two versions by Kubernetes' priority: GA, then beta, then alpha, each by number.
+pub fn compare_versions(a: &str, b: &str) -> std::cmp::Ordering {
+    match (parse_version(a), parse_version(b)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        (Some(_), None) => std::cmp::Ordering::Greater,
+        (None, Some(_)) => std::cmp::Ordering::Less,
+        (None, None) => b.cmp(a),
+    }
+}
+
+fn parse_version(version: &str) -> Option<(u8, u64, u64)> {
+    let rest = version.strip_prefix('v')?;
+    let digits = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    let major: u64 = rest[..digits].parse().ok()?;
+    let tail = &rest[digits..];
+    if tail.is_empty() {
+        return Some((2, major, 0));
+    }
+    for (word, rank) in [("beta", 1), ("alpha", 0)] {
+        if let Some(minor) = tail.strip_prefix(word) {
+            return Some((rank, major, minor.parse().ok()?));
+        }
+    }
+    None
+}

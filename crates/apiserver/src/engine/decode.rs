@@ -1,0 +1,198 @@
+//! Request bodies: bytes in JSON, YAML or protobuf become a JSON map of the kind the URL names.
+
+use bytes::Bytes;
+use objects::{Map, Value};
+
+use crate::catalog::{Resource, text};
+use crate::failure::{Answered, Failure};
+
+/// Encoding of a request body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// JSON.
+    Json,
+    /// YAML 1.1 as far as booleans go.
+    Yaml,
+    /// Protobuf in the Kubernetes envelope.
+    Protobuf,
+}
+
+/// A request body.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Bytes from the wire.
+    Raw(Bytes, Format),
+    /// An object from inside the process.
+    Object(Map),
+}
+
+/// What a body has to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// `group/version`.
+    pub api_version: &'a str,
+    /// Kind.
+    pub kind: &'a str,
+}
+
+impl Body {
+    /// Decodes into a JSON map with `apiVersion` and `kind`, which a body may leave out.
+    pub fn decode(&self, wanted: Wanted<'_>) -> Answered<Map> {
+        let mut map = self.to_map(wanted)?;
+        if text(&map, "apiVersion").is_empty() {
+            map.insert("apiVersion".into(), wanted.api_version.into());
+        }
+        if text(&map, "kind").is_empty() {
+            map.insert("kind".into(), wanted.kind.into());
+        }
+        Ok(map)
+    }
+
+    fn to_map(&self, wanted: Wanted<'_>) -> Answered<Map> {
+        match self {
+            Self::Object(map) => Ok(map.clone()),
+            Self::Raw(bytes, Format::Json) => {
+                parse_json(bytes).map_err(|why| unrecognised(wanted, &why, bytes))
+            }
+            Self::Raw(bytes, Format::Yaml) => {
+                yaml_map(bytes).map_err(|why| unrecognised(wanted, &why, bytes))
+            }
+            Self::Raw(bytes, Format::Protobuf) => {
+                crate::proto::decode(bytes).map_err(Failure::bad_request)
+            }
+        }
+    }
+}
+
+/// Refuses a body of another kind than the URL's, in the words of the codec.
+pub fn check_kind(resource: &Resource, wanted: Wanted<'_>, map: &Map) -> Answered<()> {
+    let (api_version, kind) = (text(map, "apiVersion"), text(map, "kind"));
+    if api_version == wanted.api_version && kind == wanted.kind {
+        return Ok(());
+    }
+    let version = api_version.rsplit('/').next().unwrap_or("");
+    let group = api_version.split_once('/').map_or("", |(group, _)| group);
+    let why = if resource.custom.is_some() {
+        let (expected, actual) = (
+            go_gvk(wanted.api_version, wanted.kind),
+            go_gvk(api_version, kind),
+        );
+        let why = format!(
+            "the API version in the data ({api_version}) does not match the expected API version ({})",
+            wanted.api_version
+        );
+        let _ = (expected, actual);
+        return Err(Failure::bad_request(why));
+    } else if group == resource.group() && version != resource.version()
+        || kind != wanted.kind && !known(group, version, kind)
+    {
+        format!(
+            "{kind} in version \"{version}\" cannot be handled as a {}: no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
+            wanted.kind
+        )
+    } else if kind == wanted.kind {
+        return Err(Failure::bad_request(format!(
+            "the API version in the data ({api_version}) does not match the expected API version ({})",
+            wanted.api_version
+        )));
+    } else {
+        let package = |group: &str| match group {
+            "" => "core".to_owned(),
+            group => group.split('.').next().unwrap_or("").to_owned(),
+        };
+        format!(
+            "{kind} in version \"{version}\" cannot be handled as a {}: converting ({version}.{kind}) to ({}.{}): unknown conversion",
+            wanted.kind,
+            package(resource.group()),
+            wanted.kind
+        )
+    };
+    Err(Failure::bad_request(why))
+}
+
+fn known(group: &str, version: &str, kind: &str) -> bool {
+    let gvk = objects::Gvk::new(group, version, kind);
+    crate::catalog::Catalog::builtin().by_gvk(&gvk).is_some()
+}
+
+/// Writes `group/version, Kind=kind` as Go does.
+pub fn go_gvk(api_version: &str, kind: &str) -> String {
+    if api_version.contains('/') {
+        format!("{api_version}, Kind={kind}")
+    } else {
+        format!("/{api_version}, Kind={kind}")
+    }
+}
+
+fn unrecognised(wanted: Wanted<'_>, why: &str, bytes: &[u8]) -> Box<Failure> {
+    let shown = match bytes {
+        [] => "<empty>".to_owned(),
+        bytes => match std::str::from_utf8(bytes) {
+            Ok(text) if bytes.first() == Some(&b'{') => text.to_owned(),
+            _ => hex::encode(&bytes[..bytes.len().min(1024)]),
+        },
+    };
+    Failure::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} ({shown})",
+        wanted.kind
+    ))
+}
+
+/// Parses JSON into a map; errors in Go's words where they are simple.
+pub fn parse_json(bytes: &[u8]) -> Result<Map, String> {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(other) => {
+            let kind = match other {
+                Value::Array(_) => "array",
+                Value::String(_) => "string",
+                Value::Number(_) => "number",
+                Value::Bool(_) => "bool",
+                _ => return Ok(Map::new()),
+            };
+            Err(format!(
+                "json: cannot unmarshal {kind} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+            ))
+        }
+        Err(error) if error.is_eof() => Err("unexpected end of JSON input".into()),
+        Err(error) => Err(go_syntax_error(bytes, &error)),
+    }
+}
+
+fn go_syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
+    let line_start: usize = bytes
+        .split_inclusive(|b| *b == b'\n')
+        .take(error.line().saturating_sub(1))
+        .map(<[u8]>::len)
+        .sum();
+    let at = line_start + error.column().saturating_sub(1);
+    match bytes.get(at) {
+        Some(byte) => format!(
+            "invalid character '{}' looking for beginning of value",
+            char::from(*byte)
+        ),
+        None => "unexpected end of JSON input".into(),
+    }
+}
+
+/// Parses one YAML document into a map.
+pub fn yaml_map(bytes: &[u8]) -> Result<Map, String> {
+    match yaml_value(bytes)? {
+        Value::Object(map) => Ok(map),
+        Value::Null => Ok(Map::new()),
+        _ => Err("yaml: the document is not a mapping".into()),
+    }
+}
+
+/// Parses one YAML document into a JSON value.
+pub fn yaml_value(bytes: &[u8]) -> Result<Value, String> {
+    if bytes
+        .iter()
+        .find(|b| !b.is_ascii_whitespace())
+        .is_some_and(|b| *b == b'{')
+        && let Ok(value) = serde_json::from_slice(bytes)
+    {
+        return Ok(value);
+    }
+    crate::yaml::to_json(bytes)
+}

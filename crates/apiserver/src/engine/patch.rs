@@ -1,0 +1,262 @@
+//! The four kinds of patches.
+
+use bytes::Bytes;
+use objects::{Map, Value};
+
+use super::decode::{go_gvk, parse_json, yaml_map};
+use super::write::{check_name, check_namespace};
+use super::{Body, Context, Engine, Place, WriteOptions, Written, metadata_text};
+use crate::catalog::text;
+use crate::failure::{Answered, Failure, Named};
+use crate::kinds;
+
+/// Most operations of one JSON patch.
+const JSON_PATCH_OPERATIONS_MAX: usize = 10_000;
+
+/// A patch as sent.
+#[derive(Clone, Debug)]
+pub enum PatchBody {
+    /// Server-side apply: YAML (or JSON) bytes, or an object from inside the process.
+    Apply(Body),
+    /// RFC 7396.
+    Merge(Value),
+    /// RFC 6902.
+    Json(Value),
+    /// Strategic merge.
+    Strategic(Value),
+}
+
+impl PatchBody {
+    /// Reads a patch by its media type; parameters of the type are ignored.
+    pub fn read(content_type: &str, bytes: Bytes, custom: bool) -> Answered<Self> {
+        let media = content_type.split(';').next().unwrap_or("").trim();
+        match media {
+            "application/apply-patch+yaml" => {
+                Ok(Self::Apply(Body::Raw(bytes, super::Format::Yaml)))
+            }
+            "application/merge-patch+json" => Ok(Self::Merge(patch_object(&bytes)?)),
+            "application/json-patch+json" => Ok(Self::Json(patch_list(&bytes)?)),
+            "application/strategic-merge-patch+json" if !custom => {
+                Ok(Self::Strategic(patch_object(&bytes)?))
+            }
+            "application/strategic-merge-patch+json" => {
+                let message = "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
+                Err(Failure::new(415, "UnsupportedMediaType", message))
+            }
+            _ => {
+                let mut failure =
+                    Failure::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
+                failure.empty_details = true;
+                Err(failure)
+            }
+        }
+    }
+}
+
+fn patch_object(bytes: &[u8]) -> Answered<Value> {
+    match parse_json(bytes) {
+        Ok(map) => Ok(Value::Object(map)),
+        Err(why) => Err(Failure::bad_request(format!("error decoding patch: {why}"))),
+    }
+}
+
+fn patch_list(bytes: &[u8]) -> Answered<Value> {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Array(list)) if list.len() > JSON_PATCH_OPERATIONS_MAX => {
+            let message = format!(
+                "The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS_MAX}, got {}",
+                list.len()
+            );
+            Err(Failure::new(413, "RequestEntityTooLarge", message))
+        }
+        Ok(list @ Value::Array(_)) => Ok(list),
+        Ok(_) => Err(Failure::bad_request(
+            "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch",
+        )),
+        Err(error) => Err(Failure::bad_request(format!(
+            "error decoding patch: {error}"
+        ))),
+    }
+}
+
+impl Engine {
+    /// Changes an object or one of its subresources.
+    pub fn patch(
+        &self,
+        context: &Context,
+        place: &Place,
+        patch: &PatchBody,
+        options: &WriteOptions,
+    ) -> Answered<Written> {
+        if place.sub == "scale" {
+            return kinds::scale::patch(self, context, place, patch, options);
+        }
+        if let PatchBody::Apply(body) = patch {
+            return self.apply(context, place, body, options);
+        }
+        let resource = &place.resource;
+        self.replace(context, place, options, &|live, _| {
+            let mut next = self.patched(place, live, patch)?;
+            check_name(place, &mut next)?;
+            check_namespace(place, &mut next)?;
+            kinds::normalise_patched(self, context, resource, &mut next, options)?;
+            kinds::default(self, resource, &mut next);
+            Ok(next)
+        })
+    }
+
+    /// Computes the outcome of a patch that is no apply.
+    pub(crate) fn patched(&self, place: &Place, live: &Map, patch: &PatchBody) -> Answered<Map> {
+        let mut value = Value::Object(live.clone());
+        match patch {
+            PatchBody::Merge(patch) => merge(&mut value, patch),
+            PatchBody::Json(operations) => {
+                crate::fields::json_patch(&mut value, operations).map_err(|_| rejected())?;
+            }
+            PatchBody::Strategic(patch) => {
+                crate::fields::strategic_merge(&place.resource, &mut value, patch)
+                    .map_err(Failure::bad_request)?;
+            }
+            PatchBody::Apply(_) => return Err(Failure::internal("apply is not a plain patch")),
+        }
+        match value {
+            Value::Object(map) => Ok(map),
+            _ => Err(rejected()),
+        }
+    }
+
+    fn apply(
+        &self,
+        context: &Context,
+        place: &Place,
+        body: &Body,
+        options: &WriteOptions,
+    ) -> Answered<Written> {
+        let applied = self.decode_applied(place, body)?;
+        let manager = options.manager(context);
+        let force = options.force.unwrap_or(false);
+        if self
+            .store
+            .get(&place.resource.table, &place.key())
+            .is_none()
+        {
+            if !place.sub.is_empty() {
+                return Err(Failure::not_found(place.named()));
+            }
+            return self.apply_absent(context, place, &applied, options);
+        }
+        self.transform(context, place, options, &|live, _| {
+            let mut next = crate::fields::applied(
+                self,
+                &place.resource,
+                Some(live),
+                &applied,
+                manager,
+                force,
+                &place.sub,
+            )?;
+            kinds::prepare_update(self, place, live, &mut next);
+            kinds::default(self, &place.resource, &mut next);
+            Ok(next)
+        })
+    }
+
+    fn apply_absent(
+        &self,
+        context: &Context,
+        place: &Place,
+        applied: &Map,
+        options: &WriteOptions,
+    ) -> Answered<Written> {
+        let uid = metadata_text(applied, "uid");
+        if !uid.is_empty() {
+            let why = format!(
+                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+            );
+            return Err(Failure::conflict(place.named(), &why));
+        }
+        if !metadata_text(applied, "resourceVersion").is_empty() {
+            return Err(Failure::modified(place.named()));
+        }
+        crate::auth::authorize_create(self, context, place)?;
+        let mut object = crate::fields::applied(
+            self,
+            &place.resource,
+            None,
+            applied,
+            options.manager(context),
+            false,
+            "",
+        )?;
+        kinds::default(self, &place.resource, &mut object);
+        self.insert(context, place, object, options)
+    }
+
+    fn decode_applied(&self, place: &Place, body: &Body) -> Answered<Map> {
+        let resource = &place.resource;
+        let mut applied = match body {
+            Body::Object(map) => map.clone(),
+            Body::Raw(bytes, _) => yaml_map(bytes)
+                .map_err(|why| Failure::bad_request(format!("error decoding YAML: {why}")))?,
+        };
+        let (api_version, kind) = (text(&applied, "apiVersion"), text(&applied, "kind"));
+        if kind.is_empty() {
+            return Err(Failure::bad_request(format!(
+                "Object 'Kind' is missing in '{}'",
+                Value::Object(applied)
+            )));
+        }
+        if api_version != resource.api_version || kind != resource.kind() {
+            return Err(Failure::bad_request(format!(
+                "invalid object type: {}",
+                go_gvk(api_version, kind)
+            )));
+        }
+        check_name(place, &mut applied)?;
+        check_namespace(place, &mut applied)?;
+        if applied
+            .get("metadata")
+            .and_then(|m| m.get("managedFields"))
+            .is_some_and(|fields| !fields.is_null())
+        {
+            return Err(Failure::bad_request("metadata.managedFields must be nil"));
+        }
+        Ok(applied)
+    }
+}
+
+fn rejected() -> Box<Failure> {
+    let mut failure = Failure::about(
+        422,
+        "Invalid",
+        Named {
+            group: "",
+            kind: "",
+            name: "",
+        },
+        "the server rejected our request due to an error in our request",
+    );
+    failure.empty_details = true;
+    failure
+}
+
+/// RFC 7396.
+fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Value::Object(target) = target else {
+        return;
+    };
+    for (key, value) in patch {
+        if value.is_null() {
+            target.remove(key);
+        } else {
+            merge(target.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}

@@ -1,0 +1,428 @@
+//! Label and field selectors of list, watch and collection-delete requests, with the server's error texts.
+
+use crate::catalog::Resource;
+use crate::failure::{Answered, Failure};
+use crate::store::Entry;
+
+/// One label requirement.
+#[derive(Clone, Debug, PartialEq)]
+enum Requirement {
+    In(String, Vec<String>),
+    NotIn(String, Vec<String>),
+    Exists(String),
+    Absent(String),
+    Greater(String, i64),
+    Less(String, i64),
+}
+
+/// Which objects a request selects.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    labels: Vec<Requirement>,
+    /// Field, wanted value, whether it must differ.
+    fields: Vec<(String, String, bool)>,
+}
+
+impl Selection {
+    /// Parses both selectors for a resource.
+    pub fn parse(resource: &Resource, labels: &str, fields: &str) -> Answered<Self> {
+        Ok(Self {
+            labels: parse_labels(labels)?,
+            fields: parse_fields(resource, fields)?,
+        })
+    }
+
+    /// Tells whether everything is selected.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty() && self.fields.is_empty()
+    }
+
+    /// Tells whether one version of an object is selected.
+    pub fn matches(&self, entry: &Entry) -> bool {
+        self.labels.iter().all(|r| r.matches(entry))
+            && self.fields.iter().all(|(field, wanted, differ)| {
+                (entry.field(field).unwrap_or("") == wanted) != *differ
+            })
+    }
+
+    /// Returns the name that the field selector asks for, if it asks for one.
+    pub fn name(&self) -> Option<&str> {
+        self.fields
+            .iter()
+            .find(|(field, _, differ)| field == "metadata.name" && !differ)
+            .map(|(_, name, _)| name.as_str())
+    }
+}
+
+impl Requirement {
+    fn matches(&self, entry: &Entry) -> bool {
+        let value = |key: &str| {
+            let labels = &entry.meta.labels;
+            labels
+                .iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, v)| v.as_str())
+        };
+        match self {
+            Self::In(key, values) => value(key).is_some_and(|v| values.iter().any(|w| w == v)),
+            Self::NotIn(key, values) => !value(key).is_some_and(|v| values.iter().any(|w| w == v)),
+            Self::Exists(key) => value(key).is_some(),
+            Self::Absent(key) => value(key).is_none(),
+            Self::Greater(key, bound) => number(value(key)).is_some_and(|n| n > *bound),
+            Self::Less(key, bound) => number(value(key)).is_some_and(|n| n < *bound),
+        }
+    }
+}
+
+fn number(text: Option<&str>) -> Option<i64> {
+    text?.parse().ok()
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token {
+    Word(String),
+    Sign(&'static str),
+    End,
+}
+
+impl Token {
+    fn text(&self) -> &str {
+        match self {
+            Self::Word(word) => word,
+            Self::Sign(sign) => sign,
+            Self::End => "",
+        }
+    }
+}
+
+fn tokens(text: &str) -> Vec<Token> {
+    const SIGNS: [&str; 10] = ["!=", "==", "=", "!", "(", ")", ",", ">", "<", "\u{0}"];
+    let mut tokens = Vec::new();
+    let mut rest = text;
+    'outer: while let Some(first) = rest.chars().next() {
+        if first.is_ascii_whitespace() {
+            rest = &rest[1..];
+            continue;
+        }
+        for sign in SIGNS {
+            if let Some(after) = rest.strip_prefix(sign) {
+                tokens.push(Token::Sign(sign));
+                rest = after;
+                continue 'outer;
+            }
+        }
+        let end = rest
+            .find(|c: char| c.is_ascii_whitespace() || "!=(),><\0".contains(c))
+            .unwrap_or(rest.len());
+        tokens.push(Token::Word(rest[..end].to_owned()));
+        rest = &rest[end..];
+    }
+    tokens.push(Token::End);
+    tokens
+}
+
+struct Parser {
+    tokens: Vec<Token>,
+    at: usize,
+}
+
+fn parse_labels(text: &str) -> Answered<Vec<Requirement>> {
+    let mut parser = Parser {
+        tokens: tokens(text),
+        at: 0,
+    };
+    parser
+        .requirements()
+        .map_err(|why| Failure::bad_request(why))
+}
+
+impl Parser {
+    fn peek(&self) -> &Token {
+        self.tokens.get(self.at).unwrap_or(&Token::End)
+    }
+
+    fn next(&mut self) -> Token {
+        let token = self.peek().clone();
+        self.at += 1;
+        token
+    }
+
+    fn requirements(&mut self) -> Result<Vec<Requirement>, String> {
+        let mut found = Vec::new();
+        loop {
+            match self.peek() {
+                Token::Word(_) | Token::Sign("!") => {
+                    let requirement = self
+                        .requirement()
+                        .map_err(|why| format!("unable to parse requirement: {why}"))?;
+                    found.push(requirement);
+                    match self.next() {
+                        Token::End => return Ok(found),
+                        Token::Sign(",") => match self.peek() {
+                            Token::Word(_) | Token::Sign("!") => {}
+                            other => {
+                                return Err(format!(
+                                    "found '{}', expected: identifier after ','",
+                                    other.text()
+                                ));
+                            }
+                        },
+                        other => {
+                            return Err(format!(
+                                "found '{}', expected: ',' or 'end of string'",
+                                other.text()
+                            ));
+                        }
+                    }
+                }
+                Token::End => return Ok(found),
+                other => {
+                    return Err(format!(
+                        "found '{}', expected: !, identifier, or 'end of string'",
+                        other.text()
+                    ));
+                }
+            }
+        }
+    }
+
+    fn requirement(&mut self) -> Result<Requirement, String> {
+        let absent = *self.peek() == Token::Sign("!");
+        if absent {
+            self.next();
+        }
+        let key = match self.next() {
+            Token::Word(key) => key,
+            other => return Err(format!("found '{}', expected: identifier", other.text())),
+        };
+        check_key(&key)?;
+        if absent {
+            return Ok(Requirement::Absent(key));
+        }
+        if matches!(self.peek(), Token::End | Token::Sign(",")) {
+            return Ok(Requirement::Exists(key));
+        }
+        let operator = self.next();
+        match operator.text() {
+            "in" => Ok(Requirement::In(key.clone(), self.values(&key)?)),
+            "notin" => Ok(Requirement::NotIn(key.clone(), self.values(&key)?)),
+            "=" | "==" => Ok(Requirement::In(key.clone(), vec![self.value(&key)?])),
+            "!=" => Ok(Requirement::NotIn(key.clone(), vec![self.value(&key)?])),
+            ">" => Ok(Requirement::Greater(key.clone(), self.integer(&key)?)),
+            "<" => Ok(Requirement::Less(key.clone(), self.integer(&key)?)),
+            other => Err(format!(
+                "found '{other}', expected: in, notin, =, ==, !=, gt, lt"
+            )),
+        }
+    }
+
+    fn integer(&mut self, key: &str) -> Result<i64, String> {
+        let value = self.value(key)?;
+        value.parse().map_err(|_| {
+            "values[0][".to_owned()
+                + key
+                + "]: Invalid value: \""
+                + &value
+                + "\": for 'Gt', 'Lt' operators, the value must be an integer"
+        })
+    }
+
+    fn value(&mut self, key: &str) -> Result<String, String> {
+        match self.peek().clone() {
+            Token::End | Token::Sign(",") => Ok(String::new()),
+            Token::Word(value) => {
+                self.next();
+                check_value(key, 0, &value)?;
+                Ok(value)
+            }
+            other => Err(format!("found '{}', expected: identifier", other.text())),
+        }
+    }
+
+    fn values(&mut self, key: &str) -> Result<Vec<String>, String> {
+        match self.next() {
+            Token::Sign("(") => {}
+            other => return Err(format!("found '{}' expected: '('", other.text())),
+        }
+        let mut values = Vec::new();
+        loop {
+            match self.next() {
+                Token::Word(value) => {
+                    check_value(key, values.len(), &value)?;
+                    values.push(value);
+                    match self.next() {
+                        Token::Sign(",") => {}
+                        Token::Sign(")") => return Ok(values),
+                        other => {
+                            return Err(format!("found '{}', expected: ',' or ')'", other.text()));
+                        }
+                    }
+                }
+                Token::Sign(",") => values.push(String::new()),
+                Token::Sign(")") => {
+                    values.push(String::new());
+                    return Ok(values);
+                }
+                other => {
+                    return Err(format!(
+                        "found '{}', expected: ',', or identifier",
+                        other.text()
+                    ));
+                }
+            }
+        }
+    }
+}
+
+fn check_key(key: &str) -> Result<(), String> {
+    let problems = crate::names::qualified_name(key);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "key: Invalid value: \"{key}\": {}",
+        problems.join("; ")
+    ))
+}
+
+fn check_value(key: &str, index: usize, value: &str) -> Result<(), String> {
+    let problems = crate::names::label_value(value);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "values[{index}][{key}]: Invalid value: \"{value}\": {}",
+        problems.join("; ")
+    ))
+}
+
+fn parse_fields(resource: &Resource, text: &str) -> Answered<Vec<(String, String, bool)>> {
+    let mut found = Vec::new();
+    for term in split_terms(text) {
+        let Some((field, value, differ)) = split_term(term) else {
+            let why = format!("invalid selector: '{term}'; can't understand '{term}'");
+            return Err(Failure::bad_request(why));
+        };
+        let value = unescape(value)
+            .ok_or_else(|| Failure::bad_request(format!("invalid field selector: {text}")))?;
+        if !matches!(field, "metadata.name" | "metadata.namespace")
+            && !selectable(resource).iter().any(|known| *known == field)
+        {
+            return Err(Failure::bad_request(unknown_label(resource, field)));
+        }
+        found.push((field.to_owned(), value, differ));
+    }
+    Ok(found)
+}
+
+fn unknown_label(resource: &Resource, field: &str) -> String {
+    let known_words = resource.custom.is_some()
+        || resource.group().is_empty()
+        || !selectable(resource).is_empty();
+    if known_words {
+        format!("field label not supported: {field}")
+    } else {
+        format!(
+            "\"{field}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\""
+        )
+    }
+}
+
+fn split_terms(text: &str) -> Vec<&str> {
+    let mut terms = Vec::new();
+    let (mut start, mut escaped) = (0, false);
+    for (index, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            ',' => {
+                terms.push(&text[start..index]);
+                start = index + 1;
+            }
+            _ => {}
+        }
+    }
+    terms.push(&text[start..]);
+    terms.retain(|term| !term.is_empty());
+    terms
+}
+
+fn split_term(term: &str) -> Option<(&str, &str, bool)> {
+    for (index, _) in term.char_indices() {
+        for (operator, differ) in [("!=", true), ("==", false), ("=", false)] {
+            if let Some(value) = term[index..].strip_prefix(operator) {
+                return Some((&term[..index], value, differ));
+            }
+        }
+    }
+    None
+}
+
+fn unescape(value: &str) -> Option<String> {
+    let mut out = String::new();
+    let mut chars = value.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next()? {
+                c @ ('\\' | ',' | '=') => out.push(c),
+                _ => return None,
+            },
+            ',' | '=' => return None,
+            c => out.push(c),
+        }
+    }
+    Some(out)
+}
+
+/// Returns the fields that a kind can be selected by, besides name and namespace.
+pub fn selectable(resource: &Resource) -> Vec<&str> {
+    if let Some(custom) = &resource.custom {
+        return custom.selectable.iter().map(String::as_str).collect();
+    }
+    let fields: &[&str] = match (resource.group(), resource.plural()) {
+        ("", "pods") => &[
+            "spec.nodeName",
+            "spec.restartPolicy",
+            "spec.schedulerName",
+            "spec.serviceAccountName",
+            "spec.hostNetwork",
+            "status.phase",
+            "status.podIP",
+            "status.podIPs",
+            "status.nominatedNodeName",
+        ],
+        ("", "secrets") => &["type"],
+        ("", "namespaces") => &["status.phase"],
+        ("", "nodes") => &["spec.unschedulable"],
+        ("", "events") => &[
+            "involvedObject.kind",
+            "involvedObject.namespace",
+            "involvedObject.name",
+            "involvedObject.uid",
+            "involvedObject.apiVersion",
+            "involvedObject.resourceVersion",
+            "involvedObject.fieldPath",
+            "reason",
+            "reportingComponent",
+            "source",
+            "type",
+        ],
+        ("events.k8s.io", "events") => &[
+            "regarding.kind",
+            "regarding.namespace",
+            "regarding.name",
+            "regarding.uid",
+            "regarding.apiVersion",
+            "regarding.resourceVersion",
+            "regarding.fieldPath",
+            "reason",
+            "reportingController",
+            "type",
+        ],
+        ("", "replicationcontrollers") | ("apps", "replicasets") => &["status.replicas"],
+        ("batch", "jobs") => &["status.successful"],
+        ("certificates.k8s.io", "certificatesigningrequests") => &["spec.signerName"],
+        _ => &[],
+    };
+    fields.to_vec()
+}

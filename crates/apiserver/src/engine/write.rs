@@ -1,0 +1,459 @@
+//! Create and update: everything between a decoded object and the store.
+
+use std::sync::Arc;
+
+use objects::{Map, Value};
+
+use super::decode::{Wanted, check_kind};
+use super::{
+    Body, Context, Engine, Place, Reply, WriteOptions, Written, metadata_mut, metadata_text,
+};
+use crate::catalog::Resource;
+use crate::failure::{Answered, Failure, Named, field};
+use crate::kinds;
+use crate::store::{self, Entry, Expect};
+
+/// Tries of an update that has no precondition of its own.
+const UPDATE_TRIES: usize = 8;
+/// Tries of a generated name.
+const NAME_TRIES: usize = 8;
+/// Characters of a generated name before its suffix.
+const GENERATED_BASE_MAX: usize = 58;
+
+impl Engine {
+    /// Creates an object.
+    pub fn create(
+        &self,
+        context: &Context,
+        place: &Place,
+        body: &Body,
+        options: &WriteOptions,
+    ) -> Answered<Written> {
+        let resource = &place.resource;
+        let wanted = Wanted {
+            api_version: &resource.api_version,
+            kind: resource.kind(),
+        };
+        let mut object = body.decode(wanted)?;
+        check_kind(resource, wanted, &object)?;
+        kinds::normalise(self, context, resource, &mut object, options)?;
+        check_namespace(place, &mut object)?;
+        if let Some(reply) =
+            crate::auth::review::create(self, context, place, &mut object, options)?
+        {
+            return Ok(Written {
+                reply,
+                created: true,
+            });
+        }
+        if !metadata_text(&object, "resourceVersion").is_empty() {
+            return Err(Failure::internal(
+                "resourceVersion should not be set on objects to be created",
+            ));
+        }
+        kinds::default(self, resource, &mut object);
+        crate::fields::recorded(
+            self,
+            resource,
+            None,
+            &mut object,
+            options.manager(context),
+            "",
+        );
+        self.insert(context, place, object, options)
+    }
+
+    /// Finishes and stores a decoded, defaulted new object whose field ownership is recorded.
+    pub(super) fn insert(
+        &self,
+        context: &Context,
+        place: &Place,
+        object: Map,
+        options: &WriteOptions,
+    ) -> Answered<Written> {
+        let resource = &place.resource;
+        for _ in 0..NAME_TRIES {
+            let mut object = object.clone();
+            let generated = self.identify(place, &mut object);
+            let mut place = place.clone();
+            place.name = metadata_text(&object, "name").to_owned();
+            self.admit_namespace(&place)?;
+            kinds::admit(self, context, &place, &mut object, None)?;
+            kinds::prepare_create(self, resource, &mut object);
+            let causes = kinds::validate(self, resource, &object, None);
+            if !causes.is_empty() {
+                return Err(self.invalid(resource, &object, causes));
+            }
+            crate::auth::escalation::check(self, context, &place, &object)?;
+            if options.dry_run {
+                if self.store.get(&resource.table, &place.key()).is_some() {
+                    return Err(Failure::already_exists(place.named()));
+                }
+                return Ok(created(Reply::Loose(Box::new(object))));
+            }
+            match self.commit(&place, Expect::Absent, &object)? {
+                Some(entry) => return Ok(created(Reply::Stored(entry))),
+                None if generated => {}
+                None => return Err(Failure::already_exists(place.named())),
+            }
+        }
+        let named = Named {
+            name: metadata_text(&object, "generateName"),
+            ..place.named()
+        };
+        Err(Failure::already_exists(named))
+    }
+
+    /// Gives a new object what only the server may say; tells whether its name was generated.
+    fn identify(&self, place: &Place, object: &mut Map) -> bool {
+        let uid = self.environment.uuid();
+        let now = self.environment.timestamp();
+        let metadata = metadata_mut(object);
+        for key in [
+            "deletionTimestamp",
+            "deletionGracePeriodSeconds",
+            "selfLink",
+        ] {
+            metadata.remove(key);
+        }
+        metadata.insert("uid".into(), uid.into());
+        metadata.insert("creationTimestamp".into(), now.into());
+        if !place.namespace.is_empty() {
+            metadata.insert("namespace".into(), place.namespace.clone().into());
+        }
+        let text = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or("");
+        if !text("name").is_empty() || text("generateName").is_empty() {
+            return false;
+        }
+        let base: String = text("generateName")
+            .chars()
+            .take(GENERATED_BASE_MAX)
+            .collect();
+        let name = base + &self.environment.suffix();
+        metadata.insert("name".into(), name.into());
+        true
+    }
+
+    /// Replaces an object or one of its subresources.
+    pub fn update(
+        &self,
+        context: &Context,
+        place: &Place,
+        body: &Body,
+        options: &WriteOptions,
+    ) -> Answered<Written> {
+        if place.sub == "scale" {
+            return crate::kinds::scale::update(self, context, place, body, options);
+        }
+        let resource = &place.resource;
+        let wanted = Wanted {
+            api_version: &resource.api_version,
+            kind: resource.kind(),
+        };
+        let mut object = body.decode(wanted)?;
+        check_kind(resource, wanted, &object)?;
+        kinds::normalise(self, context, resource, &mut object, options)?;
+        check_name(place, &mut object)?;
+        check_namespace(place, &mut object)?;
+        if self.store.get(&resource.table, &place.key()).is_none() {
+            return self.create_on_update(context, place, object, options);
+        }
+        let version = metadata_text(&object, "resourceVersion");
+        if version.is_empty() && kinds::needs_version(resource) {
+            let cause = field::invalid(
+                "metadata.resourceVersion",
+                &Value::from(0),
+                "must be specified for an update",
+            );
+            let named = Named {
+                kind: resource.plural(),
+                ..place.named()
+            };
+            return Err(Failure::invalid(named, vec![cause]));
+        }
+        kinds::default(self, resource, &mut object);
+        self.replace(context, place, options, &|_, _| Ok(object.clone()))
+    }
+
+    fn create_on_update(
+        &self,
+        context: &Context,
+        place: &Place,
+        mut object: Map,
+        options: &WriteOptions,
+    ) -> Answered<Written> {
+        let resource = &place.resource;
+        if !place.sub.is_empty() || !kinds::creates_on_update(resource) {
+            return Err(Failure::not_found(place.named()));
+        }
+        metadata_mut(&mut object).remove("resourceVersion");
+        kinds::default(self, resource, &mut object);
+        crate::fields::recorded(
+            self,
+            resource,
+            None,
+            &mut object,
+            options.manager(context),
+            "",
+        );
+        self.insert(context, place, object, options)
+    }
+
+    /// Makes an object's next state from its present one and stores it; tries again when it lost a race.
+    ///
+    /// `make` sees the live object (in the resource's version) and its entry, and returns the wanted object,
+    /// defaulted, its field ownership not recorded yet.
+    pub(crate) fn replace(
+        &self,
+        context: &Context,
+        place: &Place,
+        options: &WriteOptions,
+        make: &dyn Fn(&Map, &Arc<Entry>) -> Answered<Map>,
+    ) -> Answered<Written> {
+        self.transform(context, place, options, &|live, entry| {
+            let mut next = make(live, entry)?;
+            restore_identity(self, place, live, &mut next)?;
+            // Ownership is recorded for what the request may change on this endpoint.
+            kinds::prepare_update(self, place, live, &mut next);
+            crate::fields::recorded(
+                self,
+                &place.resource,
+                Some(live),
+                &mut next,
+                options.manager(context),
+                &place.sub,
+            );
+            Ok(next)
+        })
+    }
+
+    /// As [`Engine::replace`], for states that carry their field ownership already.
+    pub(crate) fn transform(
+        &self,
+        context: &Context,
+        place: &Place,
+        options: &WriteOptions,
+        make: &dyn Fn(&Map, &Arc<Entry>) -> Answered<Map>,
+    ) -> Answered<Written> {
+        for _ in 0..UPDATE_TRIES {
+            let entry = self.entry(place)?;
+            let live = self.decode_entry(&place.resource, &entry);
+            let mut next = make(&live, &entry)?;
+            check_version(place, &entry, &mut next)?;
+            if let Some(written) =
+                self.finish_update(context, place, &entry, &live, next, options)?
+            {
+                return Ok(written);
+            }
+        }
+        Err(Failure::modified(place.named()))
+    }
+
+    fn finish_update(
+        &self,
+        context: &Context,
+        place: &Place,
+        entry: &Arc<Entry>,
+        live: &Map,
+        mut next: Map,
+        options: &WriteOptions,
+    ) -> Answered<Option<Written>> {
+        let resource = &place.resource;
+        restore_identity(self, place, live, &mut next)?;
+        kinds::admit(self, context, place, &mut next, Some(live))?;
+        kinds::set_generation(place, live, &mut next);
+        let causes = kinds::validate_update(self, place, &next, live);
+        if !causes.is_empty() {
+            return Err(self.invalid(resource, &next, causes));
+        }
+        crate::auth::escalation::check(self, context, place, &next)?;
+        if unchanged(live, &next) {
+            return Ok(Some(updated(Reply::Stored(entry.clone()))));
+        }
+        if options.dry_run {
+            return Ok(Some(updated(Reply::Loose(Box::new(next)))));
+        }
+        if deletable(&next) {
+            // The last finalizer went: the object goes with it; the answer shows its last state.
+            let reply = Reply::Loose(Box::new(next.clone()));
+            let gone = match self.commit(place, Expect::Revision(entry.revision), &next)? {
+                Some(last) => self.commit_removal(place, last.revision)?,
+                None => None,
+            };
+            return Ok(gone.map(|_| updated(reply)));
+        }
+        let stored = self.commit(place, Expect::Revision(entry.revision), &next)?;
+        Ok(stored.map(|entry| updated(Reply::Stored(entry))))
+    }
+
+    /// Refuses objects in namespaces that are absent or going.
+    pub(crate) fn admit_namespace(&self, place: &Place) -> Answered<()> {
+        if place.namespace.is_empty() {
+            return Ok(());
+        }
+        let Some(namespace) = self.store.get("/namespaces", &place.namespace) else {
+            return Err(Failure::not_found(Named {
+                group: "",
+                kind: "namespaces",
+                name: &place.namespace,
+            }));
+        };
+        if !namespace.meta.deleting {
+            return Ok(());
+        }
+        let why = format!(
+            "unable to create new content in namespace {} because it is being terminated",
+            place.namespace
+        );
+        let mut failure = Failure::forbidden(place.named(), &why);
+        failure.status.causes.push(cluster::StatusCause {
+            reason: "NamespaceTerminating".into(),
+            message: format!("namespace {} is being terminated", place.namespace),
+            field: "metadata.namespace".into(),
+        });
+        Err(failure)
+    }
+
+    pub(crate) fn invalid(
+        &self,
+        resource: &Resource,
+        object: &Map,
+        causes: Vec<cluster::StatusCause>,
+    ) -> Box<Failure> {
+        let named = Named {
+            group: resource.group(),
+            kind: resource.kind(),
+            name: metadata_text(object, "name"),
+        };
+        Failure::invalid(named, causes)
+    }
+}
+
+fn created(reply: Reply) -> Written {
+    Written {
+        reply,
+        created: true,
+    }
+}
+
+fn updated(reply: Reply) -> Written {
+    Written {
+        reply,
+        created: false,
+    }
+}
+
+/// Tells whether nothing keeps an object that is marked for deletion.
+fn deletable(object: &Map) -> bool {
+    let Some(metadata) = object.get("metadata") else {
+        return false;
+    };
+    let list_empty =
+        |value: Option<&Value>| value.is_none_or(|list| list.as_array().is_none_or(Vec::is_empty));
+    let is_namespace = object.get("kind").and_then(Value::as_str) == Some("Namespace")
+        && object.get("apiVersion").and_then(Value::as_str) == Some("v1");
+    let finalized =
+        !is_namespace || list_empty(object.get("spec").and_then(|spec| spec.get("finalizers")));
+    let waiting = metadata
+        .get("deletionGracePeriodSeconds")
+        .and_then(Value::as_i64)
+        .unwrap_or(0)
+        > 0;
+    metadata.get("deletionTimestamp").is_some()
+        && list_empty(metadata.get("finalizers"))
+        && finalized
+        && !waiting
+}
+
+/// Tells whether an update changes nothing.
+fn unchanged(live: &Map, next: &Map) -> bool {
+    live == next
+}
+
+/// Refuses a stale precondition and takes the version out of the object's way.
+fn check_version(place: &Place, entry: &Entry, next: &mut Map) -> Answered<()> {
+    let current = entry.revision.to_string();
+    let given = metadata_text(next, "resourceVersion").to_owned();
+    if !given.is_empty() && given != "0" && given != current {
+        return Err(Failure::modified(place.named()));
+    }
+    metadata_mut(next).insert("resourceVersion".into(), current.into());
+    Ok(())
+}
+
+/// Puts back what an update cannot change, and refuses another uid.
+fn restore_identity(engine: &Engine, place: &Place, live: &Map, next: &mut Map) -> Answered<()> {
+    let uid = metadata_text(next, "uid");
+    let live_uid = metadata_text(live, "uid");
+    if !uid.is_empty() && uid != live_uid {
+        let why = format!(
+            "StorageError: invalid object, Code: 4, Key: /registry/{}/{}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: {uid}, UID in object meta: {live_uid}",
+            place.resource.plural(),
+            store::key(&place.namespace, &place.name)
+        );
+        let _ = engine;
+        return Err(Failure::conflict(place.named(), &why));
+    }
+    let live_metadata = live.get("metadata").and_then(Value::as_object);
+    let metadata = metadata_mut(next);
+    metadata.remove("selfLink");
+    let Some(live_metadata) = live_metadata else {
+        return Ok(());
+    };
+    for key in ["uid", "name", "namespace", "generateName"] {
+        if metadata.get(key).is_none_or(Value::is_null) {
+            copy(live_metadata, metadata, key);
+        }
+    }
+    for key in [
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+    ] {
+        if metadata.get(key).is_none_or(Value::is_null) {
+            copy(live_metadata, metadata, key);
+        }
+    }
+    copy(live_metadata, metadata, "generation");
+    Ok(())
+}
+
+fn copy(from: &Map, to: &mut Map, key: &str) {
+    match from.get(key) {
+        Some(value) => to.insert(key.to_owned(), value.clone()),
+        None => to.remove(key),
+    };
+}
+
+/// Refuses a body whose namespace is not the URL's, and fills it in.
+pub(super) fn check_namespace(place: &Place, object: &mut Map) -> Answered<()> {
+    let given = metadata_text(object, "namespace").to_owned();
+    if !place.resource.api.namespaced {
+        if given.is_empty() {
+            return Ok(());
+        }
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    if !given.is_empty() && given != place.namespace {
+        return Err(Failure::bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ));
+    }
+    metadata_mut(object).insert("namespace".into(), place.namespace.clone().into());
+    Ok(())
+}
+
+/// Refuses a body whose name is not the URL's, and fills it in.
+pub(super) fn check_name(place: &Place, object: &mut Map) -> Answered<()> {
+    let given = metadata_text(object, "name");
+    if !given.is_empty() && given != place.name {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({})",
+            place.name
+        )));
+    }
+    metadata_mut(object).insert("name".into(), place.name.clone().into());
+    Ok(())
+}

@@ -1,0 +1,155 @@
+//! What a client accepts: encoding and shape of an answer.
+
+use crate::failure::{Answered, Failure};
+
+/// Encoding of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// Shape of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// The object as it is.
+    Object,
+    /// A `Table`.
+    Table,
+    /// `PartialObjectMetadata` or its list.
+    Metadata,
+}
+
+/// The first entry of an `Accept` header that can be served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Encoding.
+    pub encoding: Encoding,
+    /// Shape.
+    pub shape: Shape,
+    /// `Content-Type` of the answer.
+    pub content_type: &'static str,
+}
+
+impl Accepted {
+    /// Plain JSON.
+    pub fn json() -> Self {
+        Self {
+            encoding: Encoding::Json,
+            shape: Shape::Object,
+            content_type: "application/json",
+        }
+    }
+}
+
+/// One entry of an `Accept` header.
+#[derive(Debug, Default)]
+pub struct Entry<'a> {
+    /// Media type.
+    pub media: &'a str,
+    /// `as`, or "".
+    pub target: &'a str,
+    /// `g`, or "".
+    pub group: &'a str,
+    /// `v`, or "".
+    pub version: &'a str,
+}
+
+/// Splits an `Accept` header into its entries, in order of preference.
+pub fn entries(header: &str) -> Vec<Entry<'_>> {
+    let mut weighted: Vec<(f32, Entry<'_>)> = header
+        .split(',')
+        .filter(|part| !part.trim().is_empty())
+        .map(entry)
+        .collect();
+    weighted.sort_by(|a, b| b.0.total_cmp(&a.0));
+    weighted.into_iter().map(|(_, entry)| entry).collect()
+}
+
+fn entry(part: &str) -> (f32, Entry<'_>) {
+    let mut fields = part.split(';').map(str::trim);
+    let mut entry = Entry {
+        media: fields.next().unwrap_or(""),
+        ..Entry::default()
+    };
+    let mut weight = 1.0;
+    for field in fields {
+        match field.split_once('=') {
+            Some(("as", value)) => entry.target = value,
+            Some(("g", value)) => entry.group = value,
+            Some(("v", value)) => entry.version = value,
+            Some(("q", value)) => weight = value.parse().unwrap_or(1.0),
+            _ => {}
+        }
+    }
+    (weight, entry)
+}
+
+/// Picks the first entry that can be served.
+pub fn negotiate(header: &str, custom: bool) -> Answered<Accepted> {
+    if header.trim().is_empty() {
+        return Ok(Accepted::json());
+    }
+    let mut shaped = false;
+    for entry in entries(header) {
+        let encoding = match entry.media {
+            "application/json" | "*/*" | "application/*" => Encoding::Json,
+            "application/yaml" => Encoding::Yaml,
+            _ => continue,
+        };
+        let shape = match (entry.target, entry.group, entry.version) {
+            ("", _, _) => Shape::Object,
+            ("Table", "meta.k8s.io", "v1" | "v1beta1") => Shape::Table,
+            ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") => {
+                Shape::Metadata
+            }
+            _ => {
+                shaped = true;
+                continue;
+            }
+        };
+        return Ok(Accepted {
+            encoding,
+            shape,
+            content_type: content_type(encoding),
+        });
+    }
+    Err(refuse(shaped, custom))
+}
+
+fn content_type(encoding: Encoding) -> &'static str {
+    match encoding {
+        Encoding::Json => "application/json",
+        Encoding::Yaml => "application/yaml",
+    }
+}
+
+fn refuse(shaped: bool, custom: bool) -> Box<Failure> {
+    let mut types = vec!["application/json", "application/yaml"];
+    if !custom {
+        types.push("application/vnd.kubernetes.protobuf");
+    }
+    if shaped {
+        let message = format!(
+            "only the following media types are accepted: {}",
+            types.join(", ")
+        );
+        return Failure::new(406, "NotAcceptable", message);
+    }
+    types.push("application/json;stream=watch");
+    if !custom {
+        types.push("application/vnd.kubernetes.protobuf;stream=watch");
+    }
+    let mut failure = Failure::new(
+        406,
+        "NotAcceptable",
+        format!(
+            "406: Not Acceptable\n\nAvailable representations: {}",
+            types.join(", ")
+        ),
+    );
+    failure.empty_details = true;
+    failure
+}

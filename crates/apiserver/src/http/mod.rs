@@ -1,0 +1,495 @@
+//! The HTTP side: a request becomes a call of the engine, its outcome a response.
+//!
+//! The same handler serves sockets and in-process callers. A response never fails: every error is a `Status`
+//! or the plain text that upstream sends.
+
+mod accept;
+mod discovery;
+mod openapi;
+mod respond;
+mod route;
+pub mod service;
+mod table;
+pub mod tls;
+mod watch;
+
+pub use watch::classify;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, Full};
+
+use crate::auth::{self, Attributes};
+use crate::catalog::Resource;
+use crate::engine::selector::Selection;
+use crate::engine::{
+    Body, Context, DeleteOptions, Engine, Format, ListOptions, PatchBody, Place, Query, Removed,
+    Reply, Wanted, WriteOptions, parse_query,
+};
+use crate::failure::{Answered, Failure, Named};
+use crate::kinds;
+
+use accept::Accepted;
+use respond::Responder;
+use route::Route;
+
+/// Body of every response.
+pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Largest request body, in bytes.
+pub const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
+
+/// A request whose body has been read.
+#[derive(Debug)]
+pub struct Incoming {
+    /// Method.
+    pub method: Method,
+    /// Path, percent-encoded as sent.
+    pub path: String,
+    /// Query without the question mark.
+    pub query: String,
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Body.
+    pub body: Bytes,
+    /// User of the client certificate, if one was presented.
+    pub certificate: Option<crate::engine::User>,
+}
+
+/// Wraps bytes as a response body.
+pub fn full(bytes: impl Into<Bytes>) -> ResponseBody {
+    Full::new(bytes.into()).boxed_unsync()
+}
+
+/// Answers a request.
+pub async fn handle(
+    engine: Arc<Engine>,
+    stop: tokio::sync::watch::Receiver<bool>,
+    incoming: Incoming,
+) -> Response<ResponseBody> {
+    let audit = header_text(&incoming.headers, "audit-id");
+    let audit = if audit.is_empty() {
+        engine.environment.uuid()
+    } else {
+        audit.to_owned()
+    };
+    let agent = header_text(&incoming.headers, "user-agent").to_owned();
+    let mut context = Context::new(crate::engine::User::anonymous(), &agent);
+    let mut response = match answer(&engine, &mut context, stop, &incoming).await {
+        Ok(response) => response,
+        Err(failure) => respond::failure(&failure),
+    };
+    let headers = response.headers_mut();
+    respond::insert(headers, "audit-id", &audit);
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(header::HeaderValue::from_static("no-cache, private"));
+    for warning in context.warnings.lock().iter() {
+        respond::warn(headers, warning);
+    }
+    respond::compress(&incoming.headers, response)
+}
+
+pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("")
+}
+
+async fn answer(
+    engine: &Arc<Engine>,
+    context: &mut Context,
+    stop: tokio::sync::watch::Receiver<bool>,
+    incoming: &Incoming,
+) -> Answered<Response<ResponseBody>> {
+    let query = parse_query(&incoming.query);
+    let catalog = engine.catalog();
+    let route = route::parse(&catalog, &incoming.path);
+    context.user = auth::authn::authenticate(engine, incoming)?;
+    context.user = auth::authn::impersonate(engine, context, &incoming.headers)?;
+    let call = Call {
+        engine: engine.clone(),
+        incoming,
+        query,
+        stop,
+    };
+    match route {
+        Route::Resource { place, watch } => call.resource(context, place, watch).await,
+        other => {
+            call.authorize_path(context)?;
+            call.path(context, other)
+        }
+    }
+}
+
+/// One request on its way through.
+struct Call<'a> {
+    engine: Arc<Engine>,
+    incoming: &'a Incoming,
+    query: Query,
+    stop: tokio::sync::watch::Receiver<bool>,
+}
+
+impl Call<'_> {
+    fn authorize_path(&self, context: &Context) -> Answered<()> {
+        let verb = self.incoming.method.as_str().to_lowercase();
+        let wanted = Attributes {
+            verb: &verb,
+            path: &self.incoming.path,
+            ..Attributes::default()
+        };
+        auth::authorize(&self.engine, context, &wanted)
+    }
+
+    fn path(&self, context: &Context, route: Route) -> Answered<Response<ResponseBody>> {
+        let read = matches!(self.incoming.method, Method::GET | Method::HEAD);
+        if !read && !matches!(route, Route::Unknown | Route::NoResource) {
+            return Err(Failure::method_not_allowed());
+        }
+        let _ = context;
+        let accept = header_text(&self.incoming.headers, "accept");
+        let catalog = self.engine.catalog();
+        match route {
+            Route::Health(check) => respond::health(&check, &self.query),
+            Route::Version => Ok(respond::json_value(200, &crate::catalog::facts().version)),
+            Route::Root => Ok(respond::json_value(200, &discovery::root(&catalog))),
+            Route::Discovery(what) => {
+                discovery::answer(&catalog, &what, accept, &self.incoming.headers)
+            }
+            Route::OpenApi(path) => {
+                openapi::answer(&self.engine, &path, &self.query, &self.incoming.headers)
+            }
+            Route::Keys(path) => auth::token::keys(&self.engine, &path),
+            Route::NoResource => Err(Failure::no_resource()),
+            Route::Unknown | Route::Resource { .. } => Err(Failure::no_path()),
+        }
+    }
+
+    async fn resource(
+        &self,
+        context: &Context,
+        place: Place,
+        old_watch: bool,
+    ) -> Answered<Response<ResponseBody>> {
+        let verb = self.verb(&place, old_watch)?;
+        self.authorize_resource(context, &place, verb)?;
+        if let Some(custom) = &place.resource.custom
+            && !custom.deprecation.is_empty()
+        {
+            context.warn(custom.deprecation.clone());
+        }
+        if !place.sub.is_empty() && place.resource.subresource(&place.sub).is_none() {
+            return Err(Failure::no_resource());
+        }
+        if !self.serves(&place, verb) {
+            return Err(Failure::method_not_allowed());
+        }
+        let accepted = self.accept(&place)?;
+        let responder = Responder {
+            engine: &self.engine,
+            accepted,
+            pretty: self
+                .query
+                .get("pretty")
+                .is_some_and(|v| v[0] != "false" && v[0] != "0"),
+            query: &self.query,
+        };
+        if place.resource.is("", "componentstatuses") {
+            context.warn("v1 ComponentStatus is deprecated in v1.19+");
+        }
+        let response = match verb {
+            "get" => self.get(&place, &responder).await?,
+            "list" => self.list(&place, &responder).await?,
+            "watch" => return self.watch(&place, &responder, old_watch).await,
+            "create" => self.create(context, &place, &responder)?,
+            "update" => self.update(context, &place, &responder)?,
+            "patch" => self.patch(context, &place, &responder)?,
+            "delete" => self.delete(context, &place, &responder)?,
+            _ => self.delete_collection(context, &place, &responder)?,
+        };
+        if !matches!(verb, "get" | "list") {
+            self.engine
+                .store
+                .flushed()
+                .await
+                .map_err(|why| Failure::new(507, "InternalError", why))?;
+        }
+        Ok(response)
+    }
+
+    fn verb(&self, place: &Place, old_watch: bool) -> Answered<&'static str> {
+        let watching = old_watch
+            || self
+                .query
+                .get("watch")
+                .and_then(|v| v.first())
+                .is_some_and(|v| !matches!(v.as_str(), "false" | "0"));
+        let named = !place.name.is_empty();
+        Ok(match (self.incoming.method.as_str(), named) {
+            ("GET" | "HEAD", _) if old_watch => "watch",
+            ("GET" | "HEAD", true) => "get",
+            ("GET" | "HEAD", false) if watching => "watch",
+            ("GET" | "HEAD", false) => "list",
+            ("POST", _) => "create",
+            ("PUT", _) => "update",
+            ("PATCH", _) => "patch",
+            ("DELETE", true) => "delete",
+            ("DELETE", false) => "deletecollection",
+            _ => return Err(Failure::method_not_allowed()),
+        })
+    }
+
+    /// Tells whether a verb is routed at a place.
+    fn serves(&self, place: &Place, verb: &str) -> bool {
+        let named = !place.name.is_empty();
+        if !place.sub.is_empty() {
+            let sub = place.resource.subresource(&place.sub);
+            return named && sub.is_some_and(|sub| sub.verbs.iter().any(|v| v == verb));
+        }
+        let fits = match verb {
+            "create" => !named && (!place.resource.api.namespaced || !place.namespace.is_empty()),
+            "list" | "deletecollection" => !named,
+            "watch" => true,
+            _ => named,
+        };
+        fits && place.resource.serves(verb)
+    }
+
+    fn authorize_resource(&self, context: &Context, place: &Place, verb: &str) -> Answered<()> {
+        let mut wanted = Attributes::at(verb, place);
+        if place.resource.is("", "namespaces") && !place.name.is_empty() {
+            wanted.namespace = &place.name;
+        }
+        let selected = if matches!(verb, "list" | "watch" | "deletecollection") {
+            let fields = self.query.get("fieldSelector").and_then(|f| f.first());
+            fields
+                .and_then(|fields| Selection::parse(&place.resource, "", fields).ok())
+                .and_then(|selection| selection.name().map(str::to_owned))
+        } else {
+            None
+        };
+        if let Some(name) = &selected {
+            wanted.name = name;
+        }
+        auth::authorize(&self.engine, context, &wanted)
+    }
+
+    fn accept(&self, place: &Place) -> Answered<Accepted> {
+        let header = header_text(&self.incoming.headers, "accept");
+        accept::negotiate(header, place.resource.custom.is_some())
+    }
+
+    async fn get(
+        &self,
+        place: &Place,
+        responder: &Responder<'_>,
+    ) -> Answered<Response<ResponseBody>> {
+        if place.sub == "scale" {
+            let map = kinds::scale::get(&self.engine, place)?;
+            return responder.object(place, 200, &Reply::Loose(Box::new(map)));
+        }
+        if place.sub == "log" {
+            return kinds::pod_log(&self.engine, place, &self.query)
+                .map(|text| respond::text(200, text));
+        }
+        if matches!(
+            place.sub.as_str(),
+            "exec" | "attach" | "portforward" | "proxy"
+        ) {
+            self.engine.entry(place)?;
+            return Err(Failure::bad_request(
+                "this server has no nodes: exec, attach, port-forward and proxy are not possible",
+            ));
+        }
+        let options = ListOptions {
+            resource_version: self
+                .query
+                .get("resourceVersion")
+                .and_then(|v| v.first())
+                .cloned()
+                .unwrap_or_default(),
+            ..ListOptions::default()
+        };
+        self.engine.await_version(&options).await?;
+        let entry = self.engine.get(place)?;
+        responder.object(place, 200, &Reply::Stored(entry))
+    }
+
+    async fn list(
+        &self,
+        place: &Place,
+        responder: &Responder<'_>,
+    ) -> Answered<Response<ResponseBody>> {
+        let options = ListOptions::read(&self.query)?;
+        self.engine.await_version(&options).await?;
+        let listing = self.engine.list(place, &options)?;
+        responder.list(place, &listing)
+    }
+
+    async fn watch(
+        &self,
+        place: &Place,
+        responder: &Responder<'_>,
+        old: bool,
+    ) -> Answered<Response<ResponseBody>> {
+        let mut options = ListOptions::read(&self.query)?;
+        options.watch = true;
+        let mut place = place.clone();
+        if old && !place.name.is_empty() {
+            options.fields = format!("metadata.name={}", place.name);
+            place.name.clear();
+        }
+        let watching = self.engine.watch(&place, &options)?;
+        watch::respond(
+            self.engine.clone(),
+            place,
+            &responder.accepted,
+            responder.include_object(),
+            watching,
+            &options,
+            self.stop.clone(),
+        )
+    }
+
+    fn body(&self, resource: &Resource) -> Answered<Body> {
+        let media = header_text(&self.incoming.headers, "content-type")
+            .split(';')
+            .next()
+            .unwrap_or("")
+            .trim();
+        let format = match media {
+            "" | "application/json" => Format::Json,
+            "application/yaml" => Format::Yaml,
+            "application/vnd.kubernetes.protobuf" if resource.custom.is_none() => Format::Protobuf,
+            _ => {
+                let types = if resource.custom.is_some() {
+                    "application/json, application/yaml"
+                } else {
+                    "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+                };
+                return Err(Failure::new(
+                    415,
+                    "UnsupportedMediaType",
+                    format!(
+                        "the body of the request was in an unknown format - accepted media types include: {types}"
+                    ),
+                ));
+            }
+        };
+        Ok(Body::Raw(self.incoming.body.clone(), format))
+    }
+
+    fn create(
+        &self,
+        context: &Context,
+        place: &Place,
+        responder: &Responder<'_>,
+    ) -> Answered<Response<ResponseBody>> {
+        let options = WriteOptions::read(&self.query, "CreateOptions", false)?;
+        let body = self.body(&place.resource)?;
+        if !place.sub.is_empty() {
+            let reply = kinds::subresource_create(&self.engine, context, place, &body, &options)?;
+            return responder.created(place, &reply);
+        }
+        let written = self.engine.create(context, place, &body, &options)?;
+        responder.object(place, 201, &written.reply)
+    }
+
+    fn update(
+        &self,
+        context: &Context,
+        place: &Place,
+        responder: &Responder<'_>,
+    ) -> Answered<Response<ResponseBody>> {
+        let options = WriteOptions::read(&self.query, "UpdateOptions", false)?;
+        let body = self.body(&place.resource)?;
+        let written = self.engine.update(context, place, &body, &options)?;
+        let code = if written.created { 201 } else { 200 };
+        responder.object(place, code, &written.reply)
+    }
+
+    fn patch(
+        &self,
+        context: &Context,
+        place: &Place,
+        responder: &Responder<'_>,
+    ) -> Answered<Response<ResponseBody>> {
+        let media = header_text(&self.incoming.headers, "content-type");
+        let apply = media.starts_with("application/apply-patch+yaml");
+        let custom = place.resource.custom.is_some();
+        let patch = PatchBody::read(media, self.incoming.body.clone(), custom)?;
+        let options = WriteOptions::read(&self.query, "PatchOptions", apply)?;
+        let written = self.engine.patch(context, place, &patch, &options)?;
+        let code = if written.created { 201 } else { 200 };
+        responder.object(place, code, &written.reply)
+    }
+
+    fn delete_options(&self) -> Answered<DeleteOptions> {
+        let bytes = &self.incoming.body;
+        if bytes.is_empty() {
+            return DeleteOptions::read(&self.query, None);
+        }
+        let body = match header_text(&self.incoming.headers, "content-type") {
+            media if media.starts_with("application/vnd.kubernetes.protobuf") => Format::Protobuf,
+            media if media.starts_with("application/yaml") => Format::Yaml,
+            _ => Format::Json,
+        };
+        let wanted = Wanted {
+            api_version: "meta.k8s.io/v1",
+            kind: "DeleteOptions",
+        };
+        let map = Body::Raw(bytes.clone(), body).decode(wanted)?;
+        kinds::check_delete_options(&map)?;
+        DeleteOptions::read(&self.query, Some(&map))
+    }
+
+    fn delete(
+        &self,
+        context: &Context,
+        place: &Place,
+        responder: &Responder<'_>,
+    ) -> Answered<Response<ResponseBody>> {
+        let options = self.delete_options()?;
+        match self.engine.delete(context, place, &options)? {
+            Removed::Gone { uid, .. } => {
+                let named = Named {
+                    group: place.resource.group(),
+                    kind: place.resource.plural(),
+                    name: &place.name,
+                };
+                Ok(responder.deleted(named, &uid))
+            }
+            Removed::Marked(reply) => responder.object(place, 200, &reply),
+        }
+    }
+
+    fn delete_collection(
+        &self,
+        context: &Context,
+        place: &Place,
+        responder: &Responder<'_>,
+    ) -> Answered<Response<ResponseBody>> {
+        let options = self.delete_options()?;
+        let list = ListOptions::read(&self.query)?;
+        let selection = Selection::parse(&place.resource, &list.labels, &list.fields)?;
+        let removed = self
+            .engine
+            .delete_collection(context, place, &selection, &options)?;
+        responder.loose_list(place, &removed)
+    }
+}
+
+/// Status codes by number; an unknown one is an internal error.
+pub(crate) fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Builds a JSON response outside this module.
+pub fn json(code: u16, value: &impl serde::Serialize) -> Response<ResponseBody> {
+    respond::json_value(code, value)
+}

@@ -1,0 +1,137 @@
+//! Paths: what a URL names.
+
+use crate::catalog::Catalog;
+use crate::engine::{Place, percent_decode};
+
+/// What a path names.
+#[derive(Debug)]
+pub enum Route {
+    /// `/healthz`, `/livez`, `/readyz`, with their checks.
+    Health(String),
+    /// `/version`.
+    Version,
+    /// `/`.
+    Root,
+    /// A discovery document.
+    Discovery(Document),
+    /// `/openapi/…`, without that prefix.
+    OpenApi(String),
+    /// `/.well-known/openid-configuration` or `/openid/v1/jwks`.
+    Keys(String),
+    /// A collection, an object or a subresource.
+    Resource {
+        /// The place.
+        place: Place,
+        /// Whether the old `/watch/` prefix was used.
+        watch: bool,
+    },
+    /// A resource that a known group and version does not have.
+    NoResource,
+    /// Nothing.
+    Unknown,
+}
+
+/// A discovery document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// `/api`.
+    Api,
+    /// `/apis`.
+    Apis,
+    /// `/apis/GROUP`.
+    Group(String),
+    /// `/api/v1` or `/apis/GROUP/VERSION`.
+    Version(String, String),
+}
+
+/// Finds out what a path names.
+pub fn parse(catalog: &Catalog, path: &str) -> Route {
+    let trimmed = path.trim_matches('/');
+    let parts: Vec<String> = if trimmed.is_empty() {
+        Vec::new()
+    } else {
+        trimmed
+            .split('/')
+            .map(|part| percent_decode(part, false))
+            .collect()
+    };
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    match parts.as_slice() {
+        [] => Route::Root,
+        ["version"] => Route::Version,
+        ["healthz" | "livez" | "readyz", ..] => Route::Health(trimmed.to_owned()),
+        ["openapi", rest @ ..] => Route::OpenApi(rest.join("/")),
+        [".well-known", "openid-configuration"] | ["openid", "v1", "jwks"] => {
+            Route::Keys(trimmed.to_owned())
+        }
+        ["api"] => Route::Discovery(Document::Api),
+        ["apis"] => Route::Discovery(Document::Apis),
+        ["apis", group] if catalog.group(group).is_some() => {
+            Route::Discovery(Document::Group((*group).to_owned()))
+        }
+        ["api", version, rest @ ..] => versioned(catalog, "", version, rest),
+        ["apis", group, version, rest @ ..] => versioned(catalog, group, version, rest),
+        _ => Route::Unknown,
+    }
+}
+
+fn versioned(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Route {
+    let known = catalog
+        .group(group)
+        .is_some_and(|g| g.versions.iter().any(|v| v == version));
+    if !known {
+        return Route::Unknown;
+    }
+    if rest.is_empty() {
+        return Route::Discovery(Document::Version(group.to_owned(), version.to_owned()));
+    }
+    let (watch, rest) = match rest {
+        ["watch", rest @ ..] if !rest.is_empty() => (true, rest),
+        rest => (false, rest),
+    };
+    match place(catalog, group, version, rest) {
+        Some(place) => Route::Resource { place, watch },
+        None if catalog
+            .of_version(group, version)
+            .any(|r| r.custom.is_some()) =>
+        {
+            Route::Unknown
+        }
+        None => Route::NoResource,
+    }
+}
+
+fn place(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Option<Place> {
+    let (namespace, rest) = match rest {
+        ["namespaces", namespace, resource, ..]
+            if !(group.is_empty() && matches!(*resource, "status" | "finalize")) =>
+        {
+            (*namespace, &rest[2..])
+        }
+        rest => ("", rest),
+    };
+    let (plural, name, sub) = match rest {
+        [plural] => (*plural, "", String::new()),
+        [plural, name] => (*plural, *name, String::new()),
+        [plural, name, sub @ ..] => (*plural, *name, sub.join("/")),
+        [] => return None,
+    };
+    let resource = catalog.find(group, version, plural)?;
+    if resource.api.namespaced && namespace.is_empty() && !name.is_empty() {
+        return None;
+    }
+    if !resource.api.namespaced && !namespace.is_empty() {
+        return None;
+    }
+    let sub = match sub.split_once('/') {
+        Some((first, _)) if first == "proxy" => first.to_owned(),
+        Some(_) => return None,
+        None => sub,
+    };
+    Some(Place {
+        resource: resource.clone(),
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        sub,
+    })
+}

@@ -1,0 +1,134 @@
+//! Connections: accept, TLS, HTTP/1.1 or HTTP/2, bounded bodies, quick end.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Limited};
+use hyper::body::Incoming as HyperBody;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch::Receiver;
+use tokio_rustls::TlsAcceptor;
+
+use super::{BODY_BYTES_MAX, Incoming, ResponseBody, handle, respond};
+use crate::engine::Engine;
+use crate::failure::Failure;
+
+/// Most connections served at once; further ones wait in the listener's queue.
+const CONNECTIONS_MAX: usize = 4096;
+
+/// Accepts connections until told to stop.
+pub async fn accept(
+    engine: Arc<Engine>,
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    mut stop: Receiver<bool>,
+) {
+    let slots = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let slot = tokio::select! {
+            slot = slots.clone().acquire_owned() => slot,
+            _ = stop.changed() => return,
+        };
+        let Ok(slot) = slot else { return };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.changed() => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::debug!(%error, "a connection could not be accepted");
+                tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+                continue;
+            }
+        };
+        let (engine, tls, stop) = (engine.clone(), tls.clone(), stop.clone());
+        tokio::spawn(async move {
+            connection(engine, stream, peer, tls, stop).await;
+            drop(slot);
+        });
+    }
+}
+
+async fn connection(
+    engine: Arc<Engine>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    stop: Receiver<bool>,
+) {
+    // Small answers must not wait for the peer's acknowledgements.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return serve(engine, stream, stop).await;
+    };
+    let handshake = tokio::time::timeout(std::time::Duration::from_secs(10), tls.accept(stream));
+    match handshake.await {
+        Ok(Ok(stream)) => serve(engine, stream, stop).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
+        Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
+    }
+}
+
+async fn serve<S>(engine: Arc<Engine>, stream: S, mut stop: Receiver<bool>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let requests_stop = stop.clone();
+    let service = service_fn(move |request| {
+        let (engine, stop) = (engine.clone(), requests_stop.clone());
+        async move { Ok::<_, Infallible>(respond_to(engine, stop, request).await) }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http2()
+        .max_concurrent_streams(1000)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(4 << 20);
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        // Errors here are those of the peer: it went away or spoke nonsense.
+        _ = connection.as_mut() => return,
+        _ = stop.changed() => connection.as_mut().graceful_shutdown(),
+    }
+    // Watches end by themselves; whatever else is open gets a moment.
+    let _ = tokio::time::timeout(std::time::Duration::from_millis(500), connection).await;
+}
+
+async fn respond_to(
+    engine: Arc<Engine>,
+    stop: Receiver<bool>,
+    request: Request<HyperBody>,
+) -> Response<ResponseBody> {
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => return respond::failure(&body_failure(error.as_ref())),
+    };
+    let incoming = Incoming {
+        method: parts.method,
+        path: parts.uri.path().to_owned(),
+        query: parts.uri.query().unwrap_or("").to_owned(),
+        headers: parts.headers,
+        body,
+        certificate: None,
+    };
+    handle(engine, stop, incoming).await
+}
+
+fn body_failure(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Box<Failure> {
+    if error.is::<http_body_util::LengthLimitError>() {
+        let message = format!("Request entity too large: limit is {BODY_BYTES_MAX}");
+        let mut failure = Failure::new(413, "RequestEntityTooLarge", message);
+        failure.empty_details = true;
+        return failure;
+    }
+    Failure::bad_request(format!("the request body could not be read: {error}"))
+}

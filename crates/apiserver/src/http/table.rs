@@ -1,0 +1,72 @@
+//! Table answers: the columns of a kind and one row an object.
+
+use objects::{Map, Value, json};
+
+use super::respond::partial;
+use crate::engine::{Engine, Listing, Place};
+use crate::kinds;
+
+/// What a row says about its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Include {
+    /// Nothing.
+    None,
+    /// Its metadata.
+    Metadata,
+    /// All of it.
+    Object,
+}
+
+/// Builds the table of a list or of one object.
+pub fn of_objects(
+    engine: &Engine,
+    place: &Place,
+    objects: &[Map],
+    include: Include,
+    listing: &Listing,
+) -> Value {
+    let rows: Vec<Value> = objects
+        .iter()
+        .map(|object| row(engine, place, object, include))
+        .collect();
+    let mut metadata = Map::new();
+    let revision = match objects {
+        [one] if listing.revision == 0 => {
+            crate::engine::metadata_text(one, "resourceVersion").to_owned()
+        }
+        _ => listing.revision.to_string(),
+    };
+    metadata.insert("resourceVersion".into(), revision.into());
+    if !listing.continue_token.is_empty() {
+        metadata.insert("continue".into(), listing.continue_token.clone().into());
+    }
+    if let Some(remaining) = listing.remaining {
+        metadata.insert("remainingItemCount".into(), remaining.into());
+    }
+    json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": metadata,
+        "columnDefinitions": columns(place), "rows": rows,
+    })
+}
+
+/// Builds the column definitions of a kind.
+pub fn columns(place: &Place) -> Value {
+    let columns = place.resource.columns.iter().map(|column| {
+        json!({
+            "name": column.name, "type": column.kind, "format": column.format,
+            "description": column.description, "priority": column.priority,
+        })
+    });
+    columns.collect()
+}
+
+/// Builds one row.
+pub fn row(engine: &Engine, place: &Place, object: &Map, include: Include) -> Value {
+    let cells = kinds::cells(&place.resource, object, engine.environment.clock.now());
+    let shown = match include {
+        Include::None => Value::Null,
+        Include::Metadata => partial(object),
+        Include::Object => Value::Object(object.clone()),
+    };
+    json!({"cells": cells, "object": shown})
+}

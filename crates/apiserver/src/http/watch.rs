@@ -1,0 +1,302 @@
+//! Watch responses: one JSON line an event, for as long as client and server like.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::stream;
+use http::Response;
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
+use objects::{Map, Value, json};
+use tokio::time::Instant;
+
+use super::accept::{Accepted, Shape};
+use super::respond::{insert, partial, to_bytes};
+use super::table::{self, Include};
+use super::{ResponseBody, status};
+use crate::engine::{Engine, ListOptions, Place, Watching};
+use crate::failure::{Answered, Failure};
+use crate::kinds;
+use crate::store::{Cursor, Entry, Event};
+
+/// Events read from the ring at once.
+const BATCH: usize = 128;
+/// Time between bookmarks.
+const BOOKMARK_EVERY: Duration = Duration::from_secs(57);
+/// Shortest time after which the server ends a watch that names no end.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// Everything a running watch needs.
+struct Stream {
+    engine: Arc<Engine>,
+    place: Place,
+    shape: Shape,
+    include: Include,
+    bookmarks: bool,
+    columns_sent: bool,
+    pending: VecDeque<Bytes>,
+    cursor: Option<Cursor>,
+    selection: crate::engine::selector::Selection,
+    ends: Instant,
+    next_bookmark: Instant,
+    stop: tokio::sync::watch::Receiver<bool>,
+    done: bool,
+}
+
+/// Answers a watch.
+pub fn respond(
+    engine: Arc<Engine>,
+    place: Place,
+    accepted: &Accepted,
+    include: Include,
+    watching: Watching,
+    options: &ListOptions,
+    stop: tokio::sync::watch::Receiver<bool>,
+) -> Answered<Response<ResponseBody>> {
+    let timeout = if options.timeout_seconds > 0 {
+        Duration::from_secs(options.timeout_seconds)
+    } else {
+        // Spread the ends of many watches over half an hour.
+        let spread = u64::from(engine.environment.ids.bytes()[0]) * 7;
+        DEFAULT_TIMEOUT + Duration::from_secs(spread)
+    };
+    let now = Instant::now();
+    let mut stream = Stream {
+        engine,
+        place,
+        shape: accepted.shape,
+        include,
+        bookmarks: options.bookmarks,
+        columns_sent: false,
+        pending: VecDeque::new(),
+        cursor: None,
+        selection: watching.selection,
+        ends: now + timeout,
+        next_bookmark: now + BOOKMARK_EVERY,
+        stop,
+        done: false,
+    };
+    for entry in &watching.initial {
+        let line = stream.line("ADDED", entry);
+        stream.pending.push_back(line);
+    }
+    if watching.marked {
+        let line = stream.bookmark(watching.revision, true);
+        stream.pending.push_back(line);
+    }
+    match watching.cursor {
+        Ok(cursor) => stream.cursor = Some(cursor),
+        Err(failure) => {
+            stream.pending.push_back(error_line(&failure));
+        }
+    }
+    let frames = stream::unfold(stream, |mut stream| async move {
+        let bytes = stream.next().await?;
+        Some((Ok::<_, Infallible>(Frame::data(bytes)), stream))
+    });
+    let mut response = Response::new(StreamBody::new(frames).boxed_unsync());
+    *response.status_mut() = status(200);
+    insert(
+        response.headers_mut(),
+        "content-type",
+        accepted.content_type,
+    );
+    Ok(response)
+}
+
+impl Stream {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(bytes) = self.drain() {
+                return Some(bytes);
+            }
+            if self.done || *self.stop.borrow() {
+                return None;
+            }
+            let cursor = self.cursor.as_mut()?;
+            tokio::select! {
+                events = cursor.next(BATCH) => match events {
+                    Ok(events) => self.push(&events),
+                    Err(expired) => {
+                        let message = format!("too old resource version: {} ({})", cursor.position(), expired.floor);
+                        self.pending.push_back(error_line(&Failure::expired(message)));
+                        self.done = true;
+                    }
+                },
+                () = tokio::time::sleep_until(self.next_bookmark), if self.bookmarks => {
+                    self.next_bookmark += BOOKMARK_EVERY;
+                    self.push_bookmark();
+                }
+                () = tokio::time::sleep_until(self.ends) => {
+                    if self.bookmarks {
+                        self.push_bookmark();
+                    }
+                    self.done = true;
+                }
+                _ = self.stop.changed() => self.done = true,
+            }
+        }
+    }
+
+    /// Joins what is waiting into one frame.
+    fn drain(&mut self) -> Option<Bytes> {
+        if self.pending.len() <= 1 {
+            return self.pending.pop_front();
+        }
+        let mut joined = Vec::with_capacity(self.pending.iter().map(Bytes::len).sum());
+        for line in self.pending.drain(..) {
+            joined.extend_from_slice(&line);
+        }
+        Some(joined.into())
+    }
+
+    fn push(&mut self, events: &[Arc<Event>]) {
+        for event in events {
+            let namespace = &self.place.namespace;
+            if !namespace.is_empty() && event.state.meta.namespace != namespace.as_str() {
+                continue;
+            }
+            if let Some((kind, entry)) = classify(&self.selection, event) {
+                let line = self.event_line(kind, &entry, event);
+                self.pending.push_back(line);
+            }
+        }
+    }
+
+    fn push_bookmark(&mut self) {
+        let revision = self.cursor.as_mut().and_then(Cursor::caught_up);
+        if let Some(revision) = revision {
+            let line = self.bookmark(revision, false);
+            self.pending.push_back(line);
+        }
+    }
+
+    /// Writes an event; plain JSON lines in the stored version are shared among all watchers.
+    fn event_line(&mut self, kind: &str, entry: &Arc<Entry>, event: &Event) -> Bytes {
+        let shared = self.shape == Shape::Object
+            && Arc::ptr_eq(entry, &event.state)
+            && kind == natural_kind(event)
+            && kinds::stored_as_is(&self.place.resource, &entry.meta.version)
+            && self.place.resource.version() == entry.meta.version;
+        if shared {
+            return event
+                .line
+                .get_or_init(|| self.plain_line(kind, entry))
+                .clone();
+        }
+        self.line(kind, entry)
+    }
+
+    fn plain_line(&self, kind: &str, entry: &Entry) -> Bytes {
+        let resource = &self.place.resource;
+        let mut line = Vec::with_capacity(entry.body.len() + 96);
+        line.extend_from_slice(b"{\"type\":\"");
+        line.extend_from_slice(kind.as_bytes());
+        line.extend_from_slice(b"\",\"object\":");
+        entry.write(&mut line, &resource.api_version, resource.kind());
+        line.extend_from_slice(b"}\n");
+        line.into()
+    }
+
+    fn line(&mut self, kind: &str, entry: &Entry) -> Bytes {
+        let resource = self.place.resource.clone();
+        match self.shape {
+            Shape::Object if kinds::stored_as_is(&resource, &entry.meta.version) => {
+                self.plain_line(kind, entry)
+            }
+            Shape::Object => {
+                let map = self.engine.decode_entry(&resource, entry);
+                event_bytes(kind, &Value::Object(map))
+            }
+            Shape::Metadata => {
+                let map = self.engine.decode_entry(&resource, entry);
+                event_bytes(kind, &partial(&map))
+            }
+            Shape::Table => {
+                let map = self.engine.decode_entry(&resource, entry);
+                let table = self.table(&map);
+                event_bytes(kind, &table)
+            }
+        }
+    }
+
+    fn table(&mut self, object: &Map) -> Value {
+        let columns = if self.columns_sent {
+            Value::Null
+        } else {
+            table::columns(&self.place)
+        };
+        self.columns_sent = true;
+        json!({
+            "kind": "Table", "apiVersion": "meta.k8s.io/v1",
+            "metadata": {"resourceVersion": crate::engine::metadata_text(object, "resourceVersion")},
+            "columnDefinitions": columns,
+            "rows": [table::row(&self.engine, &self.place, object, self.include)],
+        })
+    }
+
+    fn bookmark(&mut self, revision: u64, initial_end: bool) -> Bytes {
+        let resource = &self.place.resource;
+        let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if initial_end {
+            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+        }
+        let object = match self.shape {
+            Shape::Object => {
+                json!({"kind": resource.kind(), "apiVersion": resource.api_version, "metadata": metadata})
+            }
+            Shape::Metadata => {
+                json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata})
+            }
+            Shape::Table => {
+                json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": revision.to_string()},
+                    "columnDefinitions": null, "rows": [{"cells": null, "object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}}]})
+            }
+        };
+        let object = kinds::bookmark(resource, object);
+        event_bytes("BOOKMARK", &object)
+    }
+}
+
+fn natural_kind(event: &Event) -> &'static str {
+    match (event.removed, &event.old) {
+        (true, _) => "DELETED",
+        (false, None) => "ADDED",
+        (false, Some(_)) => "MODIFIED",
+    }
+}
+
+/// Says how an event looks to a selection: objects may enter or leave it.
+pub fn classify(
+    selection: &crate::engine::selector::Selection,
+    event: &Event,
+) -> Option<(&'static str, Arc<Entry>)> {
+    let before = event.old.as_ref().is_some_and(|old| selection.matches(old));
+    if event.removed {
+        return before.then(|| ("DELETED", event.state.clone()));
+    }
+    let after = selection.matches(&event.state);
+    match (before, after) {
+        (true, true) => Some(("MODIFIED", event.state.clone())),
+        (false, true) => Some(("ADDED", event.state.clone())),
+        // A leaver shows its previous content under the version of the change.
+        (true, false) => event
+            .old
+            .as_ref()
+            .map(|old| ("DELETED", Arc::new(old.resealed(event.revision)))),
+        (false, false) => None,
+    }
+}
+
+fn event_bytes(kind: &str, object: &Value) -> Bytes {
+    let mut bytes = to_bytes(&json!({"type": kind, "object": object}));
+    bytes.push(b'\n');
+    bytes.into()
+}
+
+fn error_line(failure: &Failure) -> Bytes {
+    event_bytes("ERROR", &failure.to_value())
+}

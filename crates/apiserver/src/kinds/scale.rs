@@ -1,0 +1,210 @@
+//! The scale subresource: a small view of an object's replica fields.
+
+use objects::{Map, Value, json};
+
+use crate::catalog::{Resource, text};
+use crate::engine::{
+    Body, Context, Engine, PatchBody, Place, Reply, WriteOptions, Written, metadata_text,
+};
+use crate::failure::{Answered, Failure};
+
+/// Reads the scale of an object.
+pub fn get(engine: &Engine, place: &Place) -> Answered<Map> {
+    let entry = engine.entry(place)?;
+    let object = engine.decode_entry(&place.resource, &entry);
+    Ok(view(&place.resource, &object))
+}
+
+/// Replaces the scale of an object.
+pub fn update(
+    engine: &Engine,
+    context: &Context,
+    place: &Place,
+    body: &Body,
+    options: &WriteOptions,
+) -> Answered<Written> {
+    let wanted = crate::engine::Wanted {
+        api_version: "autoscaling/v1",
+        kind: "Scale",
+    };
+    let scale = body.decode(wanted)?;
+    write(engine, context, place, options, &|_| Ok(scale.clone()))
+}
+
+/// Patches the scale of an object.
+pub fn patch(
+    engine: &Engine,
+    context: &Context,
+    place: &Place,
+    patch: &PatchBody,
+    options: &WriteOptions,
+) -> Answered<Written> {
+    write(engine, context, place, options, &|live| match patch {
+        PatchBody::Apply(Body::Object(map)) => Ok(map.clone()),
+        PatchBody::Apply(Body::Raw(bytes, _)) => {
+            crate::engine::yaml_map(bytes).map_err(Failure::bad_request)
+        }
+        patch => engine.patched(place, &view(&place.resource, live), patch),
+    })
+}
+
+fn write(
+    engine: &Engine,
+    context: &Context,
+    place: &Place,
+    options: &WriteOptions,
+    make: &dyn Fn(&Map) -> Answered<Map>,
+) -> Answered<Written> {
+    let (spec_path, _, _) = paths(&place.resource);
+    let written = engine.replace(context, place, options, &|live, _| {
+        let scale = make(live)?;
+        let version = metadata_text(&scale, "resourceVersion");
+        let mut next = live.clone();
+        if !version.is_empty() && version != metadata_text(live, "resourceVersion") {
+            return Err(Failure::modified(place.named()));
+        }
+        let replicas = scale
+            .get("spec")
+            .and_then(|spec| spec.get("replicas"))
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
+        if replicas < 0 {
+            let cause = crate::failure::field::invalid(
+                "spec.replicas",
+                &replicas.into(),
+                "must be greater than or equal to 0",
+            );
+            let named = crate::failure::Named {
+                group: "autoscaling",
+                kind: "Scale",
+                name: &place.name,
+            };
+            return Err(Failure::invalid(named, vec![cause]));
+        }
+        set(&mut next, &spec_path, replicas.into());
+        Ok(next)
+    })?;
+    let object = engine.reply_map(&place.resource, &written.reply);
+    Ok(Written {
+        reply: Reply::Loose(Box::new(view(&place.resource, &object))),
+        created: false,
+    })
+}
+
+/// Returns the paths of spec replicas, status replicas and selector.
+pub fn paths(resource: &Resource) -> (String, String, String) {
+    match resource.custom.as_ref().and_then(|c| c.scale.as_ref()) {
+        Some(scale) => scale.clone(),
+        None => (
+            ".spec.replicas".into(),
+            ".status.replicas".into(),
+            ".spec.selector".into(),
+        ),
+    }
+}
+
+/// Builds the `Scale` of an object.
+pub fn view(resource: &Resource, object: &Map) -> Map {
+    let (spec_path, status_path, selector_path) = paths(resource);
+    let mut metadata = Map::new();
+    for key in [
+        "name",
+        "namespace",
+        "uid",
+        "resourceVersion",
+        "creationTimestamp",
+    ] {
+        if let Some(value) = object.get("metadata").and_then(|m| m.get(key)) {
+            metadata.insert(key.into(), value.clone());
+        }
+    }
+    let number = |path: &str| at(object, path).and_then(Value::as_i64).unwrap_or(0);
+    let mut spec = Map::new();
+    if number(&spec_path) != 0 {
+        spec.insert("replicas".into(), number(&spec_path).into());
+    }
+    let mut status = Map::new();
+    status.insert("replicas".into(), number(&status_path).into());
+    let selector = match at(object, &selector_path) {
+        Some(Value::String(selector)) => selector.clone(),
+        Some(Value::Object(selector)) => selector_text(selector),
+        _ => String::new(),
+    };
+    if !selector.is_empty() {
+        status.insert("selector".into(), selector.into());
+    }
+    let scale = json!({
+        "kind": "Scale", "apiVersion": "autoscaling/v1",
+        "metadata": metadata, "spec": spec, "status": status,
+    });
+    match scale {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Writes a label selector (or the plain map of a replication controller) in its text form.
+pub fn selector_text(selector: &Map) -> String {
+    let labels =
+        if selector.contains_key("matchLabels") || selector.contains_key("matchExpressions") {
+            selector.get("matchLabels").and_then(Value::as_object)
+        } else {
+            Some(selector)
+        };
+    let mut terms: Vec<String> = labels
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")))
+        .collect();
+    for expression in selector
+        .get("matchExpressions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object)
+    {
+        let key = text(expression, "key");
+        let values: Vec<&str> = expression
+            .get("values")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        terms.push(match text(expression, "operator") {
+            "In" => format!("{key} in ({})", values.join(",")),
+            "NotIn" => format!("{key} notin ({})", values.join(",")),
+            "DoesNotExist" => format!("!{key}"),
+            _ => key.to_owned(),
+        });
+    }
+    terms.sort();
+    terms.join(",")
+}
+
+fn at<'a>(object: &'a Map, path: &str) -> Option<&'a Value> {
+    let mut parts = path.trim_start_matches('.').split('.');
+    let first = object.get(parts.next()?)?;
+    parts.try_fold(first, |value, key| value.get(key))
+}
+
+fn set(object: &mut Map, path: &str, value: Value) {
+    let parts: Vec<&str> = path.trim_start_matches('.').split('.').collect();
+    let Some((last, parents)) = parts.split_last() else {
+        return;
+    };
+    let mut map = object;
+    for parent in parents {
+        let slot = map
+            .entry((*parent).to_owned())
+            .or_insert_with(|| Value::Object(Map::new()));
+        if !slot.is_object() {
+            *slot = Value::Object(Map::new());
+        }
+        let Some(inner) = slot.as_object_mut() else {
+            return;
+        };
+        map = inner;
+    }
+    map.insert((*last).to_owned(), value);
+}

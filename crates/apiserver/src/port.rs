@@ -1,0 +1,421 @@
+//! The `Cluster` port on the engine: no sockets, no encoding of requests.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cluster::{
+    Cluster, DeleteParams, Deleted, Discovery, Error, Identity, ListParams, ObjectList, Patch,
+    Scope, Target, WatchEvent, WatchParams, WatchStream, WriteParams,
+};
+use futures::stream;
+use http::{HeaderMap, Method};
+use http_body_util::BodyExt as _;
+use objects::{Map, Object, Value, json};
+
+use crate::auth::{self, Attributes};
+use crate::catalog::{Catalog, Resource};
+use crate::engine::{
+    Body, Context, DeleteOptions, Engine, ListOptions, Listing, PatchBody, Place, Removed, Reply,
+    User, Watching, WriteOptions,
+};
+use crate::failure::{Answered, Failure};
+use crate::http::{Incoming, handle};
+use crate::store::{Cursor, Entry, Event};
+
+/// Events read from the ring at once.
+const BATCH: usize = 128;
+
+/// A cluster that is the engine itself, as one user.
+#[derive(Clone)]
+pub struct InProcess {
+    engine: Arc<Engine>,
+    user: Arc<User>,
+    /// Whether the user was asked for through [`Cluster::impersonate`] and is checked like a header.
+    stop: tokio::sync::watch::Receiver<bool>,
+}
+
+impl InProcess {
+    /// Acts as a user.
+    pub fn new(engine: Arc<Engine>, user: User, stop: tokio::sync::watch::Receiver<bool>) -> Self {
+        Self {
+            engine,
+            user: Arc::new(user),
+            stop,
+        }
+    }
+
+    fn context(&self) -> Context {
+        Context::new((*self.user).clone(), "ferroflux")
+    }
+
+    fn place(&self, target: &Target) -> Result<Place, Error> {
+        let resource = self.resource(&target.resource)?;
+        Ok(Place {
+            resource,
+            namespace: target.namespace.clone(),
+            name: target.name.clone(),
+            sub: target.subresource.clone(),
+        })
+    }
+
+    fn collection(&self, scope: &Scope) -> Result<Place, Error> {
+        let resource = self.resource(&scope.resource)?;
+        Ok(Place::new(&resource, &scope.namespace, ""))
+    }
+
+    fn resource(&self, api: &cluster::ApiResource) -> Result<Arc<Resource>, Error> {
+        let catalog = self.engine.catalog();
+        let found = catalog.find(&api.gvk.group, &api.gvk.version, &api.plural);
+        found.cloned().ok_or_else(|| {
+            let known = catalog
+                .group(&api.gvk.group)
+                .is_some_and(|g| g.versions.contains(&api.gvk.version));
+            let failure = if known {
+                Failure::no_resource()
+            } else {
+                Failure::no_path()
+            };
+            Error::from(failure)
+        })
+    }
+
+    fn authorize(&self, context: &Context, verb: &str, place: &Place) -> Answered<()> {
+        let mut wanted = Attributes::at(verb, place);
+        if place.resource.is("", "namespaces") && !place.name.is_empty() {
+            wanted.namespace = &place.name;
+        }
+        auth::authorize(&self.engine, context, &wanted)?;
+        if !place.sub.is_empty() && place.resource.subresource(&place.sub).is_none() {
+            return Err(Failure::no_resource());
+        }
+        Ok(())
+    }
+
+    fn answer(&self, place: &Place, reply: &Reply) -> Object {
+        Object(self.engine.reply_map(&place.resource, reply))
+    }
+
+    async fn flushed(&self) -> Result<(), Error> {
+        let flushed = self.engine.store.flushed().await;
+        flushed.map_err(|why| Failure::new(507, "InternalError", why).into())
+    }
+}
+
+fn options(params: &WriteParams) -> WriteOptions {
+    WriteOptions {
+        manager: params.field_manager.clone(),
+        dry_run: params.dry_run,
+        force: Some(params.force),
+        validation: params.validation,
+    }
+}
+
+/// Lists what a catalog serves as the port tells it; groups in discovery order.
+pub fn discovery(catalog: &Catalog) -> Discovery {
+    Discovery::new(catalog.resources.iter().map(|r| r.api.clone()).collect())
+}
+
+#[async_trait]
+impl Cluster for InProcess {
+    async fn discovery(&self) -> Result<Arc<Discovery>, Error> {
+        Ok(self.engine.discovery())
+    }
+
+    async fn rediscover(&self) -> Result<Arc<Discovery>, Error> {
+        Ok(self.engine.discovery())
+    }
+
+    async fn get(&self, target: &Target) -> Result<Object, Error> {
+        let place = self.place(target)?;
+        self.authorize(&self.context(), "get", &place)?;
+        if place.sub == "scale" {
+            return Ok(Object(crate::kinds::scale::get(&self.engine, &place)?));
+        }
+        let entry = self.engine.get(&place)?;
+        Ok(self.answer(&place, &Reply::Stored(entry)))
+    }
+
+    async fn list(&self, scope: &Scope, params: &ListParams) -> Result<ObjectList, Error> {
+        let place = self.collection(scope)?;
+        self.authorize(&self.context(), "list", &place)?;
+        let options = ListOptions {
+            labels: params.label_selector.clone(),
+            fields: params.field_selector.clone(),
+            limit: usize::try_from(params.limit).unwrap_or(0),
+            continue_token: params.continue_token.clone(),
+            resource_version: params.resource_version.clone(),
+            ..ListOptions::default()
+        };
+        self.engine.await_version(&options).await?;
+        let listing: Listing = self.engine.list(&place, &options)?;
+        let items = listing
+            .entries
+            .iter()
+            .map(|entry| shown(&self.engine, &place.resource, entry, params.metadata_only))
+            .collect();
+        Ok(ObjectList {
+            items,
+            resource_version: listing.revision.to_string(),
+            continue_token: listing.continue_token,
+        })
+    }
+
+    async fn watch(&self, scope: &Scope, params: &WatchParams) -> Result<WatchStream, Error> {
+        let place = self.collection(scope)?;
+        self.authorize(&self.context(), "watch", &place)?;
+        let options = ListOptions {
+            labels: params.label_selector.clone(),
+            fields: params.field_selector.clone(),
+            resource_version: params.resource_version.clone(),
+            watch: true,
+            ..ListOptions::default()
+        };
+        let watching = self.engine.watch(&place, &options)?;
+        Ok(follow(self, place, watching, params.metadata_only))
+    }
+
+    async fn create(
+        &self,
+        target: &Target,
+        object: &Object,
+        params: &WriteParams,
+    ) -> Result<Object, Error> {
+        let mut place = self.place(target)?;
+        let context = self.context();
+        let body = Body::Object(object.0.clone());
+        let options = options(params);
+        if place.sub.is_empty() {
+            place.name.clear();
+            self.authorize(&context, "create", &place)?;
+            let written = self.engine.create(&context, &place, &body, &options)?;
+            self.flushed().await?;
+            return Ok(self.answer(&place, &written.reply));
+        }
+        self.authorize(&context, "create", &place)?;
+        let reply =
+            crate::kinds::subresource_create(&self.engine, &context, &place, &body, &options)?;
+        self.flushed().await?;
+        Ok(self.answer(&place, &reply))
+    }
+
+    async fn update(
+        &self,
+        target: &Target,
+        object: &Object,
+        params: &WriteParams,
+    ) -> Result<Object, Error> {
+        let place = self.place(target)?;
+        let context = self.context();
+        self.authorize(&context, "update", &place)?;
+        let body = Body::Object(object.0.clone());
+        let written = self
+            .engine
+            .update(&context, &place, &body, &options(params))?;
+        self.flushed().await?;
+        Ok(self.answer(&place, &written.reply))
+    }
+
+    async fn patch(
+        &self,
+        target: &Target,
+        patch: &Patch,
+        params: &WriteParams,
+    ) -> Result<Object, Error> {
+        let place = self.place(target)?;
+        let context = self.context();
+        self.authorize(&context, "patch", &place)?;
+        let patch = match patch {
+            Patch::Apply(object) => PatchBody::Apply(Body::Object(object.0.clone())),
+            Patch::Merge(value) => PatchBody::Merge(value.clone()),
+            Patch::Json(value) => PatchBody::Json(value.clone()),
+            Patch::Strategic(value) => PatchBody::Strategic(value.clone()),
+        };
+        let written = self
+            .engine
+            .patch(&context, &place, &patch, &options(params))?;
+        self.flushed().await?;
+        Ok(self.answer(&place, &written.reply))
+    }
+
+    async fn delete(&self, target: &Target, params: &DeleteParams) -> Result<Deleted, Error> {
+        let place = self.place(target)?;
+        let context = self.context();
+        self.authorize(&context, "delete", &place)?;
+        let options = DeleteOptions {
+            propagation: params.propagation,
+            uid: params.uid.clone(),
+            resource_version: params.resource_version.clone(),
+            grace_seconds: params.grace_period_seconds.map(i64::from),
+            dry_run: params.dry_run,
+        };
+        let removed = self.engine.delete(&context, &place, &options)?;
+        self.flushed().await?;
+        Ok(match removed {
+            Removed::Gone { .. } => Deleted::Gone,
+            Removed::Marked(reply) => Deleted::Pending(Box::new(self.answer(&place, &reply))),
+        })
+    }
+
+    async fn get_text(&self, path: &str) -> Result<String, Error> {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", http::HeaderValue::from_static("*/*"));
+        let incoming = Incoming {
+            method: Method::GET,
+            path: path.to_owned(),
+            query: query.to_owned(),
+            headers,
+            body: bytes::Bytes::new(),
+            certificate: Some((*self.user).clone()),
+        };
+        let response = handle(self.engine.clone(), self.stop.clone(), incoming).await;
+        let code = response.status().as_u16();
+        let body = response.into_body().collect().await;
+        let bytes = body.map(|b| b.to_bytes()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if code < 400 {
+            return Ok(text);
+        }
+        let status: Value = serde_json::from_str(&text).unwrap_or_else(|_| json!({}));
+        let reason = status["reason"].as_str().unwrap_or("");
+        let message = status["message"].as_str().unwrap_or(&text);
+        Err(Error::status(code, reason, message))
+    }
+
+    fn impersonate(&self, identity: &Identity) -> Arc<dyn Cluster> {
+        let mut user = User {
+            name: identity.user.clone(),
+            groups: identity.groups.clone(),
+            ..User::default()
+        };
+        let account = identity
+            .user
+            .strip_prefix("system:serviceaccount:")
+            .and_then(|rest| rest.split_once(':'));
+        if let Some((namespace, name)) = account
+            && user.groups.is_empty()
+        {
+            user.groups = auth::authn::service_account(namespace, name).groups;
+        }
+        user.groups.push("system:authenticated".into());
+        Arc::new(Self {
+            user: Arc::new(user),
+            ..self.clone()
+        })
+    }
+}
+
+fn shown(engine: &Engine, resource: &Resource, entry: &Entry, metadata_only: bool) -> Object {
+    let map = engine.decode_entry(resource, entry);
+    if !metadata_only {
+        return Object(map);
+    }
+    let mut partial = Map::new();
+    partial.insert("apiVersion".into(), "meta.k8s.io/v1".into());
+    partial.insert("kind".into(), "PartialObjectMetadata".into());
+    if let Some(metadata) = map.get("metadata") {
+        partial.insert("metadata".into(), metadata.clone());
+    }
+    Object(partial)
+}
+
+struct Following {
+    engine: Arc<Engine>,
+    place: Place,
+    metadata_only: bool,
+    selection: crate::engine::selector::Selection,
+    pending: VecDeque<Result<WatchEvent, Error>>,
+    cursor: Option<Cursor>,
+    stop: tokio::sync::watch::Receiver<bool>,
+}
+
+fn follow(
+    cluster: &InProcess,
+    place: Place,
+    watching: Watching,
+    metadata_only: bool,
+) -> WatchStream {
+    let engine = cluster.engine.clone();
+    let mut pending: VecDeque<_> = watching
+        .initial
+        .iter()
+        .map(|entry| {
+            let object = shown(&engine, &place.resource, entry, metadata_only);
+            Ok(WatchEvent::Added(object))
+        })
+        .collect();
+    let cursor = match watching.cursor {
+        Ok(cursor) => Some(cursor),
+        Err(failure) => {
+            pending.push_back(Err(Error::from(failure)));
+            None
+        }
+    };
+    if cursor.is_some() {
+        pending.push_back(Ok(WatchEvent::Bookmark(watching.revision.to_string())));
+    }
+    let following = Following {
+        engine,
+        place,
+        metadata_only,
+        selection: watching.selection,
+        pending,
+        cursor,
+        stop: cluster.stop.clone(),
+    };
+    Box::pin(stream::unfold(following, |mut following| async move {
+        let event = following.next().await?;
+        Some((event, following))
+    }))
+}
+
+impl Following {
+    async fn next(&mut self) -> Option<Result<WatchEvent, Error>> {
+        loop {
+            if let Some(event) = self.pending.pop_front() {
+                return Some(event);
+            }
+            let cursor = self.cursor.as_mut()?;
+            let events = tokio::select! {
+                events = cursor.next(BATCH) => events,
+                _ = self.stop.changed() => return None,
+            };
+            match events {
+                Ok(events) => self.push(&events),
+                Err(expired) => {
+                    let message = format!(
+                        "too old resource version: {} ({})",
+                        cursor.position(),
+                        expired.floor
+                    );
+                    self.cursor = None;
+                    return Some(Err(Failure::expired(message).into()));
+                }
+            }
+        }
+    }
+
+    fn push(&mut self, events: &[Arc<Event>]) {
+        for event in events {
+            let namespace = &self.place.namespace;
+            if !namespace.is_empty() && event.state.meta.namespace != namespace.as_str() {
+                continue;
+            }
+            let Some((kind, entry)) = crate::http::classify(&self.selection, event) else {
+                continue;
+            };
+            let object = shown(
+                &self.engine,
+                &self.place.resource,
+                &entry,
+                self.metadata_only,
+            );
+            self.pending.push_back(Ok(match kind {
+                "ADDED" => WatchEvent::Added(object),
+                "DELETED" => WatchEvent::Deleted(object),
+                _ => WatchEvent::Modified(object),
+            }));
+        }
+    }
+}

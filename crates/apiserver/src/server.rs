@@ -1,0 +1,228 @@
+//! The server as a value: start it, use it in process, serve it over sockets, shut it down.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cluster::{Cluster, Identity};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use crate::auth::Credentials;
+use crate::engine::{Engine, User};
+use crate::environment::Environment;
+use crate::http::service;
+use crate::http::tls::Authority;
+use crate::port::InProcess;
+use crate::store::Store;
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder of the durable log; without one everything is in memory.
+    pub data: Option<PathBuf>,
+    /// Whether workloads are simulated (pods run, deployments become available, jobs complete).
+    pub workloads: bool,
+    /// Clock and ids.
+    pub environment: Environment,
+    /// Static bearer tokens with user and groups, for tests and simulations.
+    pub tokens: Vec<(String, Identity)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            data: None,
+            workloads: true,
+            environment: Environment::system(),
+            tokens: Vec::new(),
+        }
+    }
+}
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Address asked for.
+        address: SocketAddr,
+        /// Reason.
+        source: std::io::Error,
+    },
+    /// The data folder cannot be used; nothing was changed.
+    #[error("cannot use the data folder {}: {reason}", path.display())]
+    Data {
+        /// File or folder.
+        path: PathBuf,
+        /// Reason.
+        reason: String,
+    },
+    /// No certificate could be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(String),
+}
+
+/// A running server. Dropping it ends its controllers and listeners.
+pub struct Server {
+    engine: Arc<Engine>,
+    authority: Authority,
+    stop: watch::Sender<bool>,
+    tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// One listening address of a server.
+#[derive(Clone, Debug)]
+pub struct Serving {
+    /// Address that is listened on.
+    pub address: SocketAddr,
+    /// `https://…` or `http://…`.
+    pub url: String,
+    /// Certificate of the authority as PEM; empty for plain HTTP.
+    pub certificate_authority: String,
+    /// Bearer token of the administrator.
+    pub token: String,
+}
+
+impl Server {
+    /// Starts a server; it is ready when this returns. Needs a tokio runtime.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        let certificate = |error: rcgen::Error| Error::Certificate(error.to_string());
+        let authority = Authority::generate().map_err(certificate)?;
+        let environment = options.environment.clone();
+        let credentials = credentials(&environment, &options.tokens);
+        let store = Arc::new(Store::in_memory());
+        let engine = Arc::new(Engine::new(store, environment, credentials));
+        crate::bootstrap::run(&engine);
+        let (stop, _) = watch::channel(false);
+        let tasks = crate::controllers::start(&engine, options.workloads, &stop);
+        Ok(Self {
+            engine,
+            authority,
+            stop,
+            tasks: parking_lot::Mutex::new(tasks),
+        })
+    }
+
+    /// Returns the port to this server as its administrator, in process.
+    pub fn cluster(&self) -> Arc<dyn Cluster> {
+        let user = User::admin();
+        Arc::new(InProcess::new(
+            self.engine.clone(),
+            user,
+            self.stop.subscribe(),
+        ))
+    }
+
+    /// Serves HTTPS; without an address, on a free loopback port.
+    pub async fn serve(&self, address: Option<SocketAddr>) -> Result<Serving, Error> {
+        let address = address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let tls = self
+            .authority
+            .server_config(address.ip())
+            .map_err(Error::Certificate)?;
+        self.listen(address, Some(TlsAcceptor::from(tls))).await
+    }
+
+    /// Serves plain HTTP, for tests; without an address, on a free loopback port.
+    pub async fn serve_plain(&self, address: Option<SocketAddr>) -> Result<Serving, Error> {
+        let address = address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        self.listen(address, None).await
+    }
+
+    async fn listen(
+        &self,
+        address: SocketAddr,
+        tls: Option<TlsAcceptor>,
+    ) -> Result<Serving, Error> {
+        let refused = |source| Error::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
+        let secure = tls.is_some();
+        let task = service::accept(self.engine.clone(), listener, tls, self.stop.subscribe());
+        self.tasks.lock().push(tokio::spawn(task));
+        let scheme = if secure { "https" } else { "http" };
+        Ok(Serving {
+            address,
+            url: format!("{scheme}://{}", reachable(address)),
+            certificate_authority: if secure {
+                self.authority.certificate.clone()
+            } else {
+                String::new()
+            },
+            token: self.engine.credentials.admin_token.clone(),
+        })
+    }
+
+    /// Ends listeners, watches and controllers; everything stored is on disk when this returns.
+    pub async fn shutdown(&self) {
+        self.stop.send_replace(true);
+        let tasks: Vec<_> = self.tasks.lock().drain(..).collect();
+        let all = futures::future::join_all(tasks);
+        if tokio::time::timeout(Duration::from_millis(700), all)
+            .await
+            .is_err()
+        {
+            tracing::debug!("some tasks of the API server did not end in time");
+        }
+        if let Err(error) = self.engine.store.flushed().await {
+            tracing::error!(error, "the last changes are not on disk");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}
+
+impl Serving {
+    /// Writes a kubeconfig for the administrator.
+    pub fn kubeconfig(&self) -> String {
+        use base64::Engine as _;
+        let authority = if self.certificate_authority.is_empty() {
+            String::new()
+        } else {
+            let encoded = base64::engine::general_purpose::STANDARD
+                .encode(self.certificate_authority.as_bytes());
+            format!("    certificate-authority-data: {encoded}\n")
+        };
+        format!(
+            "apiVersion: v1\nkind: Config\nclusters:\n- name: ferroflux\n  cluster:\n    server: {}\n{authority}contexts:\n- name: ferroflux\n  context:\n    cluster: ferroflux\n    user: admin\ncurrent-context: ferroflux\nusers:\n- name: admin\n  user:\n    token: {}\n",
+            self.url, self.token
+        )
+    }
+}
+
+fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from((Ipv4Addr::LOCALHOST, address.port()))
+    } else {
+        address
+    }
+}
+
+fn credentials(environment: &Environment, tokens: &[(String, Identity)]) -> Credentials {
+    let mut signing_key = [0; 32];
+    signing_key[..16].copy_from_slice(&environment.ids.bytes());
+    signing_key[16..].copy_from_slice(&environment.ids.bytes());
+    let admin_token = hex::encode(environment.ids.bytes()) + &hex::encode(environment.ids.bytes());
+    let tokens = tokens.iter().map(|(token, identity)| {
+        let user = User {
+            name: identity.user.clone(),
+            groups: identity.groups.clone(),
+            ..User::default()
+        };
+        (token.clone(), user)
+    });
+    Credentials {
+        admin_token,
+        signing_key,
+        tokens: tokens.collect(),
+    }
+}
