@@ -1,1 +1,18 @@
 //! Charts, values, rendering, hooks, release records and repository indexes.
+//!
+//! Two versions of the reference program are followed, [`Version::V4`] by default; where they differ, a function
+//! takes the version as an argument.
+
+pub mod ignore;
+pub mod manifest;
+pub mod strvals;
+
+/// Major version of the reference program whose behaviour is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Version {
+    /// Helm 3 (3.21).
+    V3,
+    /// Helm 4 (4.2).
+    #[default]
+    V4,
+}

@@ -1,0 +1,73 @@
+//! Rendered text into single documents, as Helm splits it before it sorts and applies.
+//!
+//! Splitting is textual: a separator line counts inside a block scalar too.
+
+use crate::Version;
+
+/// Splits rendered text into its documents, in order.
+///
+/// Helm 3 trims documents on both sides and swallows white space around separators; Helm 4 trims on the left
+/// only, and drops blank documents.
+pub fn split(text: &str, version: Version) -> Vec<String> {
+    match version {
+        Version::V3 => split_v3(text),
+        Version::V4 => split_v4(text),
+    }
+}
+
+fn split_v4(text: &str) -> Vec<String> {
+    let mut documents = Vec::new();
+    let mut start = 0;
+    for at in line_starts(text).filter(|at| text[*at..].starts_with("---")) {
+        if at < start {
+            continue;
+        }
+        documents.push(&text[start..at]);
+        let behind = &text[at + 3..];
+        start = text.len() - behind.trim_start_matches([' ', '\t']).len();
+    }
+    documents.push(&text[start..]);
+    let documents = documents
+        .into_iter()
+        .map(str::trim_start)
+        .filter(|d| !d.is_empty());
+    documents.map(str::to_owned).collect()
+}
+
+fn split_v3(text: &str) -> Vec<String> {
+    let text = text.trim();
+    let mut documents = Vec::new();
+    let mut start = 0;
+    for at in line_starts(text).filter(|at| text[*at..].starts_with("---")) {
+        // White space that an earlier separator swallowed cannot begin another one.
+        let alone = at == 0 || at > start;
+        if !alone {
+            continue;
+        }
+        documents.push(text[start..at].trim());
+        let behind = &text[at + 3..];
+        start = text.len() - behind.trim_start().len();
+    }
+    documents.push(text[start..].trim());
+    documents
+        .into_iter()
+        .filter(|d| !d.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn line_starts(text: &str) -> impl Iterator<Item = usize> {
+    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_differ_in_trimming() {
+        let text = "---\na: 1\n---\nb: 2\n";
+        assert_eq!(split(text, Version::V4), ["a: 1\n", "b: 2\n"]);
+        assert_eq!(split(text, Version::V3), ["a: 1", "b: 2"]);
+    }
+}
