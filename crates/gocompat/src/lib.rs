@@ -2,5 +2,6 @@
 
 pub mod duration;
 pub mod envsubst;
+pub mod number;
 pub mod quote;
 pub mod semver;
