@@ -93,6 +93,8 @@ pub struct Node {
     pub value: NodeValue,
     /// Explicit or resolved type.
     pub tag: Tag,
+    /// Whether the tag was written, and is to be written again.
+    pub tagged: bool,
     /// Written style.
     pub style: Style,
     /// Where the node starts.
@@ -110,6 +112,7 @@ impl Node {
         Self {
             value,
             tag,
+            tagged: false,
             style,
             mark,
             comments: None,
