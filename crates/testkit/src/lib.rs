@@ -3,3 +3,5 @@
 //! A development-only room: nothing in the product depends on it.
 
 pub mod corpus;
+pub mod githttp;
+pub mod gitrepo;

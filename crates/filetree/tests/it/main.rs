@@ -2,7 +2,5 @@
 
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
-#![allow(clippy::unwrap_used, reason = "a failing test may panic")]
-
 mod archive;
 mod ignore;
