@@ -13,6 +13,6 @@ pub use error::{Error, StatusCause, StatusError};
 pub use kube_client::{ConnectOptions, connect};
 pub use port::{
     ApiResource, Cluster, DeleteParams, Deleted, Discovery, Identity, ListParams, ObjectList,
-    Patch, Propagation, Scope, Target, Validation, WatchEvent, WatchParams, WatchStream,
-    WriteParams,
+    Patch, Propagation, Scope, Target, TextStream, Validation, WatchEvent, WatchParams,
+    WatchStream, WriteParams,
 };

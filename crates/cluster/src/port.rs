@@ -188,6 +188,9 @@ pub enum WatchEvent {
 /// Changes until the server ends the stream; an error is the last item.
 pub type WatchStream = BoxStream<'static, Result<WatchEvent, Error>>;
 
+/// Pieces of a text, in order, cut anywhere; an error is the last item.
+pub type TextStream = BoxStream<'static, Result<bytes::Bytes, Error>>;
+
 /// How strictly unknown and duplicate fields are treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Validation {
@@ -320,6 +323,12 @@ pub trait Cluster: Send + Sync {
 
     /// Reads a path that answers text, such as `/version` or a pod's `log`.
     async fn get_text(&self, path: &str) -> Result<String, Error>;
+
+    /// Reads a path that answers text as it comes, such as a pod's `log` that is followed.
+    async fn stream_text(&self, path: &str) -> Result<TextStream, Error> {
+        let text = self.get_text(path).await?;
+        Ok(Box::pin(futures::stream::once(async { Ok(text.into()) })))
+    }
 
     /// Returns the same cluster, acting as another user.
     fn impersonate(&self, identity: &Identity) -> Arc<dyn Cluster>;

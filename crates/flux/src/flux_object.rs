@@ -1,6 +1,6 @@
 //! Facts that commands read from a Flux object: conditions, revisions, progress.
 
-use objects::{Object, Value};
+use objects::{HealthStatus, Object, Value, health};
 
 use crate::kinds::{self, FluxKind};
 
@@ -132,30 +132,13 @@ fn image_ref(object: &Object) -> String {
     text
 }
 
-/// Judges an object by deletion, observed generation and its standard conditions.
+/// Judges an object by the rules of kstatus.
 pub fn progress(object: &Object) -> Progress {
-    if object.is_deleting() {
-        return Progress::Failed("Resource scheduled for deletion".to_owned());
-    }
-    let observed = object
-        .get(&["status", "observedGeneration"])
-        .and_then(Value::as_i64);
-    if observed.is_some_and(|observed| observed != object.generation()) {
-        return Progress::Unfinished;
-    }
-    for condition in conditions(object).filter(|condition| condition["status"] == "True") {
-        match condition["type"].as_str() {
-            Some("Reconciling") => return Progress::Unfinished,
-            Some("Stalled") => {
-                let message = condition["message"].as_str().unwrap_or_default();
-                return Progress::Failed(message.to_owned());
-            }
-            _ => {}
-        }
-    }
-    match condition(object, "Ready") {
-        Some(ready) if ready.status != "True" => Progress::Unfinished,
-        _ => Progress::Current,
+    let health = health(object, jiff::Timestamp::now());
+    match health.status {
+        HealthStatus::Current => Progress::Current,
+        HealthStatus::InProgress => Progress::Unfinished,
+        _ => Progress::Failed(health.message),
     }
 }
 

@@ -13,6 +13,7 @@ mod cli;
 mod cluster_info;
 mod commands;
 mod context;
+mod elapsed;
 mod error;
 mod flags;
 mod flux_object;

@@ -20,7 +20,7 @@ use request::{Call, Query, Sender, not_json};
 
 use crate::{
     Cluster, DeleteParams, Deleted, Discovery, Error, Identity, ListParams, ObjectList, Patch,
-    Propagation, Scope, Target, Validation, WatchParams, WatchStream, WriteParams,
+    Propagation, Scope, Target, TextStream, Validation, WatchParams, WatchStream, WriteParams,
 };
 
 /// Connects to a cluster; sends no request yet. Needs a tokio runtime.
@@ -281,6 +281,13 @@ impl Cluster for KubeClient {
         let body = self.sender()?.send(call).await?;
         String::from_utf8(body.into())
             .map_err(|_| Error::Decode(format!("the answer to {path} is not UTF-8")))
+    }
+
+    async fn stream_text(&self, path: &str) -> Result<TextStream, Error> {
+        let mut call = Call::new(Method::GET, path);
+        call.accept = "*/*";
+        let response = self.sender()?.open(call).await?;
+        Ok(watch::chunks(response.into_body()))
     }
 
     fn impersonate(&self, identity: &Identity) -> Arc<dyn Cluster> {

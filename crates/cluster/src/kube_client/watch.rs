@@ -1,19 +1,19 @@
 //! Watch streams: one JSON event per line, until the server closes or reports a failure.
 
 use bytes::{Bytes, BytesMut};
-use futures::stream::{self, BoxStream, StreamExt as _};
+use futures::stream::{self, StreamExt as _};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use objects::{Gvk, Object, Value};
 
 use super::request::{not_json, status_error};
-use crate::{Error, WatchEvent, WatchStream};
+use crate::{Error, TextStream, WatchEvent, WatchStream};
 
 /// Longest line taken; an object is at most a few MiB, as the server's store allows no more.
 const LINE_BYTES_MAX: usize = 64 << 20;
 
 struct Lines {
-    chunks: BoxStream<'static, Result<Bytes, Error>>,
+    chunks: TextStream,
     buffer: BytesMut,
     /// How much of the buffer is known to hold no line feed.
     searched: usize,
@@ -22,12 +22,8 @@ struct Lines {
 
 /// Turns an answer's body into events; objects get the kind asked for.
 pub(super) fn events(body: Body, gvk: Gvk) -> WatchStream {
-    let chunks = body
-        .into_data_stream()
-        .map(|chunk| chunk.map_err(|error| Error::Transport(format!("reading the watch: {error}"))))
-        .boxed();
     let lines = Lines {
-        chunks,
+        chunks: chunks(body),
         buffer: BytesMut::new(),
         searched: 0,
         ended: false,
@@ -41,6 +37,14 @@ pub(super) fn events(body: Body, gvk: Gvk) -> WatchStream {
         Some((item, (lines, gvk)))
     })
     .boxed()
+}
+
+/// Returns a body's bytes as they come.
+pub(super) fn chunks(body: Body) -> TextStream {
+    let failed = |error| Error::Transport(format!("reading the answer: {error}"));
+    body.into_data_stream()
+        .map(move |chunk| chunk.map_err(failed))
+        .boxed()
 }
 
 impl Lines {

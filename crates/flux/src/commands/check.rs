@@ -12,6 +12,7 @@ use crate::cluster_info;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::flags::GoDuration;
+use crate::flux_object::{Progress, progress};
 use crate::kinds::builtin;
 
 const KUBERNETES_RANGE: &str = ">=1.33.0-0";
@@ -157,23 +158,11 @@ async fn wait_for(cluster: &dyn Cluster, deployment: &Object, interval: Duration
     let target = Target::new(&resource, deployment.namespace(), deployment.name());
     loop {
         match cluster.get(&target).await {
-            Ok(found) if is_ready(&found) => return true,
+            Ok(found) if progress(&found) == Progress::Current => return true,
             Err(error) if error.is_not_found() => return false,
             _ => tokio::time::sleep(interval).await,
         }
     }
-}
-
-/// Follows kstatus for Deployments: all replicas updated, ready and available.
-fn is_ready(deployment: &Object) -> bool {
-    let number = |path: &[&str]| deployment.get(path).and_then(Value::as_i64);
-    let status = |key| number(&["status", key]).unwrap_or(0);
-    let wanted = number(&["spec", "replicas"]).unwrap_or(1);
-    status("observedGeneration") >= deployment.generation()
-        && status("replicas") == wanted
-        && ["updatedReplicas", "readyReplicas", "availableReplicas"]
-            .into_iter()
-            .all(|key| status(key) >= wanted)
 }
 
 async fn check_crds(ctx: &Context, cluster: &dyn Cluster) -> bool {

@@ -7,11 +7,15 @@
 mod check;
 mod completion;
 mod delete;
+mod events;
 mod get;
 mod leaf;
+mod logs;
 mod reconcile;
 mod resume;
+mod stats;
 mod suspend;
+mod trace;
 mod version;
 
 use clap::Subcommand;
@@ -28,14 +32,22 @@ pub enum Command {
     Completion(completion::Args),
     /// Delete an object.
     Delete(delete::Args),
+    /// Print Kubernetes events of Flux objects.
+    Events(events::Args),
     /// Print objects and their status.
     Get(get::Args),
+    /// Print the controllers' logs.
+    Logs(logs::Args),
     /// Reconcile an object now.
     Reconcile(reconcile::Args),
     /// Resume suspended objects.
     Resume(resume::Args),
+    /// Count objects by kind and state.
+    Stats(stats::Args),
     /// Suspend objects.
     Suspend(suspend::Args),
+    /// Trace an object back to its source.
+    Trace(trace::Args),
     /// Print the versions of flux and of the controllers in the cluster.
     Version(version::Args),
 }
@@ -46,10 +58,14 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Check(args) => check::run(ctx, args),
         Command::Completion(args) => completion::run(ctx, args),
         Command::Delete(args) => delete::run(ctx, args),
+        Command::Events(args) => events::run(ctx, args),
         Command::Get(args) => get::run(ctx, args),
+        Command::Logs(args) => logs::run(ctx, args),
         Command::Reconcile(args) => reconcile::run(ctx, args),
         Command::Resume(args) => resume::run(ctx, args),
+        Command::Stats(args) => stats::run(ctx, args),
         Command::Suspend(args) => suspend::run(ctx, args),
+        Command::Trace(args) => trace::run(ctx, args),
         Command::Version(args) => version::run(ctx, args),
     }
 }
