@@ -5,6 +5,7 @@
 
 mod health;
 mod key;
+pub mod managed;
 mod object;
 pub mod patch;
 pub mod schema;
