@@ -16,6 +16,7 @@ use crate::http::{Fetch, Session};
 use crate::local::{LocalRepository, commit_reference, concrete, is_ancestor, youngest};
 use crate::object::ObjectStore;
 use crate::select::{Chosen, Reference, Wanted};
+use crate::snapshot::plain_directory;
 use crate::submodules;
 use crate::{Error, ObjectId};
 
@@ -152,7 +153,15 @@ impl Client {
 
     fn fetch_local(&self, path: &Path, request: &FetchRequest) -> Result<Found, Error> {
         let unable = || format!("unable to clone '{}'", request.url);
-        let repository = self.local(path).map_err(|error| match error {
+        let is_plain = || path.is_dir() && !path.join(".git").exists();
+        let repository = match self.local(path) {
+            Err(Error::NotARepository { .. }) if request.work_tree && is_plain() => {
+                let (commit, tree) = plain_directory(path, &request.reference)?;
+                return Ok(found_snapshot(commit, tree, request));
+            }
+            opened => opened,
+        };
+        let repository = repository.map_err(|error| match error {
             Error::LocalDenied(_) => error,
             error => error.context(unable()),
         })?;

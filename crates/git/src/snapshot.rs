@@ -65,25 +65,48 @@ impl LocalRepository {
     }
 
     fn read_work_tree(&self, committed: &MemoryTree) -> Result<MemoryTree, Error> {
-        let mut ignore = Ignore::default();
-        add_git_ignores(self.root(), "", &mut ignore, 0);
         let tracked = |path: &str| filetree::FileTree::kind(committed, path).is_ok();
-        let skip = |path: &str| {
-            let kind = if self.root().join(path).is_dir() {
-                EntryKind::Directory
-            } else {
-                EntryKind::File
-            };
-            filetree::base_name(path) == ".git" || ignore.excludes(path, kind) && !tracked(path)
-        };
-        let failed = |error: filetree::TreeError| Error::Format {
-            path: self.root().to_owned(),
-            reason: error.to_string(),
-        };
-        let tree = DirectoryTree::open(self.root()).map_err(failed)?;
-        let on_disk = tree.snapshot(&skip).map_err(failed)?;
-        Ok(share(&on_disk, committed))
+        Ok(share(&read_directory(self.root(), &tracked)?, committed))
     }
+}
+
+/// Reads the files of a directory that is no repository, under the branch of the request.
+///
+/// The commit has no details; its id follows from the files alone, so that equal files have equal revisions.
+pub fn plain_directory(root: &Path, reference: &Reference) -> Result<(Commit, MemoryTree), Error> {
+    let files = read_directory(root, &|_| false)?;
+    let branch = if reference.branch.is_empty() {
+        "main"
+    } else {
+        &reference.branch
+    };
+    let commit = Commit {
+        id: ObjectId::of("tree", &listing(&files)),
+        reference: format!("refs/heads/{branch}"),
+        details: None,
+        dirty: None,
+    };
+    Ok((commit, files))
+}
+
+/// Reads all files below a directory but `.git` and what ignore rules exclude and `tracked` does not keep.
+fn read_directory(root: &Path, tracked: &dyn Fn(&str) -> bool) -> Result<MemoryTree, Error> {
+    let mut ignore = Ignore::default();
+    add_git_ignores(root, "", &mut ignore, 0);
+    let skip = |path: &str| {
+        let kind = if root.join(path).is_dir() {
+            EntryKind::Directory
+        } else {
+            EntryKind::File
+        };
+        filetree::base_name(path) == ".git" || ignore.excludes(path, kind) && !tracked(path)
+    };
+    let failed = |error: filetree::TreeError| Error::Format {
+        path: root.to_owned(),
+        reason: error.to_string(),
+    };
+    let tree = DirectoryTree::open(root).map_err(failed)?;
+    tree.snapshot(&skip).map_err(failed)
 }
 
 /// Builds the tree as a checkout would: no empty directories but those committed, contents shared where equal.
@@ -142,11 +165,16 @@ fn add_git_ignores(root: &Path, directory: &str, ignore: &mut Ignore, depth: usi
 }
 
 fn digest(tree: &MemoryTree) -> String {
+    ObjectId::of("tree", &listing(tree)).to_string()[..DIGEST_DIGITS].to_owned()
+}
+
+/// Writes mode, content id and path of every file, a line each.
+fn listing(tree: &MemoryTree) -> Vec<u8> {
     let mut listing = Vec::new();
     for (path, content) in tree.files() {
         let mark = if tree.is_executable(path) { 'x' } else { '-' };
         let id = ObjectId::of("blob", content);
         listing.extend_from_slice(format!("{mark} {id} {path}\n").as_bytes());
     }
-    ObjectId::of("tree", &listing).to_string()[..DIGEST_DIGITS].to_owned()
+    listing
 }

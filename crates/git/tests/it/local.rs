@@ -267,3 +267,44 @@ fn work_trees_are_read_with_their_changes() {
     let (again, _) = local.snapshot("U").unwrap();
     assert_eq!(again.revision(), dirty.revision());
 }
+
+#[tokio::test]
+async fn a_plain_directory_is_taken_as_it_is() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("apps")).unwrap();
+    fs::write(directory.path().join("apps/a.yaml"), "a: 1\n").unwrap();
+    fs::write(directory.path().join("skipped.log"), "").unwrap();
+    fs::write(directory.path().join(".gitignore"), "*.log\n").unwrap();
+    let client = Arc::new(Client::new(LocalAccess::Allowed));
+    let request = |last_observed| FetchRequest {
+        url: format!("file://{}", directory.path().display()),
+        reference: Reference::default(),
+        auth: Auth::default(),
+        timeout: Duration::from_secs(10),
+        recurse_submodules: false,
+        sparse_checkout: Vec::new(),
+        last_observed,
+        work_tree: true,
+    };
+    let Fetched::New(commit, tree) = client.fetch(request(None)).await.unwrap() else {
+        panic!("nothing was known before");
+    };
+    let paths: Vec<&str> = tree.files().map(|(path, _)| path).collect();
+    assert_eq!(paths, [".gitignore", "apps/a.yaml"]);
+    assert!(
+        commit.revision().starts_with("main@sha1:"),
+        "{}",
+        commit.revision()
+    );
+    let again = client
+        .fetch(request(Some(commit.revision())))
+        .await
+        .unwrap();
+    assert!(matches!(again, Fetched::Unchanged(_)));
+    fs::write(directory.path().join("apps/a.yaml"), "a: 2\n").unwrap();
+    let changed = client
+        .fetch(request(Some(commit.revision())))
+        .await
+        .unwrap();
+    assert!(matches!(changed, Fetched::New(..)));
+}
