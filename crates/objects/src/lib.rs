@@ -3,11 +3,13 @@
 //! An object is a JSON map with sorted keys ([`Object`]); nothing here knows a Go or Rust struct for a kind.
 //! Everything is a pure function of its arguments: no clock, no socket, no environment.
 
+pub mod decode;
 mod health;
 mod key;
 pub mod managed;
 mod object;
 pub mod patch;
+pub mod quantity;
 pub mod schema;
 pub mod smd;
 

@@ -199,7 +199,8 @@ impl Managed {
         let mut updates: Vec<String> = self
             .fields
             .iter()
-            .filter_map(|(key, set)| (!set.applied).then(|| key.clone()))
+            .filter(|(_, set)| !set.applied)
+            .map(|(key, _)| key.clone())
             .collect();
         let mut left = updates.len();
         if left <= max {

@@ -71,7 +71,7 @@ impl FieldManager<'_> {
         let sent = take_entries(new);
         let stored = live.and_then(entries_of);
         let mut managed = self.entries_to_use(stored, sent.as_ref());
-        let exists = live.is_some_and(|live| text(live, "uid") != "");
+        let exists = live.is_some_and(|live| !text(live, "uid").is_empty());
         if managed.is_empty() && exists {
             return;
         }
