@@ -1,34 +1,19 @@
 //! Field ownership and patches by schema: where the engine meets the merge engine of `objects`.
-//!
-//! Around that engine stand the rules of the API server: which fields nobody owns, how a manager is identified,
-//! when an entry gets a time, how many updaters are kept apart, how client-side apply hands over.
 
-mod managed;
+use std::sync::{Arc, OnceLock};
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
+use cluster::StatusCause;
+use objects::managed::{ApplyError, FieldManager};
 use objects::schema::builtin::builtin;
 use objects::schema::{Schema, TypeId};
 use objects::smd::{
-    Conflicts, ConvertError, Converter, Duplicates, FieldFilter, FieldSet, Managers, PathElement,
-    PatternElement, SetMatcher, Typed, UpdateError, Updater,
+    ConvertError, Converter, FieldFilter, FieldSet, PathElement, PatternElement, SetMatcher, Typed,
 };
 use objects::{Gvk, Map, Value};
 
 use crate::catalog::{Catalog, Resource};
-use crate::engine::{Engine, metadata_mut};
+use crate::engine::Engine;
 use crate::failure::{Answered, Failure};
-use managed::{Identity, Managed, Operation};
-
-/// Annotation in which client-side apply keeps what it applied.
-pub const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
-/// Manager of everything that was there before the first apply.
-const BEFORE_FIRST_APPLY: &str = "before-first-apply";
-/// Manager whose applies take over from client-side apply.
-const KUBECTL: &str = "kubectl";
-/// Bytes that the annotations of an object may have together.
-const ANNOTATIONS_BYTES_MAX: usize = 256 * 1024;
 
 /// Returns the schema and the type of a resource's objects.
 pub fn schema_of(resource: &Resource) -> (Arc<Schema>, TypeId) {
@@ -44,6 +29,72 @@ pub fn schema_of(resource: &Resource) -> (Arc<Schema>, TypeId) {
     }
 }
 
+/// What the merge engine needs for one request.
+struct Work {
+    schema: Arc<Schema>,
+    ty: TypeId,
+    gvk: Gvk,
+    converter: Versions,
+    reset: Option<FieldFilter>,
+    empty: Value,
+    now: String,
+}
+
+impl Work {
+    fn new(engine: &Engine, resource: &Resource, sub: &str) -> Self {
+        let (schema, ty) = schema_of(resource);
+        let status = PathElement::field("status");
+        let reset = match sub {
+            "status" => Some(FieldFilter::Include(SetMatcher::prefix(vec![
+                PatternElement::Is(status),
+            ]))),
+            "" if resource.subresource("status").is_some() => {
+                Some(FieldFilter::Exclude(FieldSet::of([[status].as_slice()])))
+            }
+            _ => None,
+        };
+        Self {
+            empty: empty(resource, &schema, ty),
+            schema,
+            ty,
+            gvk: resource.gvk().clone(),
+            converter: Versions {
+                catalog: engine.catalog(),
+                gvk: resource.gvk().clone(),
+            },
+            reset,
+            now: engine.environment.timestamp(),
+        }
+    }
+
+    fn manager<'a>(&'a self, sub: &'a str) -> FieldManager<'a> {
+        FieldManager {
+            schema: &self.schema,
+            ty: self.ty,
+            gvk: &self.gvk,
+            subresource: sub,
+            converter: &self.converter,
+            reset: self.reset.clone(),
+            empty: &self.empty,
+            now: &self.now,
+        }
+    }
+}
+
+/// Returns what an object of a kind is before it exists; cached for the built-in kinds.
+fn empty(resource: &Resource, schema: &Schema, ty: TypeId) -> Value {
+    type Cache = parking_lot::Mutex<std::collections::HashMap<Gvk, Value>>;
+    static CACHE: OnceLock<Cache> = OnceLock::new();
+    if resource.custom.is_some() {
+        return Value::Null;
+    }
+    let mut cache = CACHE.get_or_init(Cache::default).lock();
+    cache
+        .entry(resource.gvk().clone())
+        .or_insert_with(|| objects::managed::empty_object(schema, ty))
+        .clone()
+}
+
 /// Records in `next` which fields a manager changed by create, update or a plain patch.
 pub fn recorded(
     engine: &Engine,
@@ -53,22 +104,8 @@ pub fn recorded(
     manager: &str,
     sub: &str,
 ) {
-    let given = metadata_mut(next).remove("managedFields");
-    let live_fields = live.and_then(managed_fields);
-    let managed = choose(live_fields, given.as_ref(), !sub.is_empty());
-    if managed.is_empty() && live.is_some() {
-        return;
-    }
     let work = Work::new(engine, resource, sub);
-    let identity = Identity::new(manager, Operation::Update, &resource.api_version, sub);
-    let before = work.live(live);
-    let after = work.typed(strip(next));
-    let updated = work.update(&before, &after, managed.clone(), &identity);
-    let managed = match updated {
-        Some(updated) => updated.capped(),
-        None => managed,
-    };
-    managed.write(next);
+    work.manager(sub).update(live, next, manager);
 }
 
 /// Merges an applied configuration into the live object, with ownership and conflicts.
@@ -82,62 +119,21 @@ pub fn applied(
     sub: &str,
 ) -> Answered<Map> {
     let work = Work::new(engine, resource, sub);
-    let config = Typed::new(
-        &work.schema,
-        work.ty,
-        Value::Object(applied.clone()),
-        Duplicates::Refused,
-    )
-    .map_err(|why| {
-        let text = |key: &str| crate::engine::metadata_text(applied, key);
-        Failure::internal(format!(
-            "failed to create typed patch object ({}/{}; {}): {why}",
-            text("namespace"),
-            text("name"),
-            go_gvk(resource),
-        ))
-    })?;
-    let live_typed = work.live(live);
-    let mut managed = live
-        .and_then(managed_fields)
-        .and_then(Managed::read)
-        .unwrap_or_default();
-    if managed.is_empty() && live.is_some() {
-        let empty = work.typed(work.skeleton());
-        let identity = Identity::new(
-            BEFORE_FIRST_APPLY,
-            Operation::Update,
-            &resource.api_version,
-            sub,
-        );
-        if let Some(first) = work.update(&empty, &live_typed, managed.clone(), &identity) {
-            managed = first;
+    let outcome = work.manager(sub).apply(live, applied, manager, force);
+    outcome.map_err(|error| match error {
+        ApplyError::Conflicts(conflicts) => {
+            let mut failure = Failure::new(409, "Conflict", conflicts.to_string());
+            let causes = conflicts.causes().into_iter().map(|cause| StatusCause {
+                reason: "FieldManagerConflict".into(),
+                message: cause.message,
+                field: cause.field,
+            });
+            failure.status.causes = causes.collect();
+            failure
         }
-    }
-    let identity = Identity::new(manager, Operation::Apply, &resource.api_version, sub);
-    let outcome = work.apply(&live_typed, &config, managed.clone(), &identity, force);
-    let outcome = match outcome {
-        Err(UpdateError::Conflicts(conflicts)) if manager == KUBECTL && !force => {
-            let conflicts = work.without_last_applied(conflicts, live, &live_typed);
-            if conflicts.0.is_empty() {
-                work.apply(&live_typed, &config, managed, &identity, true)
-            } else {
-                Err(UpdateError::Conflicts(conflicts))
-            }
-        }
-        outcome => outcome,
-    };
-    let (object, managed) = outcome.map_err(refusal)?;
-    let mut next = match object {
-        Some(map) => map,
-        None => live.cloned().unwrap_or_default(),
-    };
-    metadata_mut(&mut next).remove("managedFields");
-    if manager == KUBECTL {
-        refresh_last_applied(&mut next, applied);
-    }
-    managed.write(&mut next);
-    Ok(next)
+        ApplyError::BadRequest(why) => Failure::bad_request(why),
+        ApplyError::Failed(why) => Failure::internal(why),
+    })
 }
 
 /// Applies a JSON patch.
@@ -194,61 +190,6 @@ fn timeless(managed: &Value) -> Value {
     managed
 }
 
-fn managed_fields(object: &Map) -> Option<&Value> {
-    object.get("metadata")?.get("managedFields")
-}
-
-/// Chooses the entries to go on from: those in the request where it may edit them, else the live ones.
-fn choose(live: Option<&Value>, given: Option<&Value>, subresource: bool) -> Managed {
-    let live = || live.and_then(Managed::read).unwrap_or_default();
-    if subresource {
-        return live();
-    }
-    match given.and_then(Value::as_array) {
-        Some(list) if list.is_empty() => Managed::default(),
-        Some(list) if list.len() == 1 && list[0].as_object().is_some_and(Map::is_empty) => {
-            Managed::default()
-        }
-        Some(_) => match given.and_then(Managed::read) {
-            Some(managed) if !managed.is_empty() => managed,
-            _ => live(),
-        },
-        None => live(),
-    }
-}
-
-fn strip(object: &Map) -> Map {
-    let mut object = object.clone();
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("managedFields");
-    }
-    object
-}
-
-fn go_gvk(resource: &Resource) -> String {
-    let gvk = resource.gvk();
-    format!("{}, Kind={}", gvk_version(gvk), gvk.kind)
-}
-
-fn gvk_version(gvk: &Gvk) -> String {
-    if gvk.group.is_empty() {
-        format!("/{}", gvk.version)
-    } else {
-        gvk.api_version()
-    }
-}
-
-/// What one request needs of the merge engine.
-struct Work {
-    schema: Arc<Schema>,
-    ty: TypeId,
-    version: String,
-    custom: bool,
-    filters: BTreeMap<String, FieldFilter>,
-    converter: Versions,
-    now: String,
-}
-
 /// Translates between served versions: custom kinds keep their content, only the schema differs.
 struct Versions {
     catalog: Arc<Catalog>,
@@ -271,251 +212,5 @@ impl Converter for Versions {
             map.insert("apiVersion".into(), api_version.into());
         }
         Ok(Typed::new_unchecked(&schema, ty, value))
-    }
-}
-
-impl Work {
-    fn new(engine: &Engine, resource: &Resource, sub: &str) -> Self {
-        let (schema, ty) = schema_of(resource);
-        let filter = match sub {
-            "status" => Some(FieldFilter::Include(SetMatcher::prefix(vec![
-                PatternElement::Is(PathElement::field("status")),
-            ]))),
-            "" if resource.subresource("status").is_some() => {
-                Some(FieldFilter::Exclude(FieldSet::of([
-                    [PathElement::field("status")].as_slice(),
-                ])))
-            }
-            _ => None,
-        };
-        Self {
-            schema,
-            ty,
-            version: resource.api_version.clone(),
-            custom: resource.custom.is_some(),
-            filters: filter
-                .into_iter()
-                .map(|filter| (resource.api_version.clone(), filter))
-                .collect(),
-            converter: Versions {
-                catalog: engine.catalog(),
-                gvk: resource.gvk().clone(),
-            },
-            now: engine.environment.timestamp(),
-        }
-    }
-
-    fn typed(&self, map: Map) -> Typed {
-        Typed::new_unchecked(&self.schema, self.ty, Value::Object(map))
-    }
-
-    fn live(&self, live: Option<&Map>) -> Typed {
-        match live {
-            Some(live) => self.typed(strip(live)),
-            None => self.typed(self.skeleton()),
-        }
-    }
-
-    /// Builds what Go prints for an empty object of the kind: the structs that are always there.
-    fn skeleton(&self) -> Map {
-        if self.custom {
-            return Map::new();
-        }
-        skeleton(&self.schema, self.ty, 0)
-    }
-
-    fn updater(&self) -> Updater<'_> {
-        let mut updater = Updater::new(&self.converter);
-        updater.filters = self.filters.clone();
-        updater.return_input_on_noop = false;
-        updater
-    }
-
-    /// Gives a manager what changed; `None` where the objects do not fit their schema.
-    fn update(
-        &self,
-        live: &Typed,
-        next: &Typed,
-        mut managed: Managed,
-        identity: &Identity,
-    ) -> Option<Managed> {
-        const SELF: &str = "current-operation";
-        let managers: Managers = managed.sets.clone();
-        let mut managers = self
-            .updater()
-            .update(live, next, &self.version, managers, SELF)
-            .ok()?;
-        if let Some(mut taken) = managers.remove(SELF) {
-            let set = taken.set.difference(stripped());
-            if !set.is_empty() {
-                let key = identity.key();
-                let set = match managers.get(&key) {
-                    Some(previous) => set.union(&previous.set),
-                    None => set,
-                };
-                taken.set = Arc::new(set);
-                managers.insert(key.clone(), taken);
-                managed.times.insert(key, self.now.clone());
-            }
-        }
-        managed.sets = managers;
-        Some(managed)
-    }
-
-    fn apply(
-        &self,
-        live: &Typed,
-        config: &Typed,
-        mut managed: Managed,
-        identity: &Identity,
-        force: bool,
-    ) -> Result<(Option<Map>, Managed), UpdateError> {
-        let key = identity.key();
-        let outcome = self.updater().apply(
-            live,
-            config,
-            &self.version,
-            managed.sets.clone(),
-            &key,
-            force,
-        )?;
-        managed.sets = outcome.managers;
-        if let Some(own) = managed.sets.get_mut(&key) {
-            let set = own.set.difference(stripped());
-            if set.is_empty() {
-                managed.sets.remove(&key);
-            } else {
-                own.set = Arc::new(set);
-            }
-        }
-        let object = outcome.object.map(|typed| {
-            let value = typed.value.map(|value| (*value).clone());
-            match value {
-                Some(Value::Object(map)) => map,
-                _ => Map::new(),
-            }
-        });
-        if object.is_some() {
-            managed.times.insert(key, self.now.clone());
-        }
-        Ok((object, managed))
-    }
-
-    /// Drops the conflicts over fields that client-side apply had set and nobody changed since.
-    fn without_last_applied(
-        &self,
-        conflicts: Conflicts,
-        live: Option<&Map>,
-        live_typed: &Typed,
-    ) -> Conflicts {
-        let allowed = live
-            .and_then(last_applied)
-            .and_then(|text| serde_json::from_str::<Map>(text).ok())
-            .and_then(|map| {
-                let last = self.typed(map);
-                let compared = last.compare(live_typed).ok()?;
-                Some(
-                    last.to_field_set()
-                        .difference(&compared.modified)
-                        .difference(&compared.added)
-                        .difference(&compared.removed),
-                )
-            });
-        let Some(allowed) = allowed else {
-            return conflicts;
-        };
-        let rest = conflicts.0.into_iter();
-        Conflicts(rest.filter(|c| !allowed.has(&c.path)).collect())
-    }
-}
-
-/// Bound on nesting of always-present structs; the deepest built-in kind has six.
-const SKELETON_DEPTH_MAX: usize = 20;
-
-fn skeleton(schema: &Schema, ty: TypeId, depth: usize) -> Map {
-    let mut map = Map::new();
-    if depth > SKELETON_DEPTH_MAX {
-        return map;
-    }
-    for field in schema.get(ty).map.iter().flat_map(|m| m.fields.iter()) {
-        let always = field
-            .default
-            .as_ref()
-            .and_then(Value::as_object)
-            .is_some_and(Map::is_empty);
-        if always {
-            let inner = skeleton(schema, field.ty, depth + 1);
-            map.insert(field.name.to_string(), Value::Object(inner));
-        }
-    }
-    map
-}
-
-/// Returns the fields that nobody owns.
-fn stripped() -> &'static FieldSet {
-    static SET: std::sync::LazyLock<FieldSet> = std::sync::LazyLock::new(|| {
-        let field = PathElement::field;
-        let top = ["apiVersion", "kind", "metadata"].map(|name| vec![field(name)]);
-        let below = [
-            "name",
-            "namespace",
-            "creationTimestamp",
-            "selfLink",
-            "uid",
-            "clusterName",
-            "generation",
-            "managedFields",
-            "resourceVersion",
-        ]
-        .map(|name| vec![field("metadata"), field(name)]);
-        FieldSet::of(top.iter().chain(&below).map(Vec::as_slice))
-    });
-    &SET
-}
-
-fn last_applied(object: &Map) -> Option<&str> {
-    object
-        .get("metadata")?
-        .get("annotations")?
-        .get(LAST_APPLIED)?
-        .as_str()
-        .filter(|text| !text.is_empty())
-}
-
-/// Rewrites the annotation of client-side apply to what was applied now.
-fn refresh_last_applied(next: &mut Map, applied: &Map) {
-    if last_applied(next).is_none() {
-        return;
-    }
-    let mut applied = applied.clone();
-    let metadata = metadata_mut(&mut applied);
-    // The URL's namespace is not part of what was sent, but the body's is kept as it is.
-    if let Some(annotations) = metadata
-        .get_mut("annotations")
-        .and_then(Value::as_object_mut)
-    {
-        annotations.remove(LAST_APPLIED);
-    }
-    let text = format!("{}\n", Value::Object(applied));
-    let Some(annotations) = metadata_mut(next)
-        .get_mut("annotations")
-        .and_then(Value::as_object_mut)
-    else {
-        return;
-    };
-    annotations.insert(LAST_APPLIED.into(), text.into());
-    let bytes: usize = annotations
-        .iter()
-        .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
-        .sum();
-    if bytes > ANNOTATIONS_BYTES_MAX {
-        annotations.remove(LAST_APPLIED);
-    }
-}
-
-fn refusal(error: UpdateError) -> Box<Failure> {
-    match error {
-        UpdateError::Conflicts(conflicts) => managed::conflict_failure(&conflicts),
-        other => Failure::internal(other.to_string()),
     }
 }

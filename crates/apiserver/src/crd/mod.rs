@@ -41,8 +41,12 @@ impl CustomVersion {
         let built = self.merge_schema.get_or_init(|| {
             let spec = (!self.schema.is_null()).then_some(&self.schema);
             let meta = objects::schema::builtin::object_meta_components();
-            let schema =
-                objects::schema::openapi::load_custom_resource(gvk, spec, self.preserve_unknown, meta);
+            let schema = objects::schema::openapi::load_custom_resource(
+                gvk,
+                spec,
+                self.preserve_unknown,
+                meta,
+            );
             let id = schema.kind(gvk).unwrap_or_else(|| Schema::deduced().1);
             (Arc::new(schema), id)
         });

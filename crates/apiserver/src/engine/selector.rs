@@ -131,9 +131,7 @@ fn parse_labels(text: &str) -> Answered<Vec<Requirement>> {
         tokens: tokens(text),
         at: 0,
     };
-    parser
-        .requirements()
-        .map_err(Failure::bad_request)
+    parser.requirements().map_err(Failure::bad_request)
 }
 
 impl Parser {
