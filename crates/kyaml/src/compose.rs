@@ -76,12 +76,12 @@ impl<'a> Composer<'a> {
         if self.implicit && self.peek_kind()? == Kind::StreamStart {
             self.scanner.next()?;
         }
-        let Some(head) = self.start_document()? else {
+        let Some((explicit, head)) = self.start_document()? else {
             return Ok(None);
         };
         let start = self.scanner.peek()?.start;
         let kind = self.peek_kind()?;
-        let root = if starts_no_content(kind) {
+        let root = if explicit && starts_no_content(kind) {
             self.omitted(start)
         } else {
             self.node(true, false)?
@@ -99,8 +99,9 @@ impl<'a> Composer<'a> {
         }))
     }
 
-    /// Reads what precedes a document; returns its head comment, `None` at the end of the stream.
-    fn start_document(&mut self) -> Compose<Option<String>> {
+    /// Reads what precedes a document; tells whether `---` was there, and its head comment; `None` at the
+    /// end of the stream.
+    fn start_document(&mut self) -> Compose<Option<(bool, String)>> {
         let implicit = std::mem::replace(&mut self.implicit, false);
         if self.dialect == Dialect::V11 {
             self.anchors.clear();
@@ -119,7 +120,7 @@ impl<'a> Composer<'a> {
         }
         if implicit && !explicit {
             self.directives.clear();
-            return Ok(Some(self.pending.split_document_head()));
+            return Ok(Some((false, self.pending.split_document_head())));
         }
         self.read_directives()?;
         if self.peek_kind()? != Kind::DocumentStart {
@@ -131,7 +132,7 @@ impl<'a> Composer<'a> {
             ));
         }
         self.scanner.next()?;
-        Ok(Some(String::new()))
+        Ok(Some((true, String::new())))
     }
 
     fn end_document(&mut self) -> Compose<String> {
@@ -231,7 +232,7 @@ impl<'a> Composer<'a> {
                 ));
             }
         };
-        Ok(properties.apply(node))
+        Ok(properties.apply(node, self.dialect))
     }
 
     fn alias(&mut self) -> Compose<Node> {
@@ -451,11 +452,17 @@ impl<'a> Composer<'a> {
 }
 
 impl Properties {
-    fn apply(self, mut node: Node) -> Node {
+    fn apply(self, mut node: Node, dialect: Dialect) -> Node {
         node.anchor = self.anchor;
-        if let Some(tag) = self.tag.filter(|tag| tag != "!") {
-            node.tag = tag_named(&tag);
-            node.tagged = true;
+        match self.tag.as_deref() {
+            None => {}
+            // The tag that names nothing makes text of a scalar in go-yaml v2 only.
+            Some("!") if dialect == Dialect::V11 && node.as_str().is_some() => node.tag = Tag::Str,
+            Some("!") => {}
+            Some(tag) => {
+                node.tag = tag_named(tag);
+                node.tagged = true;
+            }
         }
         node
     }
