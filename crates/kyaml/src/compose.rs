@@ -215,24 +215,39 @@ impl<'a> Composer<'a> {
         }
         let start = self.scanner.peek()?.start;
         let properties = self.properties(start)?;
-        let node = match self.peek_kind()? {
-            Kind::BlockEntry if indentless => self.indentless_sequence(start)?,
-            Kind::Scalar => self.scalar(start)?,
-            Kind::FlowSequenceStart => self.flow_sequence(start)?,
-            Kind::FlowMappingStart => self.flow_mapping(start)?,
-            Kind::BlockSequenceStart if block => self.block_sequence(start)?,
-            Kind::BlockMappingStart if block => self.block_mapping(start)?,
-            _ if properties.anchor.is_some() || properties.tag.is_some() => self.omitted(start),
-            _ => {
+        let kind = self.peek_kind()?;
+        let node = match kind {
+            Kind::BlockEntry if !indentless => None,
+            Kind::BlockSequenceStart | Kind::BlockMappingStart if !block => None,
+            _ => self.content(kind, start),
+        };
+        match node {
+            Some(node) => node.map(|node| properties.apply(node, self.dialect)),
+            None if properties.is_empty() => {
                 let place = self.scanner.peek()?.start;
-                return Err(grammar(
+                Err(grammar(
                     "did not find expected node content",
                     Some(start),
                     place,
-                ));
+                ))
             }
-        };
-        Ok(properties.apply(node, self.dialect))
+            None => Ok(properties.apply(self.omitted(start), self.dialect)),
+        }
+    }
+
+    /// Reads what a token of this kind starts; `None` where it starts no content.
+    ///
+    /// The arms hand results through untouched, which keeps the stack of deep documents small.
+    fn content(&mut self, kind: Kind, start: Place) -> Option<Compose<Node>> {
+        Some(match kind {
+            Kind::BlockEntry => self.indentless_sequence(start),
+            Kind::Scalar => self.scalar(start),
+            Kind::FlowSequenceStart => self.flow_sequence(start),
+            Kind::FlowMappingStart => self.flow_mapping(start),
+            Kind::BlockSequenceStart => self.block_sequence(start),
+            Kind::BlockMappingStart => self.block_mapping(start),
+            _ => return None,
+        })
     }
 
     fn alias(&mut self) -> Compose<Node> {
@@ -452,6 +467,10 @@ impl<'a> Composer<'a> {
 }
 
 impl Properties {
+    fn is_empty(&self) -> bool {
+        self.anchor.is_none() && self.tag.is_none()
+    }
+
     fn apply(self, mut node: Node, dialect: Dialect) -> Node {
         node.anchor = self.anchor;
         match self.tag.as_deref() {

@@ -23,7 +23,7 @@ pub use tree::{EmitOptions, emit, emit_documents, emit_with};
 ///
 /// # Errors
 /// Control characters (U+007F to U+009F but U+0085, U+FFFE, U+FFFF), which do not survive Go's way over
-/// JSON; keys longer than 1022 characters; nesting beyond 1000.
+/// JSON; keys longer than 1022 characters; nesting beyond 200.
 pub fn emit_sigs(value: &Value) -> Result<String, ConvertError> {
     let mut out = String::new();
     write_sigs(&mut out, value)?;
@@ -42,7 +42,7 @@ pub fn write_sigs(out: &mut String, value: &Value) -> Result<(), ConvertError> {
 /// folding, floats as floats. This is Helm's `toYamlPretty`.
 ///
 /// # Errors
-/// Nesting beyond 1000.
+/// Nesting beyond 200.
 pub fn emit_pretty(value: &Value) -> Result<String, ConvertError> {
     let mut out = String::new();
     Printer::new(&mut out, Rules::PRETTY).document(value)?;

@@ -42,7 +42,7 @@ impl Rules {
 /// Longest simple key, in bytes.
 const MAX_SIMPLE_KEY: usize = 128;
 /// Deepest nesting; the printer recurses.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 200;
 /// A longer key cannot be read back from JSON: libyaml's bound for keys is 1024 with the quotes.
 const MAX_JSON_KEY: usize = 1022;
 

@@ -379,8 +379,8 @@ fn printed_tag(node: &Node) -> Option<&str> {
         NodeValue::Alias(_) => return None,
     };
     let tag = short_name(&node.tag);
-    // go-yaml would write `!!merge`, which readers of other languages refuse; kyaml drops it too.
-    if matches!(tag, "" | "!!str" | "!!merge") || resolve_text(text, Dialect::V3).tag() == tag {
+    // The merge key is no exception: go-yaml prints `!!merge <<`.
+    if matches!(tag, "" | "!!str") || resolve_text(text, Dialect::V3).tag() == tag {
         return None;
     }
     Some(tag)

@@ -212,7 +212,8 @@ impl<'a> Scanner<'a> {
 
     /// Inserts a token before the one with this number.
     fn insert(&mut self, number: usize, token: Token) {
-        let index = number - self.parsed;
+        // A token that was handed out too early, behind an empty flow collection, cannot be preceded any more.
+        let index = number.checked_sub(self.parsed).unwrap_or(usize::MAX);
         if index >= self.queue.len() {
             return self.push(token);
         }
