@@ -76,12 +76,12 @@ impl<'a> Composer<'a> {
         if self.implicit && self.peek_kind()? == Kind::StreamStart {
             self.scanner.next()?;
         }
-        let Some((explicit, head)) = self.start_document()? else {
+        let Some(head) = self.start_document()? else {
             return Ok(None);
         };
         let start = self.scanner.peek()?.start;
         let kind = self.peek_kind()?;
-        let root = if explicit && starts_no_content(kind) {
+        let root = if starts_no_content(kind) {
             self.omitted(start)
         } else {
             self.node(true, false)?
@@ -99,9 +99,8 @@ impl<'a> Composer<'a> {
         }))
     }
 
-    /// Reads what precedes a document; tells whether `---` was there, and its head comment; `None` at the
-    /// end of the stream.
-    fn start_document(&mut self) -> Compose<Option<(bool, String)>> {
+    /// Reads what precedes a document; returns its head comment, `None` at the end of the stream.
+    fn start_document(&mut self) -> Compose<Option<String>> {
         let implicit = std::mem::replace(&mut self.implicit, false);
         if self.dialect == Dialect::V11 {
             self.anchors.clear();
@@ -120,7 +119,7 @@ impl<'a> Composer<'a> {
         }
         if implicit && !explicit {
             self.directives.clear();
-            return Ok(Some((false, self.pending.split_document_head())));
+            return Ok(Some(self.pending.split_document_head()));
         }
         self.read_directives()?;
         if self.peek_kind()? != Kind::DocumentStart {
@@ -132,7 +131,7 @@ impl<'a> Composer<'a> {
             ));
         }
         self.scanner.next()?;
-        Ok(Some((true, String::new())))
+        Ok(Some(String::new()))
     }
 
     fn end_document(&mut self) -> Compose<String> {
@@ -215,39 +214,24 @@ impl<'a> Composer<'a> {
         }
         let start = self.scanner.peek()?.start;
         let properties = self.properties(start)?;
-        let kind = self.peek_kind()?;
-        let node = match kind {
-            Kind::BlockEntry if !indentless => None,
-            Kind::BlockSequenceStart | Kind::BlockMappingStart if !block => None,
-            _ => self.content(kind, start),
-        };
-        match node {
-            Some(node) => node.map(|node| properties.apply(node, self.dialect)),
-            None if properties.is_empty() => {
+        let node = match self.peek_kind()? {
+            Kind::BlockEntry if indentless => self.indentless_sequence(start)?,
+            Kind::Scalar => self.scalar(start)?,
+            Kind::FlowSequenceStart => self.flow_sequence(start)?,
+            Kind::FlowMappingStart => self.flow_mapping(start)?,
+            Kind::BlockSequenceStart if block => self.block_sequence(start)?,
+            Kind::BlockMappingStart if block => self.block_mapping(start)?,
+            _ if properties.anchor.is_some() || properties.tag.is_some() => self.omitted(start),
+            _ => {
                 let place = self.scanner.peek()?.start;
-                Err(grammar(
+                return Err(grammar(
                     "did not find expected node content",
                     Some(start),
                     place,
-                ))
+                ));
             }
-            None => Ok(properties.apply(self.omitted(start), self.dialect)),
-        }
-    }
-
-    /// Reads what a token of this kind starts; `None` where it starts no content.
-    ///
-    /// The arms hand results through untouched, which keeps the stack of deep documents small.
-    fn content(&mut self, kind: Kind, start: Place) -> Option<Compose<Node>> {
-        Some(match kind {
-            Kind::BlockEntry => self.indentless_sequence(start),
-            Kind::Scalar => self.scalar(start),
-            Kind::FlowSequenceStart => self.flow_sequence(start),
-            Kind::FlowMappingStart => self.flow_mapping(start),
-            Kind::BlockSequenceStart => self.block_sequence(start),
-            Kind::BlockMappingStart => self.block_mapping(start),
-            _ => return None,
-        })
+        };
+        Ok(properties.apply(node))
     }
 
     fn alias(&mut self) -> Compose<Node> {
@@ -467,21 +451,11 @@ impl<'a> Composer<'a> {
 }
 
 impl Properties {
-    fn is_empty(&self) -> bool {
-        self.anchor.is_none() && self.tag.is_none()
-    }
-
-    fn apply(self, mut node: Node, dialect: Dialect) -> Node {
+    fn apply(self, mut node: Node) -> Node {
         node.anchor = self.anchor;
-        match self.tag.as_deref() {
-            None => {}
-            // The tag that names nothing makes text of a scalar in go-yaml v2 only.
-            Some("!") if dialect == Dialect::V11 && node.as_str().is_some() => node.tag = Tag::Str,
-            Some("!") => {}
-            Some(tag) => {
-                node.tag = tag_named(tag);
-                node.tagged = true;
-            }
+        if let Some(tag) = self.tag.filter(|tag| tag != "!") {
+            node.tag = tag_named(&tag);
+            node.tagged = true;
         }
         node
     }

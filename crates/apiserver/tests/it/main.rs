@@ -1,5 +1,3 @@
 //! Tests of the API server from outside: through the port, over HTTP, against recorded answers.
 
-mod conformance;
 mod port;
-mod recorded;

@@ -1,0 +1,359 @@
+//! JSON into typed structures by the rules of Go's `encoding/json`, whose words users know.
+//!
+//! Field names match exactly or else regardless of case; `null` leaves a field as it is; the first wrong
+//! type is reported after everything else was read; unknown fields are errors only where asked for.
+
+use std::collections::BTreeMap;
+
+use kyaml::Text;
+use serde_json::Value;
+
+use crate::error::{BuildError, Result};
+
+/// State of one decoding: where it is, and the first thing that was wrong.
+pub(crate) struct Decoder {
+    strict: bool,
+    /// Whether numbers and booleans become text where text is wanted, as sigs.k8s.io/yaml lets them.
+    coerce: bool,
+    owner: &'static str,
+    path: Vec<Step>,
+    first_error: Option<DecodeError>,
+}
+
+/// One step from the root of the document.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// What was wrong, and where.
+#[derive(Clone, Debug)]
+pub(crate) struct DecodeError {
+    pub message: String,
+    pub path: Vec<Step>,
+}
+
+/// A type that can be read from JSON, over its present value.
+pub(crate) trait Decode: Default {
+    /// Go's name of the type, for messages.
+    fn go_type() -> String;
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder);
+}
+
+/// Reads a value; unknown fields are errors when `strict`.
+pub(crate) fn decode<T: Decode>(value: Value, strict: bool) -> std::result::Result<T, DecodeError> {
+    decode_with(value, strict, false)
+}
+
+fn decode_with<T: Decode>(
+    value: Value,
+    strict: bool,
+    coerce: bool,
+) -> std::result::Result<T, DecodeError> {
+    let mut decoder = Decoder {
+        strict,
+        coerce,
+        owner: "",
+        path: Vec::new(),
+        first_error: None,
+    };
+    let mut result = T::default();
+    result.decode(value, &mut decoder);
+    match decoder.first_error {
+        Some(error) => Err(error),
+        None => Ok(result),
+    }
+}
+
+/// Reads a value leniently, as plugin configurations are read.
+pub(crate) fn decode_lenient<T: Decode>(value: Value) -> Result<T> {
+    decode_with(value, false, true).map_err(|error| BuildError::new(error.message))
+}
+
+/// Reads a file that sigs.k8s.io/yaml reads strictly.
+pub(crate) fn decode_file<T: Decode>(value: Value) -> Result<T> {
+    decode_with(value, true, true).map_err(|error| {
+        let message = error.message;
+        BuildError::new(format!(
+            "error unmarshaling JSON: while decoding JSON: {message}"
+        ))
+    })
+}
+
+impl Decoder {
+    /// Reports a value of the wrong type.
+    pub fn mismatch<T: Decode>(&mut self, value: &Value) {
+        let got = match value {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::Array(_) => "array",
+            Value::Object(_) => "object",
+        };
+        let wanted = T::go_type();
+        let keys = self.path.iter().filter_map(|step| match step {
+            Step::Key(key) => Some(key.as_str()),
+            Step::Index(_) => None,
+        });
+        let keys: Vec<&str> = keys.collect();
+        let message = if keys.is_empty() || self.owner.is_empty() {
+            format!("json: cannot unmarshal {got} into Go value of type {wanted}")
+        } else {
+            let field = format!("{}.{}", self.owner, keys.join("."));
+            format!("json: cannot unmarshal {got} into Go struct field {field} of type {wanted}")
+        };
+        self.report(message);
+    }
+
+    /// Returns the text of a value where text is wanted.
+    fn text<T: Decode>(&mut self, value: Value) -> Option<String> {
+        match value {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            Value::Bool(flag) if self.coerce => Some(flag.to_string()),
+            Value::Number(number) if self.coerce => Some(match number.as_f64() {
+                Some(float) if number.is_f64() => {
+                    gocompat::number::format_float(float, 'g', None, 64)
+                }
+                _ => number.to_string(),
+            }),
+            other => {
+                self.mismatch::<T>(&other);
+                None
+            }
+        }
+    }
+
+    pub fn unknown_field(&mut self, key: &str) {
+        if self.strict {
+            self.path.push(Step::Key(key.to_owned()));
+            self.report(format!("json: unknown field {key:?}"));
+            self.path.pop();
+        }
+    }
+
+    pub fn within(&mut self, step: Step, read: impl FnOnce(&mut Self)) {
+        self.path.push(step);
+        read(self);
+        self.path.pop();
+    }
+
+    pub fn owned_by(&mut self, owner: &'static str, read: impl FnOnce(&mut Self)) {
+        let outer = std::mem::replace(&mut self.owner, owner);
+        read(self);
+        self.owner = outer;
+    }
+
+    fn report(&mut self, message: String) {
+        let path = self.path.clone();
+        self.first_error
+            .get_or_insert(DecodeError { message, path });
+    }
+}
+
+impl Decode for String {
+    fn go_type() -> String {
+        "string".into()
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        if let Some(text) = decoder.text::<Self>(value) {
+            *self = text;
+        }
+    }
+}
+
+impl Decode for Text {
+    fn go_type() -> String {
+        "string".into()
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        if let Some(text) = decoder.text::<Self>(value) {
+            *self = text.into();
+        }
+    }
+}
+
+impl Decode for bool {
+    fn go_type() -> String {
+        "bool".into()
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        match value {
+            Value::Null => {}
+            Value::Bool(flag) => *self = flag,
+            other => decoder.mismatch::<Self>(&other),
+        }
+    }
+}
+
+impl Decode for i64 {
+    fn go_type() -> String {
+        "int64".into()
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        match value.as_i64() {
+            Some(number) => *self = number,
+            None if value.is_null() => {}
+            None => decoder.mismatch::<Self>(&value),
+        }
+    }
+}
+
+impl Decode for Value {
+    fn go_type() -> String {
+        "interface {}".into()
+    }
+
+    fn decode(&mut self, value: Value, _: &mut Decoder) {
+        *self = value;
+    }
+}
+
+impl<T: Decode> Decode for Vec<T> {
+    fn go_type() -> String {
+        format!("[]{}", T::go_type())
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        let items = match value {
+            Value::Null => return,
+            Value::Array(items) => items,
+            other => return decoder.mismatch::<Self>(&other),
+        };
+        self.clear();
+        for (index, item) in items.into_iter().enumerate() {
+            let mut element = T::default();
+            decoder.within(Step::Index(index), |d| element.decode(item, d));
+            self.push(element);
+        }
+    }
+}
+
+impl<T: Decode> Decode for BTreeMap<String, T> {
+    fn go_type() -> String {
+        format!("map[string]{}", T::go_type())
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        let entries = match value {
+            Value::Null => return,
+            Value::Object(entries) => entries,
+            other => return decoder.mismatch::<Self>(&other),
+        };
+        for (key, item) in entries {
+            let mut element = T::default();
+            decoder.within(Step::Key(key.clone()), |d| element.decode(item, d));
+            self.insert(key, element);
+        }
+    }
+}
+
+impl<T: Decode> Decode for Option<T> {
+    fn go_type() -> String {
+        T::go_type()
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        if !value.is_null() {
+            self.get_or_insert_default().decode(value, decoder);
+        }
+    }
+}
+
+impl<T: Decode> Decode for Box<T> {
+    fn go_type() -> String {
+        T::go_type()
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        (**self).decode(value, decoder);
+    }
+}
+
+/// Declares a structure read from a JSON object: `struct Name: "GoName" { field: Type = "jsonName", … }`.
+macro_rules! json_struct {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident : $go:literal {
+        $($(#[$field_meta:meta])* $field:ident : $ty:ty = $json:literal,)*
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, Default, PartialEq)]
+        $vis struct $name { $($(#[$field_meta])* pub $field: $ty,)* }
+
+        impl $crate::decode::Decode for $name {
+            fn go_type() -> String {
+                concat!("types.", $go).into()
+            }
+
+            fn decode(&mut self, value: serde_json::Value, decoder: &mut $crate::decode::Decoder) {
+                let entries = match value {
+                    serde_json::Value::Null => return,
+                    serde_json::Value::Object(entries) => entries,
+                    other => return decoder.mismatch::<Self>(&other),
+                };
+                const NAMES: &[&str] = &[$($json),*];
+                decoder.owned_by($go, |decoder| {
+                    for (key, item) in entries {
+                        match $crate::decode::known_name(NAMES, &key) {
+                            $(Some($json) => decoder.within(
+                                $crate::decode::Step::Key($json.to_owned()),
+                                |d| $crate::decode::Decode::decode(&mut self.$field, item, d),
+                            ),)*
+                            _ => decoder.unknown_field(&key),
+                        }
+                    }
+                });
+            }
+        }
+    };
+}
+pub(crate) use json_struct;
+
+/// Finds the field that a key means: the exact name, or else the first that agrees regardless of case.
+pub(crate) fn known_name(names: &[&'static str], key: &str) -> Option<&'static str> {
+    let exact = names.iter().find(|name| **name == key);
+    let folded = || names.iter().find(|name| name.eq_ignore_ascii_case(key));
+    exact.or_else(folded).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    json_struct! {
+        struct Sample: "Sample" {
+            name: String = "name",
+            labels: BTreeMap<String, String> = "commonLabels",
+            list: Vec<String> = "list",
+        }
+    }
+
+    #[test]
+    fn names_match_regardless_of_case() {
+        let sample: Sample = decode(json!({"Name": "a", "LIST": ["b", null]}), true).unwrap();
+        assert_eq!(sample.name, "a");
+        assert_eq!(sample.list, ["b", ""]);
+    }
+
+    #[test]
+    fn errors_speak_as_go_does() {
+        let error = |value| decode::<Sample>(value, true).unwrap_err().message;
+        assert_eq!(
+            error(json!({"commonLabels": {"a": 1}})),
+            "json: cannot unmarshal number into Go struct field Sample.commonLabels.a of type string"
+        );
+        assert_eq!(error(json!({"foo": 1})), "json: unknown field \"foo\"");
+        let wrong_type = error(json!({"list": "x"}));
+        assert!(
+            wrong_type.ends_with("Sample.list of type []string"),
+            "{wrong_type}"
+        );
+    }
+}

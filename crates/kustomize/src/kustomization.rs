@@ -1,0 +1,493 @@
+//! The kustomization file: its fields, and the rules for reading it.
+//!
+//! Field names match regardless of case, unknown fields are errors, legacy fields are moved to the ones
+//! that replace them.
+
+use std::collections::BTreeMap;
+
+use kyaml::Text;
+use serde_json::Value;
+
+use crate::config::FieldSpec;
+use crate::decode::{Decode, Decoder, Step, decode, json_struct};
+use crate::error::{BuildError, Result};
+use crate::id::{Gvk, ResId};
+
+/// Recognised file names; exactly one of them may exist in a directory.
+pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+const KUSTOMIZATION_VERSION: &str = "kustomize.config.k8s.io/v1beta1";
+pub(crate) const KUSTOMIZATION_KIND: &str = "Kustomization";
+const COMPONENT_VERSION: &str = "kustomize.config.k8s.io/v1alpha1";
+pub(crate) const COMPONENT_KIND: &str = "Component";
+
+json_struct! {
+    /// Labels for objects, and where they go.
+    pub(crate) struct Label: "Label" {
+        pairs: BTreeMap<String, String> = "pairs",
+        include_selectors: bool = "includeSelectors",
+        include_templates: bool = "includeTemplates",
+        field_specs: Vec<FieldSpec> = "fields",
+    }
+}
+
+json_struct! {
+    /// A rewrite of an image.
+    pub(crate) struct Image: "Image" {
+        name: String = "name",
+        new_name: String = "newName",
+        tag_suffix: String = "tagSuffix",
+        new_tag: String = "newTag",
+        digest: String = "digest",
+    }
+}
+
+json_struct! {
+    /// A number of replicas for the workloads of a name.
+    pub(crate) struct Replica: "Replica" {
+        name: String = "name",
+        count: i64 = "count",
+    }
+}
+
+json_struct! {
+    /// Chooses objects by regular expressions and selectors.
+    pub(crate) struct Selector: "Selector" {
+        group: String = "group",
+        version: String = "version",
+        kind: String = "kind",
+        name: String = "name",
+        namespace: String = "namespace",
+        annotation_selector: String = "annotationSelector",
+        label_selector: String = "labelSelector",
+    }
+}
+
+json_struct! {
+    /// What a patch may change beside contents.
+    pub(crate) struct PatchOptions: "PatchArgs" {
+        allow_name_change: bool = "allowNameChange",
+        allow_kind_change: bool = "allowKindChange",
+    }
+}
+
+json_struct! {
+    /// A patch, and what it applies to.
+    pub(crate) struct Patch: "Patch" {
+        path: String = "path",
+        patch: String = "patch",
+        target: Option<Selector> = "target",
+        options: Option<PatchOptions> = "options",
+    }
+}
+
+json_struct! {
+    /// How a part of a text is read or written.
+    pub(crate) struct FieldOptions: "FieldOptions" {
+        delimiter: String = "delimiter",
+        index: i64 = "index",
+        encoding: String = "encoding",
+        create: bool = "create",
+    }
+}
+
+json_struct! {
+    /// Where a replacement reads.
+    pub(crate) struct SourceSelector: "SourceSelector" {
+        group: Text = "group",
+        version: Text = "version",
+        kind: Text = "kind",
+        name: Text = "name",
+        namespace: Text = "namespace",
+        field_path: String = "fieldPath",
+        options: Option<FieldOptions> = "options",
+    }
+}
+
+json_struct! {
+    /// Where a replacement writes.
+    pub(crate) struct TargetSelector: "TargetSelector" {
+        select: Option<Selector> = "select",
+        reject: Vec<Selector> = "reject",
+        field_paths: Vec<String> = "fieldPaths",
+        options: Option<FieldOptions> = "options",
+    }
+}
+
+json_struct! {
+    /// A replacement, inline or in a file.
+    pub(crate) struct Replacement: "Replacement" {
+        path: String = "path",
+        source: Option<SourceSelector> = "source",
+        targets: Option<Vec<TargetSelector>> = "targets",
+        source_value: Option<String> = "sourceValue",
+    }
+}
+
+json_struct! {
+    /// The object that a variable reads.
+    pub(crate) struct VarTarget: "Target" {
+        api_version: Text = "apiVersion",
+        group: Text = "group",
+        version: Text = "version",
+        kind: Text = "kind",
+        name: Text = "name",
+        namespace: Text = "namespace",
+    }
+}
+
+json_struct! {
+    /// The field that a variable reads.
+    pub(crate) struct FieldRef: "FieldSelector" {
+        field_path: String = "fieldPath",
+    }
+}
+
+json_struct! {
+    /// A variable.
+    pub(crate) struct Var: "Var" {
+        name: Text = "name",
+        target: VarTarget = "objref",
+        field: FieldRef = "fieldref",
+    }
+}
+
+json_struct! {
+    /// Kinds that come first and last in the output.
+    pub(crate) struct LegacySortOptions: "LegacySortOptions" {
+        order_first: Vec<String> = "orderFirst",
+        order_last: Vec<String> = "orderLast",
+    }
+}
+
+json_struct! {
+    /// Order of the output.
+    pub(crate) struct SortOptions: "SortOptions" {
+        order: String = "order",
+        legacy: Option<LegacySortOptions> = "legacySortOptions",
+    }
+}
+
+json_struct! {
+    /// Options of generated objects.
+    pub(crate) struct GeneratorOptions: "GeneratorOptions" {
+        labels: BTreeMap<String, String> = "labels",
+        annotations: BTreeMap<String, String> = "annotations",
+        disable_name_suffix_hash: bool = "disableNameSuffixHash",
+        immutable: bool = "immutable",
+    }
+}
+
+json_struct! {
+    /// A ConfigMap or Secret to generate; `metadata` is read where the generator stands in a file.
+    pub(crate) struct GeneratorArgs: "GeneratorArgs" {
+        metadata: Option<ObjectMeta> = "metadata",
+        namespace: String = "namespace",
+        name: String = "name",
+        behavior: String = "behavior",
+        literals: Vec<String> = "literals",
+        files: Vec<String> = "files",
+        envs: Vec<String> = "envs",
+        env: String = "env",
+        options: Option<GeneratorOptions> = "options",
+        secret_type: String = "type",
+    }
+}
+
+json_struct! {
+    /// Metadata of the kustomization, or of a generator in a file.
+    pub(crate) struct ObjectMeta: "ObjectMeta" {
+        name: String = "name",
+        namespace: String = "namespace",
+        labels: BTreeMap<String, String> = "labels",
+        annotations: BTreeMap<String, String> = "annotations",
+    }
+}
+
+json_struct! {
+    /// Where charts lie.
+    pub(crate) struct HelmGlobals: "HelmGlobals" {
+        chart_home: String = "chartHome",
+        config_home: String = "configHome",
+    }
+}
+
+json_struct! {
+    /// A chart to render.
+    pub(crate) struct HelmChart: "HelmChart" {
+        name: String = "name",
+        version: String = "version",
+        repo: String = "repo",
+        release_name: String = "releaseName",
+        namespace: String = "namespace",
+        additional_values_files: Vec<String> = "additionalValuesFiles",
+        values_file: String = "valuesFile",
+        values_inline: Value = "valuesInline",
+        values_merge: String = "valuesMerge",
+        include_crds: bool = "includeCRDs",
+        skip_hooks: bool = "skipHooks",
+        api_versions: Vec<String> = "apiVersions",
+        kube_version: String = "kubeVersion",
+        name_template: String = "nameTemplate",
+        skip_tests: bool = "skipTests",
+        debug: bool = "debug",
+        devel: bool = "devel",
+        chart_home: String = "chartHome",
+        config_home: String = "configHome",
+    }
+}
+
+json_struct! {
+    /// A chart in the form of old releases.
+    pub(crate) struct HelmChartArgs: "HelmChartArgs" {
+        chart_name: String = "chartName",
+        chart_version: String = "chartVersion",
+        chart_repo_url: String = "chartRepoUrl",
+        chart_home: String = "chartHome",
+        chart_repo_name: String = "chartRepoName",
+        helm_bin: String = "helmBin",
+        helm_home: String = "helmHome",
+        values: String = "values",
+        values_local: Value = "valuesLocal",
+        values_merge: String = "valuesMerge",
+        release_name: String = "releaseName",
+        release_namespace: String = "releaseNamespace",
+        extra_args: Vec<String> = "extraArgs",
+    }
+}
+
+json_struct! {
+    /// Everything a kustomization file can say.
+    pub(crate) struct Kustomization: "Kustomization" {
+        api_version: String = "apiVersion",
+        kind: String = "kind",
+        metadata: Option<ObjectMeta> = "metadata",
+        openapi: BTreeMap<String, String> = "openapi",
+        name_prefix: String = "namePrefix",
+        name_suffix: String = "nameSuffix",
+        namespace: String = "namespace",
+        common_labels: BTreeMap<String, String> = "commonLabels",
+        labels: Vec<Label> = "labels",
+        common_annotations: BTreeMap<String, String> = "commonAnnotations",
+        patches_strategic_merge: Vec<String> = "patchesStrategicMerge",
+        patches_json6902: Vec<Patch> = "patchesJson6902",
+        patches: Vec<Patch> = "patches",
+        images: Vec<Image> = "images",
+        image_tags: Vec<Image> = "imageTags",
+        replacements: Vec<Replacement> = "replacements",
+        replicas: Vec<Replica> = "replicas",
+        vars: Vec<Var> = "vars",
+        sort_options: Option<SortOptions> = "sortOptions",
+        resources: Vec<String> = "resources",
+        components: Vec<String> = "components",
+        crds: Vec<String> = "crds",
+        bases: Vec<String> = "bases",
+        config_map_generator: Vec<GeneratorArgs> = "configMapGenerator",
+        secret_generator: Vec<GeneratorArgs> = "secretGenerator",
+        helm_globals: Option<HelmGlobals> = "helmGlobals",
+        helm_charts: Vec<HelmChart> = "helmCharts",
+        helm_chart_inflation_generator: Vec<HelmChartArgs> = "helmChartInflationGenerator",
+        generator_options: Option<GeneratorOptions> = "generatorOptions",
+        configurations: Vec<String> = "configurations",
+        generators: Vec<String> = "generators",
+        transformers: Vec<String> = "transformers",
+        validators: Vec<String> = "validators",
+        build_metadata: Vec<String> = "buildMetadata",
+    }
+}
+
+impl SourceSelector {
+    pub fn id(&self) -> ResId {
+        ResId {
+            gvk: Gvk::new(&self.group, &self.version, &self.kind),
+            name: self.name.clone(),
+            namespace: self.namespace.clone(),
+            cluster_scoped: false,
+        }
+    }
+}
+
+impl VarTarget {
+    pub fn gvk(&self) -> Gvk {
+        if self.api_version.is_empty() {
+            return Gvk::new(&self.group, &self.version, &self.kind);
+        }
+        let mut parts = self.api_version.split('/');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(group), Some(version), None) => Gvk::new(group, version, &self.kind),
+            (Some(version), None, None) => Gvk::new(&self.group, version, &self.kind),
+            _ => Gvk::new(&self.group, &self.version, &self.kind),
+        }
+    }
+}
+
+impl Kustomization {
+    /// Reads the content of the file `path` in the directory `root`.
+    pub fn read(content: &[u8], path: &str, root: &str) -> Result<Self> {
+        let invalid = |error: BuildError| error.wrap("invalid Kustomization");
+        let document = crate::reading::KustomizationDocument::parse(content)
+            .map_err(|error| invalid(error).at(path, None))?;
+        let is_empty = is_empty(&document.json);
+        let decoded = decode::<Self>(document.json.clone(), true);
+        let mut kustomization = decoded.map_err(|error| {
+            let line = document.line_of(&error.path);
+            invalid(BuildError::new(error.message)).at(path, line)
+        })?;
+        kustomization.fix();
+        if is_empty {
+            return Err(BuildError::new("kustomization.yaml is empty").at(path, None));
+        }
+        kustomization.check(root).map_err(|e| e.at(path, None))?;
+        Ok(kustomization)
+    }
+
+    /// Moves what legacy fields say to the fields that replaced them.
+    fn fix(&mut self) {
+        if self.kind.is_empty() {
+            self.kind = KUSTOMIZATION_KIND.into();
+        }
+        if self.api_version.is_empty() {
+            self.api_version = required_version(&self.kind).into();
+        }
+        self.resources.append(&mut self.bases);
+        self.images.append(&mut self.image_tags);
+        let generators = self.config_map_generator.iter_mut();
+        for generator in generators.chain(&mut self.secret_generator) {
+            if !generator.env.is_empty() {
+                generator.envs.push(std::mem::take(&mut generator.env));
+            }
+        }
+        self.fix_helm();
+    }
+
+    fn fix_helm(&mut self) {
+        let mut globals = HelmGlobals::default();
+        for old in std::mem::take(&mut self.helm_chart_inflation_generator) {
+            if !old.helm_home.is_empty() {
+                globals.config_home = old.helm_home;
+            }
+            if !old.chart_home.is_empty() {
+                globals.chart_home = old.chart_home;
+            }
+            self.helm_charts.push(HelmChart {
+                name: old.chart_name,
+                version: old.chart_version,
+                repo: old.chart_repo_url,
+                values_file: old.values,
+                values_inline: old.values_local,
+                values_merge: old.values_merge,
+                release_name: old.release_name,
+                ..HelmChart::default()
+            });
+        }
+        if self.helm_globals.is_none() && globals != HelmGlobals::default() {
+            self.helm_globals = Some(globals);
+        }
+    }
+
+    fn check(&self, root: &str) -> Result<()> {
+        let mut errors = Vec::new();
+        if self.kind != KUSTOMIZATION_KIND && self.kind != COMPONENT_KIND {
+            errors.push(format!(
+                "kind should be {KUSTOMIZATION_KIND} or {COMPONENT_KIND}"
+            ));
+        }
+        let required = required_version(&self.kind);
+        if self.api_version != required {
+            errors.push(format!("apiVersion for {} should be {required}", self.kind));
+        }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        let errors = errors.join("\n");
+        Err(BuildError::new(format!(
+            "Failed to read kustomization file under {root}:\n{errors}"
+        )))
+    }
+
+    /// Tells whether the file asks for a kind of notes in the output.
+    pub fn builds_metadata(&self, option: &str) -> bool {
+        self.build_metadata.iter().any(|asked| asked == option)
+    }
+}
+
+fn required_version(kind: &str) -> &'static str {
+    if kind == COMPONENT_KIND {
+        COMPONENT_VERSION
+    } else {
+        KUSTOMIZATION_VERSION
+    }
+}
+
+/// Tells whether the file says nothing but what it is.
+fn is_empty(document: &Value) -> bool {
+    const MOVED: [&str; 3] = ["bases", "imageTags", "helmChartInflationGenerator"];
+    let named = |key: &str, name: &str| key.eq_ignore_ascii_case(name);
+    let says_nothing = |(key, value): (&String, &Value)| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty() || named(key, "apiVersion") || named(key, "kind"),
+        Value::Array(items) => items.is_empty() && MOVED.iter().any(|name| named(key, name)),
+        _ => false,
+    };
+    match document {
+        Value::Object(entries) => entries.iter().all(says_nothing),
+        other => other.is_null(),
+    }
+}
+
+/// A list of replacements in a file, or a single one.
+#[derive(Default)]
+pub(crate) struct Replacements(pub Vec<Replacement>);
+
+impl Decode for Replacements {
+    fn go_type() -> String {
+        "[]types.Replacement".into()
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        if value.is_array() {
+            self.0.decode(value, decoder);
+        } else {
+            let mut single = Replacement::default();
+            decoder.within(Step::Index(0), |d| single.decode(value, d));
+            self.0.push(single);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Result<Kustomization> {
+        Kustomization::read(text.as_bytes(), "kustomization.yaml", "/")
+    }
+
+    #[test]
+    fn legacy_fields_move() {
+        let read =
+            read("bases: [a]\nresources: [b]\nimageTags: [{name: x, newTag: '1'}]\n").unwrap();
+        assert_eq!(read.resources, ["b", "a"]);
+        assert_eq!(read.images.len(), 1);
+        assert_eq!(read.kind, "Kustomization");
+    }
+
+    #[test]
+    fn an_error_knows_its_line() {
+        let error = read("resources:\n- a\nfoo: 1\n").unwrap_err();
+        assert_eq!(
+            error.message(),
+            "invalid Kustomization: json: unknown field \"foo\""
+        );
+        assert_eq!(error.line(), Some(3));
+    }
+
+    #[test]
+    fn a_file_that_says_nothing_is_an_error() {
+        for text in ["kind: Kustomization\n", "namePrefix: ''\n", "bases: []\n"] {
+            let error = read(text).unwrap_err();
+            assert_eq!(error.message(), "kustomization.yaml is empty", "{text}");
+        }
+        assert!(read("resources: []\n").is_ok());
+    }
+}

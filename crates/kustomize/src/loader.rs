@@ -1,0 +1,291 @@
+//! Access to files from one kustomization: relative paths, the load restrictor, cycles.
+
+use std::sync::Arc;
+
+use filetree::{EntryKind, FileTree, TreeError};
+
+use crate::error::{BuildError, Fault, Result};
+use crate::options::{BuildOptions, LoadRestrictor};
+
+/// Nesting of kustomizations, at most.
+const DEPTH_MAX: usize = 256;
+
+/// The place of one kustomization in the build.
+#[derive(Clone)]
+pub(crate) struct Loader<'a> {
+    tree: &'a dyn FileTree,
+    options: &'a BuildOptions<'a>,
+    /// Directory from the root of the tree; the last of `visited`.
+    root: String,
+    /// Directories from the first kustomization to this one.
+    visited: Arc<Vec<String>>,
+    /// Tree of a remote base, if this kustomization came with one.
+    remote: Option<Arc<dyn FileTree>>,
+}
+
+/// Tells whether a path names something that has to be fetched.
+pub(crate) fn is_remote(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    const SCHEMES: [&str; 8] = [
+        "http://",
+        "https://",
+        "ssh://",
+        "git::",
+        "git@",
+        "gh:",
+        "github.com/",
+        "github.com:",
+    ];
+    SCHEMES.iter().any(|scheme| lower.starts_with(scheme))
+        || lower.starts_with("org-") && lower.contains("@github.com:")
+}
+
+fn is_remote_file(path: &str) -> bool {
+    path.starts_with("http://") || path.starts_with("https://")
+}
+
+/// Writes a path of the tree as upstream would print it.
+pub(crate) fn shown(path: &str) -> String {
+    format!("/{path}")
+}
+
+impl<'a> Loader<'a> {
+    /// Starts at a directory of the tree.
+    pub fn new(tree: &'a dyn FileTree, dir: &str, options: &'a BuildOptions<'a>) -> Result<Self> {
+        let path = filetree::clean(dir).unwrap_or_else(|| dir.to_owned());
+        let root = confirmed_dir(tree, &path)?;
+        Ok(Self {
+            tree,
+            options,
+            visited: Arc::new(vec![root.clone()]),
+            root,
+            remote: None,
+        })
+    }
+
+    pub fn options(&self) -> &'a BuildOptions<'a> {
+        self.options
+    }
+
+    /// Returns the files that this kustomization may read.
+    pub fn tree(&self) -> &dyn FileTree {
+        match &self.remote {
+            Some(tree) => tree.as_ref(),
+            None => self.tree,
+        }
+    }
+
+    /// Returns the directory from the root of the tree.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Returns the directory as messages show it.
+    pub fn shown_root(&self) -> String {
+        shown(&self.root)
+    }
+
+    /// Returns the path of a file from the root of the tree, for messages.
+    pub fn file_name(&self, path: &str) -> String {
+        if is_remote(path) {
+            return path.to_owned();
+        }
+        filetree::join(&self.root, path).unwrap_or_else(|| path.to_owned())
+    }
+
+    /// Goes on in another directory, or in a remote base.
+    pub fn enter(&self, path: &str) -> Result<Self> {
+        if path.is_empty() {
+            return Err(BuildError::new("new root cannot be empty"));
+        }
+        if is_remote(path) {
+            return self.enter_remote(path);
+        }
+        if path.starts_with('/') {
+            return Err(BuildError::with(
+                Fault::Outside,
+                format!("new root '{path}' cannot be absolute"),
+            ));
+        }
+        let wrap = |error: BuildError| error.wrap("must build at directory");
+        let Some(joined) = filetree::join(&self.root, path) else {
+            return Err(wrap(outside(path, &self.root)));
+        };
+        let root = confirmed_dir(self.tree(), &joined).map_err(wrap)?;
+        if let Some(visited) = self.visited.iter().rev().find(|v| contains(&root, v)) {
+            return Err(self.cycle(&root, visited));
+        }
+        self.at(root, self.remote.clone())
+    }
+
+    fn at(&self, root: String, remote: Option<Arc<dyn FileTree>>) -> Result<Self> {
+        if self.visited.len() >= DEPTH_MAX {
+            return Err(BuildError::with(
+                Fault::Cycle,
+                format!("kustomizations are nested more than {DEPTH_MAX} deep"),
+            ));
+        }
+        let mut visited = if remote.is_some() && self.remote.is_none() {
+            Vec::new()
+        } else {
+            self.visited.as_ref().clone()
+        };
+        visited.push(root.clone());
+        Ok(Self {
+            tree: self.tree,
+            options: self.options,
+            root,
+            visited: Arc::new(visited),
+            remote,
+        })
+    }
+
+    fn cycle(&self, root: &str, visited: &str) -> BuildError {
+        let mut chain: Vec<String> = self.visited.iter().map(|dir| shown(dir)).collect();
+        chain.push(shown(root));
+        BuildError::with(
+            Fault::Cycle,
+            format!(
+                "cycle detected: candidate root '{}' contains visited root '{}' (chain: {})",
+                shown(root),
+                shown(visited),
+                chain.join(" -> ")
+            ),
+        )
+    }
+
+    fn enter_remote(&self, url: &str) -> Result<Self> {
+        let Some(resolver) = self.options.remote else {
+            return Err(refused(url));
+        };
+        let base = resolver
+            .directory(url)
+            .map_err(|reason| BuildError::with(Fault::Remote, reason))?;
+        let root = confirmed_dir(base.tree.as_ref(), &base.dir)?;
+        self.at(root, Some(base.tree))
+    }
+
+    /// Reads a file named by this kustomization.
+    pub fn load(&self, path: &str) -> Result<Arc<[u8]>> {
+        if is_remote_file(path) {
+            let resolver = self.options.remote.ok_or_else(|| refused(path))?;
+            let content = resolver.file(path);
+            return content.map_err(|reason| BuildError::with(Fault::Remote, reason));
+        }
+        let Some(cleaned) = filetree::join(&self.root, path) else {
+            return Err(outside(path, &self.root));
+        };
+        let restricted =
+            self.remote.is_some() || self.options.load_restrictor == LoadRestrictor::RootOnly;
+        if !restricted {
+            let read = self.tree().read(&cleaned);
+            return read.map_err(|error| unreadable(error, &cleaned, "open"));
+        }
+        let tree = self.tree();
+        let resolved = tree
+            .resolve(&cleaned)
+            .map_err(|error| unresolved(error, &cleaned))?;
+        if tree.kind(&resolved) == Ok(EntryKind::Directory) {
+            let message = format!("'{}' must resolve to a file", shown(&cleaned));
+            return Err(BuildError::with(Fault::Missing, message));
+        }
+        if !contains(&self.root, filetree::parent(&resolved)) {
+            return Err(outside(&shown(&cleaned), &self.root));
+        }
+        let read = tree.read(&resolved);
+        read.map_err(|error| unreadable(error, &resolved, "open"))
+    }
+
+    /// Reads a text file; bytes that are no UTF-8 are an error.
+    pub fn load_text(&self, path: &str) -> Result<String> {
+        let content = self.load(path)?;
+        match std::str::from_utf8(&content) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(error) => {
+                let at = error.valid_up_to();
+                let line = content[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+                let message = format!("file '{path}' is not text: invalid UTF-8 on line {line}");
+                let line = u32::try_from(line).ok();
+                let error = BuildError::with(Fault::Malformed, message);
+                Err(error.at(&self.file_name(path), line))
+            }
+        }
+    }
+}
+
+/// Tells whether a directory is another one or lies above it.
+fn contains(outer: &str, inner: &str) -> bool {
+    outer.is_empty()
+        || inner == outer
+        || inner
+            .strip_prefix(outer)
+            .is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn confirmed_dir(tree: &dyn FileTree, path: &str) -> Result<String> {
+    let resolved = tree.resolve(path).map_err(|error| {
+        let error = unresolved(error, path);
+        error.wrap("not a valid directory")
+    })?;
+    match tree.kind(&resolved) {
+        Ok(EntryKind::Directory) => Ok(resolved),
+        Ok(EntryKind::File) => {
+            let message = format!("'{}': file is not directory", shown(path));
+            Err(BuildError::with(Fault::Missing, message))
+        }
+        Err(error) => Err(unresolved(error, path).wrap("not a valid directory")),
+    }
+}
+
+fn outside(path: &str, root: &str) -> BuildError {
+    let root = shown(root);
+    let message = format!("security; file '{path}' is not in or below '{root}'");
+    BuildError::with(Fault::Outside, message)
+}
+
+fn unresolved(error: TreeError, path: &str) -> BuildError {
+    let path = shown(path);
+    match error {
+        TreeError::NotFound { .. } | TreeError::NotDirectory { .. } => {
+            let reason = system_words(&error);
+            let message = format!("evalsymlink failure on '{path}' : lstat {path}: {reason}");
+            BuildError::with(Fault::Missing, message)
+        }
+        other => unreadable(other, path.trim_start_matches('/'), "lstat"),
+    }
+}
+
+fn system_words(error: &TreeError) -> &'static str {
+    match error {
+        TreeError::NotDirectory { .. } => "not a directory",
+        TreeError::IsDirectory { .. } => "is a directory",
+        _ => "no such file or directory",
+    }
+}
+
+fn unreadable(error: TreeError, path: &str, verb: &str) -> BuildError {
+    let path = shown(path);
+    match error {
+        TreeError::NotFound { .. } | TreeError::NotDirectory { .. } => {
+            let message = format!("{verb} {path}: {}", system_words(&error));
+            BuildError::with(Fault::Missing, message)
+        }
+        TreeError::IsDirectory { .. } => {
+            BuildError::with(Fault::Missing, format!("read {path}: is a directory"))
+        }
+        TreeError::Escapes { .. } => BuildError::with(
+            Fault::Outside,
+            format!("security; file '{path}' leads outside of the root"),
+        ),
+        TreeError::Io { reason, .. } => {
+            BuildError::with(Fault::Missing, format!("{verb} {path}: {reason}"))
+        }
+    }
+}
+
+fn refused(url: &str) -> BuildError {
+    BuildError::with(
+        Fault::Remote,
+        format!("remote resources are not allowed here: '{url}' must be replaced by local files"),
+    )
+}

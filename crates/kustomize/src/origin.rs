@@ -1,0 +1,127 @@
+//! Where objects came from and what changed them, as annotations (`buildMetadata`).
+
+use crate::error::Result;
+use crate::resmap::ResMap;
+use crate::resource::{ORIGIN, Resource, TRANSFORMATIONS};
+
+/// A source of objects or changes.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    pub path: String,
+    pub configured_in: String,
+    /// API version, kind, name and namespace of the configuring object.
+    pub configured_by: Option<[String; 4]>,
+}
+
+impl Origin {
+    /// Goes on along a path.
+    pub fn append(&self, path: &str) -> Self {
+        Self {
+            path: joined(&self.path, path),
+            ..self.clone()
+        }
+    }
+
+    /// A built-in generator or transformer of a kustomization file.
+    pub fn built_in(&self, file: &str, kind: &str) -> Self {
+        Self {
+            path: String::new(),
+            configured_in: joined(&self.path, file),
+            configured_by: Some(["builtin".into(), kind.into(), String::new(), String::new()]),
+        }
+    }
+
+    /// A plugin configured by an object, which knows itself where it came from.
+    pub fn of_plugin(resource: &Resource) -> Option<Self> {
+        let own = resource.annotation(ORIGIN)?;
+        let path = own.lines().find_map(|line| line.strip_prefix("path: "));
+        Some(Self {
+            path: String::new(),
+            configured_in: path.unwrap_or_default().to_owned(),
+            configured_by: Some([
+                resource.api_version().to_owned(),
+                resource.kind().to_owned(),
+                resource.name().to_owned(),
+                resource.namespace().to_owned(),
+            ]),
+        })
+    }
+
+    /// Prints the fields that are set, indented.
+    fn lines(&self, first: &str, others: &str) -> String {
+        let mut lines = Vec::new();
+        if !self.path.is_empty() {
+            lines.push(format!("path: {}", self.path));
+        }
+        if !self.configured_in.is_empty() {
+            lines.push(format!("configuredIn: {}", self.configured_in));
+        }
+        if let Some(by) = &self.configured_by {
+            lines.push("configuredBy:".to_owned());
+            let names = ["apiVersion", "kind", "name", "namespace"];
+            for (name, value) in names.iter().zip(by).filter(|(_, value)| !value.is_empty()) {
+                lines.push(format!("  {name}: {value}"));
+            }
+        }
+        let mut text = String::new();
+        for (index, line) in lines.iter().enumerate() {
+            text.push_str(if index == 0 { first } else { others });
+            text.push_str(line);
+            text.push('\n');
+        }
+        if text.is_empty() {
+            "{}\n".to_owned()
+        } else {
+            text
+        }
+    }
+
+    pub fn text(&self) -> String {
+        self.lines("", "")
+    }
+}
+
+fn joined(dir: &str, path: &str) -> String {
+    let mut steps: Vec<&str> = Vec::new();
+    for step in dir.split('/').chain(path.split('/')) {
+        match step {
+            "" | "." => {}
+            ".." if steps.last().is_some_and(|last| *last != "..") => {
+                steps.pop();
+            }
+            step => steps.push(step),
+        }
+    }
+    steps.join("/")
+}
+
+/// Notes the origin of generated objects that have none.
+pub(crate) fn note_generated(made: &mut [Resource], origin: Option<&Origin>) -> Result<()> {
+    let Some(origin) = origin else {
+        return Ok(());
+    };
+    for resource in made {
+        if resource.annotation(ORIGIN).is_none() {
+            resource.set_annotation(ORIGIN, Some(&origin.text()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Notes a transformer on every object; one that has no origin was made by it.
+pub(crate) fn note_transformed(objects: &mut ResMap, origin: &Origin) -> Result<()> {
+    for index in 0..objects.len() {
+        let resource = objects.same_identity_mut(index);
+        if resource.annotation(ORIGIN).is_none() {
+            resource.set_annotation(ORIGIN, Some(&origin.text()))?;
+            continue;
+        }
+        let mut list = resource
+            .annotation(TRANSFORMATIONS)
+            .unwrap_or("")
+            .to_owned();
+        list.push_str(&origin.lines("- ", "  "));
+        resource.set_annotation(TRANSFORMATIONS, Some(&list))?;
+    }
+    Ok(())
+}

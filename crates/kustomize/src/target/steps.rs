@@ -1,0 +1,424 @@
+//! What a kustomization does with the objects it has gathered: generators, transformers, validators.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{Accumulator, Target};
+use crate::config::{Config, FieldSpec, merge_all, merge_one};
+use crate::error::{BuildError, Fault, Result, fail};
+use crate::generate::{self, Generated};
+use crate::kustomization::{GeneratorArgs, HelmChart, HelmGlobals, Label, Patch};
+use crate::options::ChartRequest;
+use crate::origin::{self, Origin};
+use crate::plugins::{self, Plugin};
+use crate::resource::{ORIGIN, Resource};
+use crate::transform::Transformer;
+use crate::transform::affix::{Affix, Side};
+use crate::transform::annotations::Annotations;
+use crate::transform::images::Images;
+use crate::transform::labels::Entries;
+use crate::transform::namespace::{Namespace, Subjects};
+use crate::transform::patch::{JsonPatches, PatchEntry, PatchText, StrategicPatches};
+use crate::transform::replacement::ReplacementList;
+use crate::transform::replicas::Replicas;
+
+type Step = (Box<dyn Transformer>, Option<Origin>);
+
+/// Label that validators may set without changing anything.
+const VALIDATED_BY: &str = "validated-by";
+
+impl<'a> Target<'a> {
+    fn built_in_origin(&self, kind: &str) -> Option<Origin> {
+        let origin = self.origin.as_ref()?;
+        Some(origin.built_in(self.file, kind))
+    }
+
+    pub(super) fn run_generators(&mut self, gathered: &mut Accumulator) -> Result<()> {
+        let options = self.kustomization.generator_options.clone();
+        let maps = std::mem::take(&mut self.kustomization.config_map_generator);
+        let secrets = std::mem::take(&mut self.kustomization.secret_generator);
+        let groups = [
+            (Generated::ConfigMap, maps, "ConfigMapGenerator"),
+            (Generated::Secret, secrets, "SecretGenerator"),
+        ];
+        for (kind, list, name) in groups {
+            let origin = self.built_in_origin(name);
+            for args in &list {
+                let merged = generate::merged_options(args.options.as_ref(), options.as_ref());
+                let args = GeneratorArgs {
+                    metadata: None,
+                    ..args.clone()
+                };
+                let made = generate::make(kind, &args, merged.as_ref(), &self.loader)?;
+                self.absorb(gathered, vec![made], origin.as_ref())?;
+            }
+        }
+        self.run_charts(gathered)?;
+        let configs = std::mem::take(&mut self.kustomization.generators);
+        let configs = self
+            .plugin_configs(&configs)
+            .map_err(|error| error.wrap("loading generator plugins"))?;
+        for config in &configs {
+            let made = self.generated(config)?;
+            let origin = Origin::of_plugin(config);
+            self.absorb(gathered, made, origin.as_ref())?;
+        }
+        Ok(())
+    }
+
+    fn absorb(
+        &self,
+        gathered: &mut Accumulator,
+        mut made: Vec<Resource>,
+        origin: Option<&Origin>,
+    ) -> Result<()> {
+        origin::note_generated(&mut made, origin)?;
+        gathered
+            .objects
+            .absorb_all(made, self.schemas)
+            .map_err(|error| error.wrap("merging from generator"))
+    }
+
+    fn generated(&self, config: &Resource) -> Result<Vec<Resource>> {
+        let chart = |chart: HelmChart| self.chart(chart);
+        let wrap =
+            |error: BuildError| error.wrap("loading generator plugins: failed to load generator");
+        match plugins::load(config, &self.loader, self.schemas, &chart).map_err(wrap)? {
+            Plugin::Generator(generate) => generate(),
+            Plugin::Transformers(_) => {
+                let id = config.original_id(self.schemas);
+                Err(wrap(BuildError::new(format!(
+                    "plugin {id} not a generator"
+                ))))
+            }
+        }
+    }
+
+    fn run_charts(&mut self, gathered: &mut Accumulator) -> Result<()> {
+        let globals = self.kustomization.helm_globals.clone().unwrap_or_default();
+        let origin = self.built_in_origin("HelmChartInflationGenerator");
+        for chart in std::mem::take(&mut self.kustomization.helm_charts) {
+            let HelmGlobals {
+                chart_home,
+                config_home,
+            } = globals.clone();
+            let mut chart = HelmChart {
+                chart_home,
+                config_home,
+                ..chart
+            };
+            if chart.namespace.is_empty() {
+                chart.namespace = match self.kustomization.namespace.as_str() {
+                    "" => self.helm_namespace.clone(),
+                    namespace => namespace.to_owned(),
+                };
+            }
+            let made = self.chart(chart)?;
+            self.absorb(gathered, made, origin.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// Renders a chart through the renderer that the build was handed.
+    fn chart(&self, chart: HelmChart) -> Result<Vec<Resource>> {
+        let options = self.loader.options();
+        if !options.enable_helm {
+            fail!("must specify --enable-helm");
+        }
+        let Some(renderer) = options.charts else {
+            fail!("helm charts cannot be rendered here: '{}'", chart.name);
+        };
+        let request = ChartRequest {
+            tree: self.loader.tree(),
+            dir: self.loader.root(),
+            fields: chart_fields(&chart),
+        };
+        let rendered = renderer
+            .render(&request)
+            .map_err(|reason| BuildError::with(Fault::Remote, reason))?;
+        let mut made = crate::reading::read_resources(rendered.as_bytes())?;
+        for resource in &mut made {
+            if !chart.namespace.is_empty() {
+                resource.notes.helm_generated = Some("true".into());
+            }
+        }
+        Ok(made)
+    }
+
+    /// Reads the objects that configure plugins: given inline, or in files and directories.
+    fn plugin_configs(&mut self, entries: &[String]) -> Result<Vec<Resource>> {
+        let mut configs = Accumulator::default();
+        let mut paths = Vec::new();
+        for entry in entries {
+            match crate::reading::read_resources(entry.as_bytes()) {
+                Err(_) => paths.push(entry.clone()),
+                Ok(mut inline) => {
+                    if let Some(origin) = &self.origin {
+                        let text = origin.append(self.file).text();
+                        for resource in &mut inline {
+                            resource.set_annotation(ORIGIN, Some(&text))?;
+                        }
+                    }
+                    configs.objects.append_all(inline, self.schemas)?;
+                }
+            }
+        }
+        self.resources(&mut configs, &paths)?;
+        Ok(configs.objects.into_resources())
+    }
+
+    fn plugin_transformers(&mut self, entries: &[String]) -> Result<Vec<Step>> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let configs = self.plugin_configs(entries)?;
+        let mut steps = Vec::new();
+        for config in &configs {
+            let origin = Origin::of_plugin(config);
+            let chart = |chart: HelmChart| self.chart(chart);
+            match plugins::load(config, &self.loader, self.schemas, &chart)? {
+                Plugin::Generator(_) => {
+                    let id = config.original_id(self.schemas);
+                    fail!("plugin {id} not a transformer");
+                }
+                Plugin::Transformers(list) => {
+                    let last = list.len().saturating_sub(1);
+                    for (index, step) in list.into_iter().enumerate() {
+                        steps.push((step, origin.clone().filter(|_| index == last)));
+                    }
+                }
+            }
+        }
+        Ok(steps)
+    }
+
+    pub(super) fn run_transformers(&mut self, mut gathered: Accumulator) -> Result<Accumulator> {
+        let config = gathered.config.clone().unwrap_or_else(Config::built_in);
+        let mut steps = self.built_in_steps(&config)?;
+        let configs = std::mem::take(&mut self.kustomization.transformers);
+        steps.extend(self.plugin_transformers(&configs)?);
+        for (step, origin) in steps {
+            let objects = &mut gathered.objects;
+            step.transform(objects, self.schemas)?;
+            if let Some(origin) = origin {
+                origin::note_transformed(objects, &origin)?;
+            }
+            objects.drop_gone();
+        }
+        Ok(gathered)
+    }
+
+    /// The fields of the file as transformers, in upstream's order.
+    fn built_in_steps(&mut self, config: &Arc<Config>) -> Result<Vec<Step>> {
+        let mut steps: Vec<Step> = Vec::new();
+        let mut add = |step: Box<dyn Transformer>, origin: Option<Origin>| {
+            steps.push((step, origin));
+        };
+        let k = &self.kustomization;
+        if !k.patches_strategic_merge.is_empty() {
+            let made = StrategicPatches::new(&self.loader, &k.patches_strategic_merge, "")
+                .map_err(|e| troubled("PatchStrategicMergeTransformer", e))?;
+            add(
+                Box::new(made),
+                self.built_in_origin("PatchStrategicMergeTransformer"),
+            );
+        }
+        for patch in &k.patches {
+            let made = self.patch(patch)?;
+            add(Box::new(made), self.built_in_origin("PatchTransformer"));
+        }
+        if !k.namespace.is_empty() {
+            let made = Namespace::new(&k.namespace, &config.namespace, false, Subjects::Default);
+            add(Box::new(made), self.built_in_origin("NamespaceTransformer"));
+        }
+        if !k.name_prefix.is_empty() {
+            let made = Affix::new(Side::Before, &k.name_prefix, &config.name_prefix);
+            add(Box::new(made), self.built_in_origin("PrefixTransformer"));
+        }
+        if !k.name_suffix.is_empty() {
+            let made = Affix::new(Side::Behind, &k.name_suffix, &config.name_suffix);
+            add(Box::new(made), self.built_in_origin("SuffixTransformer"));
+        }
+        for label in &k.labels {
+            let made = Entries::new(&label.pairs, &label_specs(label, config)?);
+            add(Box::new(made), self.built_in_origin("LabelTransformer"));
+        }
+        if !k.labels.is_empty() || !k.common_labels.is_empty() {
+            let made = Entries::new(&k.common_labels, &config.common_labels);
+            add(Box::new(made), self.built_in_origin("LabelTransformer"));
+        }
+        if !k.common_annotations.is_empty() {
+            let made = Annotations::new(&k.common_annotations, &config.common_annotations);
+            add(
+                Box::new(made),
+                self.built_in_origin("AnnotationsTransformer"),
+            );
+        }
+        for patch in &k.patches_json6902 {
+            let target = patch.target.as_ref();
+            let made = JsonPatches::new(&self.loader, &patch.path, &patch.patch, target)
+                .map_err(|e| troubled("PatchJson6902Transformer", e))?;
+            add(
+                Box::new(made),
+                self.built_in_origin("PatchJson6902Transformer"),
+            );
+        }
+        for replica in &k.replicas {
+            let made = Replicas::new(replica, &config.replicas);
+            add(
+                Box::new(made),
+                self.built_in_origin("ReplicaCountTransformer"),
+            );
+        }
+        for image in &k.images {
+            let made = Images::new(image, &config.images);
+            add(Box::new(made), self.built_in_origin("ImageTagTransformer"));
+        }
+        if !k.replacements.is_empty() {
+            let list = plugins::load_replacements(k.replacements.clone(), &self.loader)
+                .map_err(|e| troubled("ReplacementTransformer", e))?;
+            add(
+                Box::new(ReplacementList::new(list)),
+                self.built_in_origin("ReplacementTransformer"),
+            );
+        }
+        Ok(steps)
+    }
+
+    fn patch(&self, patch: &Patch) -> Result<PatchEntry> {
+        let config = patch_config(patch);
+        let text = PatchText {
+            path: &patch.path,
+            patch: &patch.patch,
+            config: &config,
+        };
+        let target = patch.target.as_ref();
+        PatchEntry::new(&self.loader, &text, target, patch.options.as_ref()).map_err(|error| {
+            error.wrap(format!(
+                "trouble configuring builtin PatchTransformer with config: `\n{config}`"
+            ))
+        })
+    }
+
+    /// Runs validators, which may not change anything.
+    pub(super) fn run_validators(&mut self, gathered: &mut Accumulator) -> Result<()> {
+        let configs = std::mem::take(&mut self.kustomization.validators);
+        if configs.is_empty() {
+            return Ok(());
+        }
+        for (validator, _) in self.plugin_transformers(&configs)? {
+            let before = gathered.objects.resources().to_vec();
+            validator.transform(&mut gathered.objects, self.schemas)?;
+            let after = gathered.objects.resources();
+            let same = before.len() == after.len()
+                && before.iter().zip(after).all(|(b, a)| unchanged(b, a));
+            if !same {
+                fail!("validator shouldn't modify the resource map");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unchanged(before: &Resource, after: &Resource) -> bool {
+    let mut after = after.clone();
+    let labels = after
+        .node
+        .get_mut("metadata")
+        .and_then(|m| m.get_mut("labels"));
+    if let Some(labels) = labels {
+        labels.remove(VALIDATED_BY);
+    }
+    crate::emission::same(&before.node, &after.node)
+}
+
+fn troubled(kind: &str, error: BuildError) -> BuildError {
+    error.wrap(format!("trouble configuring builtin {kind}"))
+}
+
+/// The fields that one entry of `labels` sets.
+fn label_specs(label: &Label, config: &Config) -> Result<Vec<FieldSpec>> {
+    let wrap = |error: BuildError| error.wrap("failed to merge labels");
+    let mut specs = label.field_specs.clone();
+    merge_all(&mut specs, &config.labels).map_err(wrap)?;
+    if label.include_selectors {
+        merge_all(&mut specs, &config.common_labels).map_err(wrap)?;
+        return Ok(specs);
+    }
+    if label.include_templates {
+        merge_all(&mut specs, &config.template_labels)
+            .map_err(|error| error.wrap("failed to merge template fieldSpec"))?;
+    }
+    merge_one(&mut specs, FieldSpec::everywhere("metadata/labels", true)).map_err(wrap)?;
+    Ok(specs)
+}
+
+/// Prints the configuration of a patch as messages show it.
+fn patch_config(patch: &Patch) -> String {
+    let mut fields = serde_json::Map::new();
+    let mut text = |name: &str, value: &str| {
+        if !value.is_empty() {
+            fields.insert(name.to_owned(), value.into());
+        }
+    };
+    text("path", &patch.path);
+    text("patch", &patch.patch);
+    if let Some(target) = &patch.target {
+        let parts = [
+            ("group", &target.group),
+            ("version", &target.version),
+            ("kind", &target.kind),
+            ("name", &target.name),
+            ("namespace", &target.namespace),
+            ("labelSelector", &target.label_selector),
+            ("annotationSelector", &target.annotation_selector),
+        ];
+        let parts = parts.iter().filter(|(_, value)| !value.is_empty());
+        let parts = parts.map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())));
+        fields.insert("target".to_owned(), Value::Object(parts.collect()));
+    }
+    kyaml::emit_sigs(&Value::Object(fields)).unwrap_or_default()
+}
+
+/// The fields of a chart by their names in the file, empty ones left out.
+fn chart_fields(chart: &HelmChart) -> Value {
+    let mut fields = serde_json::Map::new();
+    let texts = [
+        ("name", &chart.name),
+        ("version", &chart.version),
+        ("repo", &chart.repo),
+        ("releaseName", &chart.release_name),
+        ("namespace", &chart.namespace),
+        ("valuesFile", &chart.values_file),
+        ("valuesMerge", &chart.values_merge),
+        ("kubeVersion", &chart.kube_version),
+        ("nameTemplate", &chart.name_template),
+        ("chartHome", &chart.chart_home),
+        ("configHome", &chart.config_home),
+    ];
+    for (name, value) in texts.iter().filter(|(_, value)| !value.is_empty()) {
+        fields.insert((*name).to_owned(), value.as_str().into());
+    }
+    let flags = [
+        ("includeCRDs", chart.include_crds),
+        ("skipHooks", chart.skip_hooks),
+        ("skipTests", chart.skip_tests),
+        ("debug", chart.debug),
+        ("devel", chart.devel),
+    ];
+    for (name, _) in flags.iter().filter(|(_, set)| *set) {
+        fields.insert((*name).to_owned(), true.into());
+    }
+    let lists = [
+        ("additionalValuesFiles", &chart.additional_values_files),
+        ("apiVersions", &chart.api_versions),
+    ];
+    for (name, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
+        fields.insert((*name).to_owned(), list.as_slice().into());
+    }
+    if !chart.values_inline.is_null() {
+        fields.insert("valuesInline".to_owned(), chart.values_inline.clone());
+    }
+    Value::Object(fields)
+}

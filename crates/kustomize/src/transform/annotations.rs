@@ -1,0 +1,3 @@
+//! `commonAnnotations`: the same step as for labels, with the annotations' field specifications.
+
+pub(crate) use super::labels::Entries as Annotations;

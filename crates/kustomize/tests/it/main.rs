@@ -1,0 +1,4 @@
+//! Integration tests of the engine.
+#![allow(clippy::unwrap_used)]
+
+mod conformance;
