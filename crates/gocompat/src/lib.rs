@@ -2,6 +2,8 @@
 
 pub mod duration;
 pub mod envsubst;
+pub mod fmt;
 pub mod number;
 pub mod quote;
+pub mod regexp;
 pub mod semver;
