@@ -41,7 +41,11 @@ impl Regexp {
     /// # Errors
     /// The pattern is not RE2 syntax or too large.
     pub fn new(pattern: &str) -> Result<Self, RegexpError> {
-        let lock = || CACHE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let lock = || {
+            CACHE
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner())
+        };
         if let Some(known) = lock().get(pattern) {
             return Ok(known.clone());
         }
@@ -79,7 +83,10 @@ impl Regexp {
     /// Successive matches, at most so many where the limit is not negative.
     pub fn find_all<'t>(&self, text: &'t [u8], limit: i64) -> Vec<&'t [u8]> {
         let found = self.ranges(text, limit);
-        found.into_iter().map(|(start, end)| &text[start..end]).collect()
+        found
+            .into_iter()
+            .map(|(start, end)| &text[start..end])
+            .collect()
     }
 
     /// Number of successive matches.
@@ -114,7 +121,11 @@ impl Regexp {
                 return;
             }
             previous_end = Some(end);
-            at = if end > at { end } else { at + rune_width(&text[at..]) };
+            at = if end > at {
+                end
+            } else {
+                at + rune_width(&text[at..])
+            };
         }
     }
 
@@ -166,7 +177,10 @@ impl Regexp {
 
 fn rune_width(text: &[u8]) -> usize {
     let head = &text[..text.len().min(4)];
-    let rune = head.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next());
+    let rune = head
+        .utf8_chunks()
+        .next()
+        .and_then(|chunk| chunk.valid().chars().next());
     rune.map_or(1, char::len_utf8)
 }
 
@@ -198,7 +212,10 @@ fn expand(out: &mut Vec<u8>, template: &[u8], captures: &Captures<'_>) {
 fn group_name(text: &[u8]) -> Option<(&str, &[u8])> {
     let braced = text.first() == Some(&b'{');
     let body = &text[usize::from(braced)..];
-    let len = body.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
+    let len = body
+        .iter()
+        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
+        .count();
     if len == 0 || (braced && body.get(len) != Some(&b'}')) {
         return None;
     }

@@ -4,7 +4,6 @@ use gocompat::fmt::{sprint, sprintf, sprintln};
 use gocompat::quote;
 
 use crate::compare::{equal, less};
-use crate::format::display;
 use crate::function::{Call, CallError, CallResult, Function, Type};
 use crate::value::{Element, Kind, List, MapKind, Value};
 
@@ -14,7 +13,9 @@ const REFLECT: Type = Type::Reflect;
 const BUILTINS: &[Function] = &[
     Function::variadic("and", &[REFLECT, REFLECT], ANY, |_| Ok(Value::Nil)),
     Function::variadic("or", &[REFLECT, REFLECT], ANY, |_| Ok(Value::Nil)),
-    Function::fixed("not", &[REFLECT], Type::Bool, |c| Ok(Value::Bool(!c.args[0].truth()))),
+    Function::fixed("not", &[REFLECT], Type::Bool, |c| {
+        Ok(Value::Bool(!c.args[0].truth()))
+    }),
     Function::variadic("call", &[REFLECT, REFLECT], ANY, call),
     Function::variadic("html", &[ANY], Type::Text, html),
     Function::variadic("js", &[ANY], Type::Text, js),
@@ -22,8 +23,12 @@ const BUILTINS: &[Function] = &[
     Function::variadic("index", &[REFLECT, REFLECT], ANY, index),
     Function::variadic("slice", &[REFLECT, REFLECT], ANY, slice),
     Function::fixed("len", &[REFLECT], Type::Int, len),
-    Function::variadic("print", &[ANY], Type::Text, |c| Ok(Value::text(sprint(c.args)))),
-    Function::variadic("println", &[ANY], Type::Text, |c| Ok(Value::text(sprintln(c.args)))),
+    Function::variadic("print", &[ANY], Type::Text, |c| {
+        Ok(Value::text(sprint(c.args)))
+    }),
+    Function::variadic("println", &[ANY], Type::Text, |c| {
+        Ok(Value::text(sprintln(c.args)))
+    }),
     Function::variadic("printf", &[Type::Text, ANY], Type::Text, |c| {
         Ok(Value::text(sprintf(c.text(0), &c.args[1..])))
     }),
@@ -71,7 +76,7 @@ fn call(c: &mut Call<'_, '_>) -> CallResult {
         Value::Nil => Err(CallError::text("call of nil")),
         value => Err(CallError::text(format!(
             "non-function {} of type {}",
-            String::from_utf8_lossy(&display(value)),
+            c.first_operand,
             value.type_name()
         ))),
     }
@@ -86,9 +91,12 @@ fn len(c: &mut Call<'_, '_>) -> CallResult {
             "len of nil pointer"
         }));
     }
-    match value.len() {
+    match value.length() {
         Some(len) => Ok(Value::Int(len as i64)),
-        None => Err(CallError::text(format!("len of type {}", value.type_name()))),
+        None => Err(CallError::text(format!(
+            "len of type {}",
+            value.type_name()
+        ))),
     }
 }
 
@@ -100,7 +108,9 @@ fn position(index: &Value, capacity: usize) -> Result<usize, CallError> {
     };
     let Some(number) = number else {
         let type_name = index.type_name();
-        return Err(CallError::text(format!("cannot index slice/array with type {type_name}")));
+        return Err(CallError::text(format!(
+            "cannot index slice/array with type {type_name}"
+        )));
     };
     usize::try_from(number)
         .ok()
@@ -138,7 +148,10 @@ fn index_one(item: &Value, key: &Value) -> CallResult {
         Value::Map(_) => Value::Nil,
         Value::Object(object) if object.kind() == Kind::Map => Value::Bytes(Default::default()),
         other => {
-            return Err(CallError::text(format!("can't index item of type {}", other.type_name())));
+            return Err(CallError::text(format!(
+                "can't index item of type {}",
+                other.type_name()
+            )));
         }
     };
     let key = match key {
@@ -146,7 +159,9 @@ fn index_one(item: &Value, key: &Value) -> CallResult {
         Value::Nil => return Err(CallError::text("value is nil; should be of type string")),
         other => {
             let type_name = other.type_name();
-            return Err(CallError::text(format!("value has type {type_name}; should be string")));
+            return Err(CallError::text(format!(
+                "value has type {type_name}; should be string"
+            )));
         }
     };
     let found = match item {
@@ -163,10 +178,19 @@ fn slice(c: &mut Call<'_, '_>) -> CallResult {
         return Err(CallError::text("slice of untyped nil"));
     }
     if indexes.len() > 3 {
-        return Err(CallError::text(format!("too many slice indexes: {}", indexes.len())));
+        return Err(CallError::text(format!(
+            "too many slice indexes: {}",
+            indexes.len()
+        )));
     }
-    let Some(len) = item.len().filter(|_| matches!(item.kind(), Kind::String | Kind::Slice)) else {
-        return Err(CallError::text(format!("can't slice item of type {}", item.type_name())));
+    let Some(len) = item
+        .length()
+        .filter(|_| matches!(item.kind(), Kind::String | Kind::Slice))
+    else {
+        return Err(CallError::text(format!(
+            "can't slice item of type {}",
+            item.type_name()
+        )));
     };
     if item.kind() == Kind::String && indexes.len() == 3 {
         return Err(CallError::text("cannot 3-index slice a string"));
@@ -177,18 +201,27 @@ fn slice(c: &mut Call<'_, '_>) -> CallResult {
     }
     let [start, end, capacity] = bounds;
     if start > end {
-        return Err(CallError::text(format!("invalid slice index: {start} > {end}")));
+        return Err(CallError::text(format!(
+            "invalid slice index: {start} > {end}"
+        )));
     }
     if indexes.len() == 3 && end > capacity {
-        return Err(CallError::text(format!("invalid slice index: {end} > {capacity}")));
+        return Err(CallError::text(format!(
+            "invalid slice index: {end} > {capacity}"
+        )));
     }
     Ok(match item {
         Value::Text(text) => Value::text(&text[start..end]),
         Value::Bytes(bytes) => Value::Bytes(bytes[start..end].into()),
-        Value::List(list) => Value::List(List::of(list.element(), list.items()[start..end].to_vec())),
+        Value::List(list) => {
+            Value::List(List::of(list.element(), list.items()[start..end].to_vec()))
+        }
         other => Value::List(List::of(
             Element::Any,
-            other.elements().map(|items| items[start..end].to_vec()).unwrap_or_default(),
+            other
+                .elements()
+                .map(|items| items[start..end].to_vec())
+                .unwrap_or_default(),
         )),
     })
 }

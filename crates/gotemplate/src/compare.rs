@@ -65,7 +65,10 @@ fn is_nil(value: &Value) -> bool {
 }
 
 fn composite(left: &Value, right: &Value) -> Result<bool, CallError> {
-    let text = |value: &Value| String::from_utf8_lossy(&gocompat::fmt::sprintf(b"%s", &[value.clone()])).into_owned();
+    let text = |value: &Value| {
+        String::from_utf8_lossy(&gocompat::fmt::sprintf(b"%s", std::slice::from_ref(value)))
+            .into_owned()
+    };
     if left.kind() != right.kind() && !left.is_nil() && !right.is_nil() {
         let shown = String::from_utf8_lossy(&display(right)).into_owned();
         let (left_type, right_type) = (left.type_name(), right.type_name());
@@ -78,7 +81,9 @@ fn composite(left: &Value, right: &Value) -> Result<bool, CallError> {
         return Ok(is_nil(left) == is_nil(right));
     }
     match (left, right) {
-        (Value::Object(a), Value::Object(b)) if !matches!(right.kind(), Kind::Slice | Kind::Map) => {
+        (Value::Object(a), Value::Object(b))
+            if !matches!(right.kind(), Kind::Slice | Kind::Map) =>
+        {
             Ok(std::sync::Arc::ptr_eq(a, b) || a.kind() == Kind::Struct && left.deep_equal(right))
         }
         _ => Err(CallError::text(format!(

@@ -20,7 +20,9 @@ impl Decimal {
         }
         let text = format!("{number:e}");
         let (mantissa, exponent) = text.split_once('e')?;
-        let fraction = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+        let fraction = mantissa
+            .split_once('.')
+            .map_or(0, |(_, fraction)| fraction.len());
         Some(Self {
             digits: mantissa.replace('.', "").parse().ok()?,
             exponent: exponent.parse::<i32>().ok()? - fraction as i32,
@@ -73,7 +75,11 @@ impl Decimal {
         let rest = &top - &digits * &bottom;
         let magnitude = |number: BigInt| if number < zero { -number } else { number };
         if magnitude(rest) * 2 >= magnitude(bottom.clone()) {
-            digits += if (top < zero) == (bottom < zero) { 1 } else { -1 };
+            digits += if (top < zero) == (bottom < zero) {
+                1
+            } else {
+                -1
+            };
         }
         Some(Self {
             digits,

@@ -50,7 +50,11 @@ impl Item {
     }
 
     fn of(value: Value) -> Self {
-        if value.is_nil() { Self::Invalid } else { Self::Is(value) }
+        if value.is_nil() {
+            Self::Invalid
+        } else {
+            Self::Is(value)
+        }
     }
 }
 
@@ -106,7 +110,9 @@ impl<'r> Run<'r> {
             }
             None => {
                 self.fuel = 0;
-                Err(CallError::Limit("the template exceeded its budget of work and memory".to_owned()))
+                Err(CallError::Limit(
+                    "the template exceeded its budget of work and memory".to_owned(),
+                ))
             }
         }
     }
@@ -155,7 +161,9 @@ impl<'r> Run<'r> {
     pub fn evaluate(&mut self, text: &Text, data: &Value) -> Result<Vec<u8>, CallError> {
         let outer = self.set.clone();
         if outer.layers() >= LAYERS_MAX {
-            return Err(CallError::Limit(format!("tpl is nested more than {LAYERS_MAX} times")));
+            return Err(CallError::Limit(format!(
+                "tpl is nested more than {LAYERS_MAX} times"
+            )));
         }
         let trees = self.compiled(text, &outer)?;
         let own = trees.last().expect("a text has a body of its own").clone();
@@ -165,7 +173,10 @@ impl<'r> Run<'r> {
         self.set = outer;
         result.map_err(|error| {
             let shown = gocompat::quote::quote(text);
-            CallError::Exec(format!("error during tpl function execution for {shown}: "), error)
+            CallError::Exec(
+                format!("error during tpl function execution for {shown}: "),
+                error,
+            )
         })?;
         Ok(out)
     }
@@ -193,7 +204,9 @@ impl<'r> Run<'r> {
             out,
             run: self,
         };
-        let result = frame.guard_depth().and_then(|()| frame.block(&dot, &tree.body));
+        let result = frame
+            .guard_depth()
+            .and_then(|()| frame.block(&dot, &tree.body));
         self.depth -= 1;
         result.map(|_| ())
     }
@@ -227,7 +240,10 @@ impl At<'_> {
             Self::Expr(expr) => (expr.pos, expr.to_string()),
             Self::Pipe(pipe) => (pipe.pos, pipe.to_string()),
             // Only commands that start with a function's name are reported as a whole.
-            Self::Command(command) => (command.args.first().map_or(0, |arg| arg.pos), command.to_string()),
+            Self::Command(command) => (
+                command.args.first().map_or(0, |arg| arg.pos),
+                command.to_string(),
+            ),
             Self::Template(template) => (template.pos, template.to_string()),
             Self::Branch(branch, keyword) => (branch.pipe.pos, branch.describe(keyword)),
             Self::Action(pos, pipe) => (pos, format!("{{{{{pipe}}}}}")),
@@ -252,7 +268,10 @@ impl<'f> Frame<'f, '_> {
         let (pos, node) = self.at.describe();
         let source = &self.tree.source;
         let before = &source.text[..pos.min(source.text.len())];
-        let line_start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        let line_start = before
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |at| at + 1);
         Err(Box::new(ExecError {
             template: self.tree.name.to_string(),
             place: Place {
@@ -380,7 +399,9 @@ impl<'f> Frame<'f, '_> {
         };
         let pairs: Vec<(Value, Item)> = if let Some(count) = integer(value) {
             if branch.pipe.variables.len() > 1 {
-                return self.fail(format!("can't use {count} to iterate over more than one variable"));
+                return self.fail(format!(
+                    "can't use {count} to iterate over more than one variable"
+                ));
             }
             return self.range_count(dot, branch, value, count);
         } else if let Value::List(list) = value {
@@ -391,8 +412,17 @@ impl<'f> Frame<'f, '_> {
             elements.iter().enumerate().map(item).collect()
         } else if let Some(entries) = value.entries() {
             let concrete = matches!(value, Value::Map(map) if map.kind() == MapKind::Text);
-            let item = |value| if concrete { Item::Is(value) } else { Item::Interface(value) };
-            entries.into_iter().map(|(key, value)| (Value::Text(key), item(value))).collect()
+            let item = |value| {
+                if concrete {
+                    Item::Is(value)
+                } else {
+                    Item::Interface(value)
+                }
+            };
+            entries
+                .into_iter()
+                .map(|(key, value)| (Value::Text(key), item(value)))
+                .collect()
         } else {
             let shown = crate::format::display(value);
             let shown = String::from_utf8_lossy(&shown).into_owned();
@@ -433,7 +463,13 @@ impl<'f> Frame<'f, '_> {
         Ok(Flow::Next)
     }
 
-    fn range_count(&mut self, dot: &Item, branch: &'f Branch, like: &Value, count: i128) -> Exec<Flow> {
+    fn range_count(
+        &mut self,
+        dot: &Item,
+        branch: &'f Branch,
+        like: &Value,
+        count: i128,
+    ) -> Exec<Flow> {
         if count <= 0 {
             return self.range_else(dot, branch);
         }
@@ -475,7 +511,12 @@ impl<'f> Frame<'f, '_> {
     }
 
     fn assign(&mut self, name: &Text, value: Item) -> Exec<()> {
-        match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
+        match self
+            .variables
+            .iter_mut()
+            .rev()
+            .find(|(known, _)| known == name)
+        {
             Some((_, slot)) => {
                 *slot = value;
                 Ok(())

@@ -29,7 +29,9 @@ impl Printable for Value {
             Self::Map(map) => {
                 let entries = map.snapshot().into_iter();
                 View::Map {
-                    entries: entries.map(|(key, value)| (Self::Text(key), value)).collect(),
+                    entries: entries
+                        .map(|(key, value)| (Self::Text(key), value))
+                        .collect(),
                     nil: map.is_nil(),
                 }
             }
@@ -48,7 +50,9 @@ fn object_view(object: &dyn crate::object::Object) -> View<'_, Value> {
         Kind::Map => {
             let entries = object.entries().unwrap_or_default().into_iter();
             View::Map {
-                entries: entries.map(|(key, value)| (Value::Text(key), value)).collect(),
+                entries: entries
+                    .map(|(key, value)| (Value::Text(key), value))
+                    .collect(),
                 nil: false,
             }
         }
@@ -68,7 +72,10 @@ pub(crate) fn display(value: &Value) -> Vec<u8> {
         && object.string().is_none()
     {
         let shown = gocompat::fmt::sprint(std::slice::from_ref(value));
-        return shown.strip_prefix(b"&").map(<[u8]>::to_vec).unwrap_or(shown);
+        return shown
+            .strip_prefix(b"&")
+            .map(<[u8]>::to_vec)
+            .unwrap_or(shown);
     }
     gocompat::fmt::sprint(std::slice::from_ref(value))
 }

@@ -98,7 +98,6 @@ impl fmt::Display for CallError {
     }
 }
 
-
 /// Result of a function.
 pub type CallResult = Result<Value, CallError>;
 
@@ -118,7 +117,12 @@ pub struct Function {
 
 impl Function {
     /// A function with a fixed number of parameters.
-    pub const fn fixed(name: &'static str, params: &'static [Type], result: Type, code: Code) -> Self {
+    pub const fn fixed(
+        name: &'static str,
+        params: &'static [Type],
+        result: Type,
+        code: Code,
+    ) -> Self {
         let signature = Signature {
             params,
             variadic: false,
@@ -132,7 +136,12 @@ impl Function {
     }
 
     /// A function whose last parameter repeats.
-    pub const fn variadic(name: &'static str, params: &'static [Type], result: Type, code: Code) -> Self {
+    pub const fn variadic(
+        name: &'static str,
+        params: &'static [Type],
+        result: Type,
+        code: Code,
+    ) -> Self {
         let signature = Signature {
             params,
             variadic: true,
@@ -160,7 +169,8 @@ impl Registry {
 
     /// Adds functions, replacing those of the same name.
     pub fn add(&mut self, functions: &[Function]) -> &mut Self {
-        self.functions.extend(functions.iter().map(|f| (f.name, *f)));
+        self.functions
+            .extend(functions.iter().map(|f| (f.name, *f)));
         self
     }
 
@@ -199,6 +209,8 @@ pub struct Call<'c, 'r> {
     pub args: &'c [Value],
     /// A bit for each of the first 32 arguments that is absent, not a nil held in an interface.
     pub absent: u32,
+    /// The first operand as it is written, for `call`'s messages; a piped value shows its type.
+    pub first_operand: String,
     /// The run, for functions that execute templates.
     pub run: &'c mut Run<'r>,
 }
@@ -219,7 +231,10 @@ impl Call<'_, '_> {
 
     /// The argument as an integer.
     pub fn int(&self, index: usize) -> i64 {
-        self.args.get(index).and_then(Value::as_int).unwrap_or_default()
+        self.args
+            .get(index)
+            .and_then(Value::as_int)
+            .unwrap_or_default()
     }
 
     /// The argument as a map.

@@ -44,7 +44,9 @@ struct Writer {
 impl Writer {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), JsonError> {
         if depth > DEPTH_MAX || self.out.len() > BYTES_MAX {
-            return Err(JsonError::new("json: unsupported value: encountered a cycle"));
+            return Err(JsonError::new(
+                "json: unsupported value: encountered a cycle",
+            ));
         }
         match value {
             Value::Nil => self.out.push_str("null"),
@@ -96,7 +98,11 @@ impl Writer {
         for (index, (key, item)) in entries.iter().enumerate() {
             self.separate(index, depth + 1);
             self.text(key);
-            self.out.push_str(if self.style == Style::Pretty { ": " } else { ":" });
+            self.out.push_str(if self.style == Style::Pretty {
+                ": "
+            } else {
+                ":"
+            });
             self.value(item, depth + 1)?;
         }
         self.close(entries.is_empty(), depth, '}');

@@ -526,12 +526,18 @@ fn right_marker(bytes: &[u8]) -> bool {
 
 /// Length without trailing space.
 fn trim_end(bytes: &[u8]) -> usize {
-    bytes.iter().rposition(|&b| !byte_is_space(b)).map_or(0, |last| last + 1)
+    bytes
+        .iter()
+        .rposition(|&b| !byte_is_space(b))
+        .map_or(0, |last| last + 1)
 }
 
 /// Number of leading space bytes.
 fn trim_start(bytes: &[u8]) -> usize {
-    bytes.iter().position(|&b| !byte_is_space(b)).unwrap_or(bytes.len())
+    bytes
+        .iter()
+        .position(|&b| !byte_is_space(b))
+        .unwrap_or(bytes.len())
 }
 
 /// Go's `%#U`.

@@ -92,7 +92,7 @@ impl Number {
         self.float = Some(float);
         if float.trunc() == float && float.abs() < 9.3e18 {
             let int = float as i64;
-            self.int = (int as f64 == float && float < 9.223_372_036_854_775_8e18).then_some(int);
+            self.int = (int as f64 == float && int != i64::MAX).then_some(int);
         }
         if float.trunc() == float && (0.0..1.844_674_407_370_955_2e19).contains(&float) {
             self.uint = Some(float as u64);

@@ -162,7 +162,12 @@ impl Set {
     ///
     /// # Errors
     /// There is no such template, or it fails.
-    pub fn execute(self: &Arc<Self>, name: &str, data: &Value, host: &dyn Host) -> Result<Vec<u8>, RunError> {
+    pub fn execute(
+        self: &Arc<Self>,
+        name: &str,
+        data: &Value,
+        host: &dyn Host,
+    ) -> Result<Vec<u8>, RunError> {
         Run::new(self.clone(), host).execute(name.as_bytes(), data)
     }
 }

@@ -14,6 +14,7 @@ mod lists;
 mod maps;
 mod math;
 mod merge;
+mod paths;
 mod random;
 mod reflect;
 mod regexes;
@@ -38,6 +39,7 @@ pub fn functions() -> Vec<Function> {
         encoding::FUNCTIONS,
         random::FUNCTIONS,
         urls::FUNCTIONS,
+        paths::FUNCTIONS,
         versions::FUNCTIONS,
         crypto::FUNCTIONS,
     ]
@@ -50,7 +52,9 @@ const RESULT_BYTES_MAX: usize = 64 << 20;
 /// Refuses results that would be too large, before they are made.
 fn check_size(bytes: usize) -> Result<(), CallError> {
     if bytes > RESULT_BYTES_MAX {
-        return Err(CallError::Limit(format!("a function result exceeds {RESULT_BYTES_MAX} bytes")));
+        return Err(CallError::Limit(format!(
+            "a function result exceeds {RESULT_BYTES_MAX} bytes"
+        )));
     }
     Ok(())
 }

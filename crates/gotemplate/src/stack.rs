@@ -14,6 +14,8 @@ pub fn with_deep_stack<T: Send>(body: impl FnOnce() -> T + Send) -> Result<T, St
             .stack_size(STACK_BYTES)
             .spawn_scoped(scope, body)
             .map_err(|error| format!("no thread for rendering: {error}"))?;
-        handle.join().map_err(|_| "the renderer panicked".to_owned())
+        handle
+            .join()
+            .map_err(|_| "the renderer panicked".to_owned())
     })
 }

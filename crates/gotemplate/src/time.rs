@@ -84,11 +84,27 @@ struct Civil {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const DAYS: [&str; 7] = [
-    "Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday",
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
 ];
 
 impl Time {
@@ -134,7 +150,13 @@ impl Time {
     }
 
     /// A wall-clock time with a fixed offset in seconds and the name printed for it.
-    pub fn wall(date: (i64, i64, i64), clock: (i64, i64, i64), nanoseconds: u32, offset: i32, name: &str) -> Self {
+    pub fn wall(
+        date: (i64, i64, i64),
+        clock: (i64, i64, i64),
+        nanoseconds: u32,
+        offset: i32,
+        name: &str,
+    ) -> Self {
         let civil = Civil {
             year: date.0,
             month: date.1,
@@ -143,7 +165,11 @@ impl Time {
             minute: clock.1,
             second: clock.2,
         };
-        let zone = if name == "UTC" { Zone::Utc } else { Zone::Fixed(offset, Arc::from(name)) };
+        let zone = if name == "UTC" {
+            Zone::Utc
+        } else {
+            Zone::Fixed(offset, Arc::from(name))
+        };
         Self::of_civil(civil, nanoseconds, zone)
     }
 
@@ -185,7 +211,8 @@ impl Time {
     pub fn since(&self, earlier: &Self) -> i64 {
         let seconds = i128::from(self.seconds) - i128::from(earlier.seconds);
         let fraction = i128::from(self.nanoseconds) - i128::from(earlier.nanoseconds);
-        (seconds * 1_000_000_000 + fraction).clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
+        (seconds * 1_000_000_000 + fraction).clamp(i128::from(i64::MIN), i128::from(i64::MAX))
+            as i64
     }
 
     /// The instant after so many years, months and days on the wall clock.
@@ -245,7 +272,9 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let era = shifted.div_euclid(400);
     let year_of_era = shifted.rem_euclid(400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year + day - 1 - 719_468
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year + day
+        - 1
+        - 719_468
 }
 
 fn civil_from_days(days: i64) -> (i64, i64, i64) {
@@ -256,7 +285,11 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
         (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
@@ -288,7 +321,10 @@ impl Object for Time {
     }
 
     fn string(&self) -> Option<Vec<u8>> {
-        Some(self.format("2006-01-02 15:04:05.999999999 -0700 MST").into_bytes())
+        Some(
+            self.format("2006-01-02 15:04:05.999999999 -0700 MST")
+                .into_bytes(),
+        )
     }
 
     fn json(&self) -> Value {
@@ -305,10 +341,9 @@ impl Object for Time {
 
     fn method(&self, name: &str) -> Option<&'static Signature> {
         match name {
-            "Year" | "Month" | "Day" | "Hour" | "Minute" | "Second" | "Nanosecond" | "Weekday" | "YearDay"
-            | "Unix" | "UnixMilli" | "UnixMicro" | "UnixNano" | "String" | "UTC" | "Local" | "IsZero" => {
-                Some(&PLAIN)
-            }
+            "Year" | "Month" | "Day" | "Hour" | "Minute" | "Second" | "Nanosecond" | "Weekday"
+            | "YearDay" | "Unix" | "UnixMilli" | "UnixMicro" | "UnixNano" | "String" | "UTC"
+            | "Local" | "IsZero" => Some(&PLAIN),
             "Format" => Some(&WITH_TEXT),
             "AddDate" => Some(&WITH_DATE),
             "After" | "Before" | "Equal" | "Compare" | "Sub" => Some(&WITH_TIME),
@@ -325,7 +360,11 @@ impl Object for Time {
         let int = |index: usize| args.get(index).and_then(Value::as_int).unwrap_or_default();
         Ok(match name {
             "Year" => Value::Int(civil.year),
-            "Month" => Value::object(Named("time.Month", civil.month, MONTHS[civil.month as usize - 1])),
+            "Month" => Value::object(Named(
+                "time.Month",
+                civil.month,
+                MONTHS[civil.month as usize - 1],
+            )),
             "Day" => Value::Int(civil.day),
             "Hour" => Value::Int(civil.hour),
             "Minute" => Value::Int(civil.minute),
@@ -348,7 +387,10 @@ impl Object for Time {
                 Some(Value::Text(layout)) => Value::text(self.format(&layout.to_str())),
                 _ => Value::text(""),
             },
-            _ => self.relate(name, args.first().and_then(time_of).unwrap_or_else(Self::zero)),
+            _ => self.relate(
+                name,
+                args.first().and_then(time_of).unwrap_or_else(Self::zero),
+            ),
         })
     }
 }
@@ -402,12 +444,21 @@ impl Object for Duration {
     }
 
     fn method(&self, name: &str) -> Option<&'static Signature> {
-        let known = ["Hours", "Minutes", "Seconds", "Milliseconds", "Microseconds", "Nanoseconds", "String"];
+        let known = [
+            "Hours",
+            "Minutes",
+            "Seconds",
+            "Milliseconds",
+            "Microseconds",
+            "Nanoseconds",
+            "String",
+        ];
         known.contains(&name).then_some(&DURATION_FLOAT)
     }
 
     fn call(&self, name: &str, _args: &[Value]) -> Result<Value, CallError> {
-        let float = |unit: i64| Value::Float((self.0 / unit) as f64 + (self.0 % unit) as f64 / unit as f64);
+        let float =
+            |unit: i64| Value::Float((self.0 / unit) as f64 + (self.0 % unit) as f64 / unit as f64);
         Ok(match name {
             "Hours" => float(3_600_000_000_000),
             "Minutes" => float(60_000_000_000),

@@ -17,7 +17,8 @@ pub fn query_escape(bytes: &[u8]) -> String {
 }
 
 fn push_escaped(out: &mut String, byte: u8, allowed: &str) {
-    if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || allowed.as_bytes().contains(&byte) {
+    if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) || allowed.as_bytes().contains(&byte)
+    {
         out.push(char::from(byte));
     } else {
         out.push_str(&format!("%{byte:02X}"));
@@ -26,7 +27,8 @@ fn push_escaped(out: &mut String, byte: u8, allowed: &str) {
 
 fn escape(text: &str, allowed: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    text.bytes().for_each(|byte| push_escaped(&mut out, byte, allowed));
+    text.bytes()
+        .for_each(|byte| push_escaped(&mut out, byte, allowed));
     out
 }
 
@@ -94,7 +96,10 @@ impl Url {
     /// The text has control characters, bad escapes, a bad host or port.
     pub fn parse(text: &str) -> Result<Self, UrlError> {
         let (body, fragment) = text.split_once('#').unwrap_or((text, ""));
-        let fail = |shown: &str, message: String| UrlError { url: shown.to_owned(), message };
+        let fail = |shown: &str, message: String| UrlError {
+            url: shown.to_owned(),
+            message,
+        };
         let mut url = Self::parse_body(body).map_err(|message| fail(body, message))?;
         url.fragment = unescape(fragment).map_err(|message| fail(text, message))?;
         Ok(url)
@@ -121,7 +126,11 @@ impl Url {
                 rest.clone_into(&mut url.opaque);
                 return Ok(url);
             }
-            if rest.split('/').next().is_some_and(|segment| segment.contains(':')) {
+            if rest
+                .split('/')
+                .next()
+                .is_some_and(|segment| segment.contains(':'))
+            {
                 return Err("first path segment in URL cannot contain colon".to_owned());
             }
         }
@@ -168,7 +177,9 @@ impl Url {
             Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
             _ => &self.host,
         };
-        host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+        host.strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'))
+            .unwrap_or(host)
     }
 }
 
@@ -186,9 +197,17 @@ fn split_scheme(text: &str) -> Result<(&str, &str), String> {
 }
 
 fn parse_host(host: &str) -> Result<String, String> {
-    let invalid_port = |port: &str| Err(format!("invalid port {} after host", quote(port.as_bytes())));
+    let invalid_port = |port: &str| {
+        Err(format!(
+            "invalid port {} after host",
+            quote(port.as_bytes())
+        ))
+    };
     let port_is_valid = |port: &str| {
-        port.is_empty() || port.strip_prefix(':').is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+        port.is_empty()
+            || port
+                .strip_prefix(':')
+                .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
     };
     if host.starts_with('[') {
         let Some(close) = host.rfind(']') else {
@@ -205,7 +224,12 @@ fn parse_host(host: &str) -> Result<String, String> {
         }
     }
     for (at, byte) in host.bytes().enumerate() {
-        if byte.is_ascii() && byte != b'%' && !byte.is_ascii_alphanumeric() && !b"-_.~".contains(&byte) && !HOST.as_bytes().contains(&byte) {
+        if byte.is_ascii()
+            && byte != b'%'
+            && !byte.is_ascii_alphanumeric()
+            && !b"-_.~".contains(&byte)
+            && !HOST.as_bytes().contains(&byte)
+        {
             let shown = quote(&host.as_bytes()[at..=at]);
             return Err(format!("invalid character {shown} in host name"));
         }
@@ -213,7 +237,10 @@ fn parse_host(host: &str) -> Result<String, String> {
     if let Some(at) = host.find('%') {
         let escape = &host[at..host.len().min(at + 3)];
         // Only bytes beyond ASCII may be escaped in a host.
-        let beyond = escape.get(1..).and_then(|hex| u8::from_str_radix(hex, 16).ok()).is_some_and(|b| b >= 0x80);
+        let beyond = escape
+            .get(1..)
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
+            .is_some_and(|b| b >= 0x80);
         if escape.len() < 3 || !beyond {
             return Err(format!("invalid URL escape {}", quote(escape.as_bytes())));
         }
@@ -231,7 +258,9 @@ fn unescape(text: &str) -> Result<String, String> {
             at += 1;
             continue;
         }
-        let digits = bytes.get(at + 1..at + 3).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = bytes
+            .get(at + 1..at + 3)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let Some(digits) = digits else {
             let end = bytes.len().min(at + 3);
             return Err(format!("invalid URL escape {}", quote(&bytes[at..end])));
@@ -274,13 +303,21 @@ impl Url {
             }
             f.write_str(&escape(&self.host, HOST))?;
         }
-        let path = if self.raw_path.is_empty() { escape(&self.path, PATH) } else { self.raw_path.clone() };
+        let path = if self.raw_path.is_empty() {
+            escape(&self.path, PATH)
+        } else {
+            self.raw_path.clone()
+        };
         if !path.is_empty() && !path.starts_with('/') && !self.host.is_empty() {
             f.write_str("/")?;
         }
         if self.scheme.is_empty() && self.host.is_empty() && self.userinfo.is_none() {
             // A colon in the first segment would read as a scheme.
-            if path.split('/').next().is_some_and(|segment| segment.contains(':')) {
+            if path
+                .split('/')
+                .next()
+                .is_some_and(|segment| segment.contains(':'))
+            {
                 f.write_str("./")?;
             }
         }

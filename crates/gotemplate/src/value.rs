@@ -262,12 +262,18 @@ impl Map {
 
     /// The entries for reading; do not call into a template while holding them.
     pub fn read(&self) -> RwLockReadGuard<'_, Tree> {
-        self.entries.0.read().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.entries
+            .0
+            .read()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// The entries for writing.
     pub fn write(&self) -> RwLockWriteGuard<'_, Tree> {
-        self.entries.0.write().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.entries
+            .0
+            .write()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// The value under a key.
@@ -352,7 +358,10 @@ impl Value {
     /// A `map[string]interface {}`.
     pub fn map<K: Into<Text>>(entries: impl IntoIterator<Item = (K, Self)>) -> Self {
         Self::Map(Map::new(
-            entries.into_iter().map(|(key, value)| (key.into(), value)).collect(),
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.into(), value))
+                .collect(),
         ))
     }
 
@@ -441,7 +450,7 @@ impl Value {
     }
 
     /// Length of a string, slice or map.
-    pub fn len(&self) -> Option<usize> {
+    pub fn length(&self) -> Option<usize> {
         match self {
             Self::Text(text) | Self::Bytes(text) => Some(text.len()),
             Self::List(list) => Some(list.items().len()),
@@ -466,7 +475,7 @@ impl Value {
             Self::Uint64(number) => *number != 0,
             Self::Int(number) | Self::Int64(number) => *number != 0,
             Self::Object(object) if object.int().is_some() => object.int() != Some(0),
-            _ => self.len() != Some(0),
+            _ => self.length() != Some(0),
         }
     }
 
@@ -496,7 +505,10 @@ fn deep_equal(left: &Value, right: &Value, depth: usize) -> bool {
             a.element == b.element
                 && a.nil == b.nil
                 && a.items().len() == b.items().len()
-                && a.items().iter().zip(b.items()).all(|(a, b)| deep_equal(a, b, depth + 1))
+                && a.items()
+                    .iter()
+                    .zip(b.items())
+                    .all(|(a, b)| deep_equal(a, b, depth + 1))
         }
         (Value::Map(a), Value::Map(b)) => {
             if a.kind != b.kind || a.nil != b.nil {
@@ -507,12 +519,13 @@ fn deep_equal(left: &Value, right: &Value, depth: usize) -> bool {
             }
             let (a, b) = (a.snapshot(), b.snapshot());
             a.len() == b.len()
-                && a.iter().zip(&b).all(|((ka, va), (kb, vb))| ka == kb && deep_equal(va, vb, depth + 1))
+                && a.iter()
+                    .zip(&b)
+                    .all(|((ka, va), (kb, vb))| ka == kb && deep_equal(va, vb, depth + 1))
         }
         (Value::Object(a), Value::Object(b)) => {
             Arc::ptr_eq(a, b)
-                || a.type_name() == b.type_name()
-                    && deep_equal(&a.plain(), &b.plain(), depth + 1)
+                || a.type_name() == b.type_name() && deep_equal(&a.plain(), &b.plain(), depth + 1)
         }
         _ => false,
     }

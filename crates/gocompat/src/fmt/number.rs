@@ -110,7 +110,11 @@ impl Printer {
             _ => return false,
         };
         let precision = self.spec.precision.or(default);
-        let mut text = format_float(value, letter, precision, 64);
+        let mut text = match letter {
+            'b' => binary_float(value),
+            'x' | 'X' => hex_float(value, letter == 'X', precision),
+            _ => format_float(value, letter, precision, 64),
+        };
         if !text.starts_with(['-', '+']) {
             text.insert(0, '+');
         }
@@ -198,4 +202,70 @@ fn with_point(text: &str, verb: char, precision: Option<usize>) -> String {
     }
     out.push_str(&"0".repeat(missing.max(0) as usize));
     out + tail
+}
+
+/// Mantissa and exponent of 2, both decimal.
+fn binary_float(value: f64) -> String {
+    if !value.is_finite() {
+        return format_float(value, 'g', None, 64);
+    }
+    let bits = value.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    let (mantissa, exponent) = match (bits >> 52) & 0x7ff {
+        0 => (fraction, -1074),
+        biased => (fraction | 1 << 52, biased as i64 - 1075),
+    };
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    format!("{sign}{mantissa}p{exponent:+}")
+}
+
+/// Hexadecimal mantissa with one digit before the point, exponent of 2 in decimal.
+fn hex_float(value: f64, upper: bool, precision: Option<usize>) -> String {
+    if !value.is_finite() {
+        return format_float(value, 'g', None, 64);
+    }
+    let bits = value.to_bits();
+    let fraction = bits & ((1 << 52) - 1);
+    let (mut mantissa, mut exponent) = match (bits >> 52) & 0x7ff {
+        0 if fraction == 0 => (0, 0),
+        0 => {
+            // A subnormal is brought to the form of the others.
+            let shift = fraction.leading_zeros() - 11;
+            (fraction << shift, -1022 - i64::from(shift))
+        }
+        biased => (fraction | 1 << 52, biased as i64 - 1023),
+    };
+    let digits = match precision {
+        Some(precision) if precision < 13 => {
+            let drop = 52 - 4 * precision as u32;
+            let (rest, half) = (mantissa & ((1 << drop) - 1), 1_u64 << (drop - 1));
+            mantissa >>= drop;
+            mantissa += u64::from(rest > half || (rest == half && mantissa & 1 == 1));
+            mantissa <<= drop;
+            if mantissa >> 53 != 0 {
+                mantissa >>= 1;
+                exponent += 1;
+            }
+            precision
+        }
+        Some(precision) => precision,
+        None => 13,
+    };
+    let mut hex = format!("{:013x}", mantissa & ((1 << 52) - 1));
+    match precision {
+        None => hex.truncate(hex.trim_end_matches('0').len()),
+        Some(_) => {
+            hex.push_str(&"0".repeat(digits.saturating_sub(13)));
+            hex.truncate(digits);
+        }
+    }
+    let point = if hex.is_empty() { "" } else { "." };
+    let sign = if value.is_sign_negative() { "-" } else { "" };
+    let exponent_sign = if exponent < 0 { '-' } else { '+' };
+    let text = format!(
+        "{sign}0x{}{point}{hex}p{exponent_sign}{:02}",
+        mantissa >> 52,
+        exponent.abs()
+    );
+    if upper { text.to_uppercase() } else { text }
 }

@@ -97,16 +97,25 @@ impl<'p> Translator<'p> {
     }
 
     fn literal(&mut self, c: char) {
-        self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+        self.out
+            .push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
         self.rest = &self.rest[c.len_utf8()..];
         self.operand = true;
     }
 
-    fn repetition(&mut self, start: &'p str, repeated: Option<&'p str>, len: usize) -> Result<(), RegexpError> {
+    fn repetition(
+        &mut self,
+        start: &'p str,
+        repeated: Option<&'p str>,
+        len: usize,
+    ) -> Result<(), RegexpError> {
         let lazy = self.rest[len..].starts_with('?');
         let whole = len + usize::from(lazy);
         if let Some(first) = repeated {
-            return error("invalid nested repetition operator", before(first, &start[whole..]));
+            return error(
+                "invalid nested repetition operator",
+                before(first, &start[whole..]),
+            );
         }
         if !self.operand {
             return error("missing argument to repetition operator", &start[..whole]);
@@ -228,7 +237,10 @@ impl<'p> Translator<'p> {
                 self.rest = chars.as_str();
             }
             'Q' => {
-                let (quoted, tail) = chars.as_str().split_once("\\E").unwrap_or((chars.as_str(), ""));
+                let (quoted, tail) = chars
+                    .as_str()
+                    .split_once("\\E")
+                    .unwrap_or((chars.as_str(), ""));
                 self.out.push_str(&regex::escape(quoted));
                 self.operand = !quoted.is_empty();
                 self.rest = tail;
@@ -236,7 +248,8 @@ impl<'p> Translator<'p> {
             'p' | 'P' => self.property()?,
             _ => {
                 let (rune, tail) = rune_escape(self.rest)?;
-                self.out.push_str(&regex::escape(rune.encode_utf8(&mut [0; 4])));
+                self.out
+                    .push_str(&regex::escape(rune.encode_utf8(&mut [0; 4])));
                 self.rest = tail;
             }
         }
@@ -264,7 +277,11 @@ impl<'p> Translator<'p> {
             fixed
         };
         // Go knows categories and scripts only; `Any` is everything.
-        let text = if text.ends_with("{Any}") { text.replace("{Any}", "{any}") } else { text };
+        let text = if text.ends_with("{Any}") {
+            text.replace("{Any}", "{any}")
+        } else {
+            text
+        };
         if text.contains(['=', ':', '!']) || regex::Regex::new(&text).is_err() {
             return error("invalid character class range", part);
         }
@@ -295,17 +312,21 @@ impl<'p> Translator<'p> {
                 return error("invalid character class range", &self.rest[..1 + width]);
             }
             first = false;
-            if self.rest.starts_with("[:") {
-                if let Some(end) = self.rest.find(":]") {
-                    let part = &self.rest[..end + 2];
-                    if regex::Regex::new(&format!("[{part}]")).is_err() {
-                        return error("invalid character class range", part);
-                    }
-                    self.take(end + 2);
-                    continue;
+            if self.rest.starts_with("[:")
+                && let Some(end) = self.rest.find(":]")
+            {
+                let part = &self.rest[..end + 2];
+                if regex::Regex::new(&format!("[{part}]")).is_err() {
+                    return error("invalid character class range", part);
                 }
+                self.take(end + 2);
+                continue;
             }
-            if let Some(letter) = self.rest.strip_prefix('\\').and_then(|tail| tail.chars().next()) {
+            if let Some(letter) = self
+                .rest
+                .strip_prefix('\\')
+                .and_then(|tail| tail.chars().next())
+            {
                 if matches!(letter, 'p' | 'P') {
                     self.property()?;
                     continue;
@@ -360,7 +381,11 @@ impl<'p> Translator<'p> {
 
 /// Names that start with a digit are legal in Go only.
 fn group_name(name: &str) -> String {
-    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name.to_owned() }
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("_{name}")
+    } else {
+        name.to_owned()
+    }
 }
 
 /// An escape that stands for one rune.
@@ -384,7 +409,11 @@ fn rune_escape(text: &str) -> Result<(char, &str), RegexpError> {
             if c != '0' && !rest.starts_with(|d: char| ('0'..='7').contains(&d)) {
                 return invalid(rest);
             }
-            let len = 1 + rest.bytes().take(2).take_while(|b| (b'0'..=b'7').contains(b)).count();
+            let len = 1 + rest
+                .bytes()
+                .take(2)
+                .take_while(|b| (b'0'..=b'7').contains(b))
+                .count();
             let code = u32::from_str_radix(&text[1..1 + len], 8).unwrap_or(0);
             Ok((char::from_u32(code).unwrap_or('\u{fffd}'), &text[1 + len..]))
         }
@@ -407,7 +436,9 @@ fn hex_escape<'t>(text: &'t str, rest: &'t str) -> Result<(char, &'t str), Regex
         }
     };
     let valid = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    let rune = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
+    let rune = u32::from_str_radix(digits, 16)
+        .ok()
+        .and_then(char::from_u32);
     match rune.filter(|_| valid) {
         Some(rune) => Ok((rune, tail)),
         None => error("invalid escape sequence", before(text, tail)),

@@ -31,17 +31,33 @@ impl<'f> Frame<'f, '_> {
             .iter()
             .take(32)
             .enumerate()
-            .fold(0, |mask, (i, item)| mask | u32::from(matches!(item, Item::Invalid)) << i);
+            .fold(0, |mask, (i, item)| {
+                mask | u32::from(matches!(item, Item::Invalid)) << i
+            });
         let values: Vec<Value> = items.into_iter().map(into_value).collect();
+        let first_operand = match (name, args.first()) {
+            ("call", Some(expr)) => expr.to_string(),
+            ("call", None) => match values.first() {
+                Some(Value::Text(text)) => text.to_string(),
+                Some(value) => format!("<{} Value>", value.type_name()),
+                None => String::new(),
+            },
+            _ => String::new(),
+        };
         let mut call = Call {
             args: &values,
             absent,
+            first_operand,
             run: self.run,
         };
         match (function.code)(&mut call) {
             Ok(value) => {
                 self.charge(size(&value))?;
-                Ok(if value.is_nil() { Item::Interface(value) } else { Item::Is(value) })
+                Ok(if value.is_nil() {
+                    Item::Interface(value)
+                } else {
+                    Item::Is(value)
+                })
             }
             Err(CallError::Limit(message)) => {
                 self.at = node;
@@ -57,7 +73,13 @@ impl<'f> Frame<'f, '_> {
         }
     }
 
-    fn short_circuit(&mut self, dot: &Item, until: bool, args: &'f [Expr], last: Option<Item>) -> Exec<Item> {
+    fn short_circuit(
+        &mut self,
+        dot: &Item,
+        until: bool,
+        args: &'f [Expr],
+        last: Option<Item>,
+    ) -> Exec<Item> {
         let mut value = Item::Invalid;
         for arg in args {
             value = self.argument(dot, Some(Type::Reflect), arg)?;
@@ -68,16 +90,26 @@ impl<'f> Frame<'f, '_> {
         Ok(last.unwrap_or(value))
     }
 
-    fn count(&self, name: &str, signature: &Signature, args: &[Expr], last: &Option<Item>) -> Exec<()> {
+    fn count(
+        &self,
+        name: &str,
+        signature: &Signature,
+        args: &[Expr],
+        last: &Option<Item>,
+    ) -> Exec<()> {
         let given = args.len() + usize::from(last.is_some());
         let wanted = signature.params.len();
         if signature.variadic {
             if given < wanted - 1 {
                 let (least, got) = (wanted - 1, args.len());
-                return self.fail(format!("wrong number of args for {name}: want at least {least} got {got}"));
+                return self.fail(format!(
+                    "wrong number of args for {name}: want at least {least} got {got}"
+                ));
             }
         } else if given != wanted {
-            return self.fail(format!("wrong number of args for {name}: want {wanted} got {given}"));
+            return self.fail(format!(
+                "wrong number of args for {name}: want {wanted} got {given}"
+            ));
         }
         Ok(())
     }
@@ -94,7 +126,10 @@ impl<'f> Frame<'f, '_> {
         self.count(name, signature, args, &last)?;
         let wanted = |index: usize| {
             let params = signature.params;
-            *params.get(index).or_else(|| params.last()).expect("arguments were counted")
+            *params
+                .get(index)
+                .or_else(|| params.last())
+                .expect("arguments were counted")
         };
         let mut items = Vec::with_capacity(args.len() + 1);
         for (index, arg) in args.iter().enumerate() {

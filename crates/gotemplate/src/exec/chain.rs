@@ -92,9 +92,20 @@ impl<'f> Frame<'f, '_> {
     fn key(&self, map: &Map, name: &Text) -> Exec<Item> {
         let concrete = map.kind() == MapKind::Text;
         if let Some(value) = map.get(name) {
-            return Ok(if concrete { Item::Is(value) } else { Item::Interface(value) });
+            return Ok(if concrete {
+                Item::Is(value)
+            } else {
+                Item::Interface(value)
+            });
         }
-        self.missing(name, if concrete { Item::Is(Value::text("")) } else { Item::Interface(Value::Nil) })
+        self.missing(
+            name,
+            if concrete {
+                Item::Is(Value::text(""))
+            } else {
+                Item::Interface(Value::Nil)
+            },
+        )
     }
 
     fn missing(&self, name: &Text, zero: Item) -> Exec<Item> {
@@ -140,7 +151,9 @@ impl<'f> Frame<'f, '_> {
         }
         if let Some(value) = object.field(&name_text) {
             if has_args {
-                return self.fail(format!("{name} has arguments but cannot be invoked as function"));
+                return self.fail(format!(
+                    "{name} has arguments but cannot be invoked as function"
+                ));
             }
             return Ok(Some(Item::Is(value)));
         }
@@ -150,9 +163,14 @@ impl<'f> Frame<'f, '_> {
         if has_args {
             return self.fail(format!("{name} is not a method but has arguments"));
         }
-        match object.entries().and_then(|mut entries| entries.remove(name)) {
+        match object
+            .entries()
+            .and_then(|mut entries| entries.remove(name))
+        {
             Some(value) => Ok(Some(Item::Is(value))),
-            None => self.missing(name, Item::Is(Value::Bytes(Text::default()))).map(Some),
+            None => self
+                .missing(name, Item::Is(Value::Bytes(Text::default())))
+                .map(Some),
         }
     }
 }

@@ -7,7 +7,12 @@ use crate::value::{Kind, MapKind, Value};
 
 impl<'f> Frame<'f, '_> {
     /// Evaluates one command; `last` is the value piped into it.
-    pub(super) fn command(&mut self, dot: &Item, command: &'f Command, last: Option<Item>) -> Exec<Item> {
+    pub(super) fn command(
+        &mut self,
+        dot: &Item,
+        command: &'f Command,
+        last: Option<Item>,
+    ) -> Exec<Item> {
         self.charge(1)?;
         let first = &command.args[0];
         match &first.kind {
@@ -44,7 +49,10 @@ impl<'f> Frame<'f, '_> {
 
     fn not_a_function(&self, args: &[Expr], last: &Option<Item>) -> Exec<()> {
         if args.len() > 1 || last.is_some() {
-            return self.fail(format!("can't give argument to non-function {}", shown(&args[0])));
+            return self.fail(format!(
+                "can't give argument to non-function {}",
+                shown(&args[0])
+            ));
         }
         Ok(())
     }
@@ -80,14 +88,17 @@ impl<'f> Frame<'f, '_> {
     }
 
     /// Evaluates an argument for a parameter of a type; no type for the base of a chain.
-    pub(super) fn argument(&mut self, dot: &Item, wanted: Option<Type>, expr: &'f Expr) -> Exec<Item> {
+    pub(super) fn argument(
+        &mut self,
+        dot: &Item,
+        wanted: Option<Type>,
+        expr: &'f Expr,
+    ) -> Exec<Item> {
         self.at = At::Expr(expr);
         let value = match &expr.kind {
             ExprKind::Dot => dot.clone(),
             ExprKind::Nil => return self.nil(wanted),
-            ExprKind::Field(names) => {
-                self.chain(dot, dot.clone(), names, expr, None, None)?
-            }
+            ExprKind::Field(names) => self.chain(dot, dot.clone(), names, expr, None, None)?,
             ExprKind::Variable(name, names) => self.variable(dot, expr, name, names, None, None)?,
             ExprKind::Pipe(pipe) => self.pipeline(dot, pipe)?,
             ExprKind::Identifier(name) => self.function(dot, name, At::Expr(expr), &[], None)?,
@@ -114,7 +125,9 @@ impl<'f> Frame<'f, '_> {
     fn literal(&mut self, wanted: Option<Type>, expr: &'f Expr) -> Exec<Item> {
         let wanted = wanted.unwrap_or(Type::Any);
         let expected = match (wanted, &expr.kind) {
-            (Type::Any | Type::Reflect, ExprKind::Number(number)) => return self.ideal(expr, number),
+            (Type::Any | Type::Reflect, ExprKind::Number(number)) => {
+                return self.ideal(expr, number);
+            }
             (Type::Any | Type::Reflect | Type::Bool, ExprKind::Bool(flag)) => {
                 return Ok(Item::Is(Value::Bool(*flag)));
             }
@@ -155,16 +168,27 @@ impl<'f> Frame<'f, '_> {
             Item::Interface(inner) => (inner, true),
         };
         if matches!(wanted, Type::Any | Type::Reflect) {
-            return Ok(if interface { Item::Interface(inner) } else { Item::Is(inner) });
+            return Ok(if interface {
+                Item::Interface(inner)
+            } else {
+                Item::Is(inner)
+            });
         }
         if assignable(&inner, wanted) {
             return Ok(Item::Is(inner));
         }
-        let got = if inner.is_nil() { "interface {}".into() } else { inner.type_name() };
+        let got = if inner.is_nil() {
+            "interface {}".into()
+        } else {
+            inner.type_name()
+        };
         if inner.kind() == Kind::Ptr && got.strip_prefix('*') == Some(wanted.name()) {
             return Ok(Item::Is(inner));
         }
-        self.fail(format!("wrong type for value; expected {}; got {got}", wanted.name()))
+        self.fail(format!(
+            "wrong type for value; expected {}; got {got}",
+            wanted.name()
+        ))
     }
 }
 

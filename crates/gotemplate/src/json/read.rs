@@ -208,7 +208,8 @@ impl Reader<'_> {
         for _ in 0..4 {
             let byte = self.next()?;
             let digit = char::from(byte).to_digit(16);
-            let digit = digit.ok_or_else(|| invalid(byte, "in \\u hexadecimal character escape"))?;
+            let digit =
+                digit.ok_or_else(|| invalid(byte, "in \\u hexadecimal character escape"))?;
             value = value * 16 + digit;
         }
         Ok(value)

@@ -23,7 +23,12 @@ pub(super) fn lower(c: char) -> char {
 
 /// Maps every rune; malformed bytes become replacement characters.
 pub(super) fn map_runes(text: &[u8], map: fn(char) -> char) -> Value {
-    Value::text(String::from_utf8_lossy(text).chars().map(map).collect::<String>())
+    Value::text(
+        String::from_utf8_lossy(text)
+            .chars()
+            .map(map)
+            .collect::<String>(),
+    )
 }
 
 /// Upper-cases letters after anything but a letter, digit, underscore or apostrophe-less rune.
@@ -54,7 +59,11 @@ pub(super) fn untitle(text: &str) -> String {
                 start = true;
                 return c;
             }
-            if std::mem::take(&mut start) { lower(c) } else { c }
+            if std::mem::take(&mut start) {
+                lower(c)
+            } else {
+                c
+            }
         })
         .collect()
 }
@@ -144,7 +153,8 @@ enum Word {
 fn is_punctuation(c: char) -> bool {
     if c.is_ascii() {
         // Go's punctuation leaves out the ASCII symbols.
-        return c.is_ascii_punctuation() && !matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~');
+        return c.is_ascii_punctuation()
+            && !matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~');
     }
     matches!(c, '\u{a1}' | '\u{a7}' | '\u{ab}' | '\u{b6}' | '\u{b7}' | '\u{bb}' | '\u{bf}'
         | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
@@ -155,7 +165,10 @@ fn next_word(text: &[char]) -> (Word, &[char], &[char]) {
         return (Word::Nothing, &[], &[]);
     };
     let run = |start: usize, test: &dyn Fn(char) -> bool| {
-        text[start..].iter().position(|&c| !test(c)).map_or(text.len(), |at| start + at)
+        text[start..]
+            .iter()
+            .position(|&c| !test(c))
+            .map_or(text.len(), |at| start + at)
     };
     let lower_letter = |c: char| c.is_alphabetic() && !c.is_uppercase();
     let (word, end) = if is_connector(first) {

@@ -17,14 +17,16 @@ pub(super) fn to_int(value: &Value) -> i64 {
         }
         Value::Int(number) | Value::Int64(number) => *number,
         // Of the named integer types only those of `int` convert.
-        Value::Object(object) if object.kind() == crate::value::Kind::Int => object.int().unwrap_or(0),
+        Value::Object(object) if object.kind() == crate::value::Kind::Int => {
+            object.int().unwrap_or(0)
+        }
         _ => 0,
     }
 }
 
 /// Go's conversion on amd64: what does not fit is the smallest integer.
 pub(super) fn truncate(number: f64) -> i64 {
-    if number >= -9_223_372_036_854_775_808.0 && number < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number) {
         number as i64
     } else {
         i64::MIN
@@ -34,7 +36,9 @@ pub(super) fn truncate(number: f64) -> i64 {
 /// `12.00` is `12`; any other fraction stays and makes the text no integer.
 fn without_zero_fraction(text: &str) -> &str {
     match text.rsplit_once('.') {
-        Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') && !fraction.is_empty() => whole,
+        Some((whole, fraction)) if fraction.bytes().all(|b| b == b'0') && !fraction.is_empty() => {
+            whole
+        }
         _ => text,
     }
 }

@@ -14,19 +14,33 @@ const SECOND: i64 = 1_000_000_000;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("now", &[], TIME, |c| Ok(Value::object(c.host().now()))),
     Function::fixed("date", &[T, A], T, |c| Ok(shown(c, 1, &c.str(0), ""))),
-    Function::fixed("dateInZone", &[T, A, T], T, |c| Ok(shown(c, 1, &c.str(0), &c.str(2)))),
-    Function::fixed("date_in_zone", &[T, A, T], T, |c| Ok(shown(c, 1, &c.str(0), &c.str(2)))),
+    Function::fixed("dateInZone", &[T, A, T], T, |c| {
+        Ok(shown(c, 1, &c.str(0), &c.str(2)))
+    }),
+    Function::fixed("date_in_zone", &[T, A, T], T, |c| {
+        Ok(shown(c, 1, &c.str(0), &c.str(2)))
+    }),
     Function::fixed("htmlDate", &[A], T, |c| Ok(shown(c, 0, "2006-01-02", ""))),
-    Function::fixed("htmlDateInZone", &[A, T], T, |c| Ok(shown(c, 0, "2006-01-02", &c.str(1)))),
+    Function::fixed("htmlDateInZone", &[A, T], T, |c| {
+        Ok(shown(c, 0, "2006-01-02", &c.str(1)))
+    }),
     Function::fixed("toDate", &[T, T], TIME, |c| {
-        Ok(Value::object(Time::parse(&c.str(0), &c.str(1)).unwrap_or_else(|_| Time::zero())))
+        Ok(Value::object(
+            Time::parse(&c.str(0), &c.str(1)).unwrap_or_else(|_| Time::zero()),
+        ))
     }),
     Function::fixed("mustToDate", &[T, T], TIME, |c| {
         let time = Time::parse(&c.str(0), &c.str(1));
-        Ok(Value::object(time.map_err(|error| CallError::text(error.to_string()))?))
+        Ok(Value::object(
+            time.map_err(|error| CallError::text(error.to_string()))?,
+        ))
     }),
-    Function::fixed("dateModify", &[T, TIME], TIME, |c| modify(c).or_else(|_| Ok(c.value(1)))),
-    Function::fixed("date_modify", &[T, TIME], TIME, |c| modify(c).or_else(|_| Ok(c.value(1)))),
+    Function::fixed("dateModify", &[T, TIME], TIME, |c| {
+        modify(c).or_else(|_| Ok(c.value(1)))
+    }),
+    Function::fixed("date_modify", &[T, TIME], TIME, |c| {
+        modify(c).or_else(|_| Ok(c.value(1)))
+    }),
     Function::fixed("mustDateModify", &[T, TIME], TIME, modify),
     Function::fixed("must_date_modify", &[T, TIME], TIME, modify),
     Function::fixed("unixEpoch", &[TIME], T, |c| {
@@ -70,7 +84,8 @@ fn shown(c: &Call<'_, '_>, index: usize, layout: &str, zone: &str) -> Value {
 }
 
 fn modify(c: &mut Call<'_, '_>) -> CallResult {
-    let nanoseconds = duration::parse(&c.str(0)).map_err(|error| CallError::text(error.to_string()))?;
+    let nanoseconds =
+        duration::parse(&c.str(0)).map_err(|error| CallError::text(error.to_string()))?;
     let time = time_of(&c.args[1]).unwrap_or_else(Time::zero);
     Ok(Value::object(time.add(nanoseconds)))
 }

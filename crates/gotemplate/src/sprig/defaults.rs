@@ -15,23 +15,53 @@ pub(super) const FUNCTIONS: &[Function] = &[
             _ => c.value(0),
         })
     }),
-    Function::fixed("empty", &[A], Type::Bool, |c| Ok(Value::Bool(is_empty(&c.args[0])))),
-    Function::variadic("coalesce", &[A], A, |c| {
-        Ok(c.args.iter().find(|value| !is_empty(value)).cloned().unwrap_or_default())
+    Function::fixed("empty", &[A], Type::Bool, |c| {
+        Ok(Value::Bool(is_empty(&c.args[0])))
     }),
-    Function::variadic("all", &[A], Type::Bool, |c| Ok(Value::Bool(!c.args.iter().any(is_empty)))),
-    Function::variadic("any", &[A], Type::Bool, |c| Ok(Value::Bool(!c.args.iter().all(is_empty)))),
+    Function::variadic("coalesce", &[A], A, |c| {
+        Ok(c.args
+            .iter()
+            .find(|value| !is_empty(value))
+            .cloned()
+            .unwrap_or_default())
+    }),
+    Function::variadic("all", &[A], Type::Bool, |c| {
+        Ok(Value::Bool(!c.args.iter().any(is_empty)))
+    }),
+    Function::variadic("any", &[A], Type::Bool, |c| {
+        Ok(Value::Bool(!c.args.iter().all(is_empty)))
+    }),
     Function::fixed("ternary", &[A, A, Type::Bool], A, |c| {
         Ok(c.value(if c.args[2].truth() { 0 } else { 1 }))
     }),
-    Function::fixed("toJson", &[A], T, |c| Ok(json::write(&c.args[0], Style::Compact).unwrap_or_default().into())),
-    Function::fixed("mustToJson", &[A], T, |c| Ok(json::write(&c.args[0], Style::Compact).map_err(plain)?.into())),
-    Function::fixed("toPrettyJson", &[A], T, |c| Ok(json::write(&c.args[0], Style::Pretty).unwrap_or_default().into())),
-    Function::fixed("mustToPrettyJson", &[A], T, |c| Ok(json::write(&c.args[0], Style::Pretty).map_err(plain)?.into())),
+    Function::fixed("toJson", &[A], T, |c| {
+        Ok(json::write(&c.args[0], Style::Compact)
+            .unwrap_or_default()
+            .into())
+    }),
+    Function::fixed("mustToJson", &[A], T, |c| {
+        Ok(json::write(&c.args[0], Style::Compact)
+            .map_err(plain)?
+            .into())
+    }),
+    Function::fixed("toPrettyJson", &[A], T, |c| {
+        Ok(json::write(&c.args[0], Style::Pretty)
+            .unwrap_or_default()
+            .into())
+    }),
+    Function::fixed("mustToPrettyJson", &[A], T, |c| {
+        Ok(json::write(&c.args[0], Style::Pretty)
+            .map_err(plain)?
+            .into())
+    }),
     Function::fixed("toRawJson", &[A], T, raw_json),
     Function::fixed("mustToRawJson", &[A], T, raw_json),
-    Function::fixed("fromJson", &[T], A, |c| Ok(json::parse(c.text(0)).unwrap_or_default())),
-    Function::fixed("mustFromJson", &[T], A, |c| json::parse(c.text(0)).map_err(plain)),
+    Function::fixed("fromJson", &[T], A, |c| {
+        Ok(json::parse(c.text(0)).unwrap_or_default())
+    }),
+    Function::fixed("mustFromJson", &[T], A, |c| {
+        json::parse(c.text(0)).map_err(plain)
+    }),
 ];
 
 fn plain(error: json::JsonError) -> CallError {

@@ -54,9 +54,17 @@ fn decode(text: &[u8], bits: usize) -> Result<Vec<u8>, usize> {
     let group = if bits == 6 { 4 } else { 8 };
     // Base 32 drops line breaks before it counts bytes, base 64 counts them.
     let input: Vec<(usize, u8)> = if bits == 6 {
-        text.iter().copied().enumerate().filter(|(_, b)| !matches!(b, b'\r' | b'\n')).collect()
+        text.iter()
+            .copied()
+            .enumerate()
+            .filter(|(_, b)| !matches!(b, b'\r' | b'\n'))
+            .collect()
     } else {
-        text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).enumerate().collect()
+        text.iter()
+            .copied()
+            .filter(|b| !matches!(b, b'\r' | b'\n'))
+            .enumerate()
+            .collect()
     };
     let end = if bits == 6 { text.len() } else { input.len() };
     let mut out = Vec::with_capacity(text.len());
@@ -72,7 +80,15 @@ fn decode(text: &[u8], bits: usize) -> Result<Vec<u8>, usize> {
             number = number << bits | digit as u64;
             digits += 1;
         }
-        check_padding(block, digits, group, bits, last, end, &input[(index * group + block.len()).min(input.len())..])?;
+        check_padding(
+            block,
+            digits,
+            group,
+            bits,
+            last,
+            end,
+            &input[(index * group + block.len()).min(input.len())..],
+        )?;
         let bytes = digits * bits / 8;
         number <<= (group - digits) * bits;
         let total = group * bits / 8;
@@ -97,7 +113,11 @@ fn check_padding(
     }
     if digits == block.len() {
         // The text ends inside a group: base 64 reports the group, base 32 the end of its digits.
-        return Err(if bits == 6 { start.max(end - block.len()) } else { start + block.len() });
+        return Err(if bits == 6 {
+            start.max(end - block.len())
+        } else {
+            start
+        });
     }
     let allowed: &[usize] = if bits == 6 { &[2, 3] } else { &[2, 4, 5, 7] };
     let first_padding = block[digits].0;

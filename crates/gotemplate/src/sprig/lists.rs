@@ -51,7 +51,10 @@ fn items(value: &Value, complaint: &str) -> Result<Vec<Value>, CallError> {
     }
     match value.elements() {
         Some(items) => Ok(items.into_owned()),
-        None => Err(CallError::text(format!("{complaint} {}", value.kind().name()))),
+        None => Err(CallError::text(format!(
+            "{complaint} {}",
+            value.kind().name()
+        ))),
     }
 }
 
@@ -104,7 +107,9 @@ fn concat(c: &mut Call<'_, '_>) -> CallResult {
         }
         let Some(items) = list.elements() else {
             let kind = list.kind().name();
-            return Err(CallError::text(format!("Cannot concat type {kind} as list")));
+            return Err(CallError::text(format!(
+                "Cannot concat type {kind} as list"
+            )));
         };
         check_size((all.len() + items.len()).saturating_mul(size_of::<Value>()))?;
         all.extend_from_slice(&items);
@@ -171,7 +176,9 @@ fn slice(c: &mut Call<'_, '_>) -> CallResult {
     let start = c.args.get(1).map_or(0, index_of);
     let end = c.args.get(2).map_or(len, index_of);
     if start < 0 || end < start || end > len {
-        return Err(CallError::text("reflect.Value.Slice: slice index out of bounds"));
+        return Err(CallError::text(
+            "reflect.Value.Slice: slice index out of bounds",
+        ));
     }
     let range = start as usize..end as usize;
     Ok(match list {
@@ -187,11 +194,20 @@ fn chunk(c: &mut Call<'_, '_>) -> CallResult {
     if size <= 0 {
         // The count becomes negative or infinite upstream and the allocation panics.
         return match (size, items.is_empty()) {
-            (0, _) => Err(CallError::text("runtime error: makeslice: len out of range")),
-            (_, true) => Ok(Value::List(List::of(Element::Lists, vec![Value::list(vec![])]))),
-            _ => Err(CallError::text("runtime error: makeslice: len out of range")),
+            (0, _) => Err(CallError::text(
+                "runtime error: makeslice: len out of range",
+            )),
+            (_, true) => Ok(Value::List(List::of(
+                Element::Lists,
+                vec![Value::list(vec![])],
+            ))),
+            _ => Err(CallError::text(
+                "runtime error: makeslice: len out of range",
+            )),
         };
     }
-    let chunks = items.chunks(size as usize).map(|chunk| Value::list(chunk.to_vec()));
+    let chunks = items
+        .chunks(size as usize)
+        .map(|chunk| Value::list(chunk.to_vec()));
     Ok(Value::List(List::of(Element::Lists, chunks.collect())))
 }

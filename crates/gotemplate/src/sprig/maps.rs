@@ -12,7 +12,9 @@ const C: Type = Type::Concrete;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("dict", &[A], M, dict),
-    Function::fixed("get", &[M, T], A, |c| Ok(c.map(0).get(c.text(1)).unwrap_or_else(|| "".into()))),
+    Function::fixed("get", &[M, T], A, |c| {
+        Ok(c.map(0).get(c.text(1)).unwrap_or_else(|| "".into()))
+    }),
     Function::fixed("set", &[M, T, A], M, |c| {
         let map = c.map(0);
         if map.is_nil() {
@@ -25,7 +27,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let _removed = c.map(0).write().remove(c.text(1));
         Ok(c.map(0).as_kind(MapKind::Any).into())
     }),
-    Function::fixed("hasKey", &[M, T], Type::Bool, |c| Ok(Value::Bool(c.map(0).read().contains_key(c.text(1))))),
+    Function::fixed("hasKey", &[M, T], Type::Bool, |c| {
+        Ok(Value::Bool(c.map(0).read().contains_key(c.text(1))))
+    }),
     Function::variadic("pluck", &[T, M], C, |c| {
         let found = (1..c.args.len()).filter_map(|index| c.map(index).get(c.text(0)));
         Ok(Value::list(found.collect()))
@@ -34,11 +38,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let keys = (0..c.args.len()).flat_map(|index| c.map(index).snapshot().into_keys());
         Ok(List::texts(keys).into())
     }),
-    Function::fixed("values", &[M], C, |c| Ok(Value::list(c.map(0).snapshot().into_values().collect()))),
+    Function::fixed("values", &[M], C, |c| {
+        Ok(Value::list(c.map(0).snapshot().into_values().collect()))
+    }),
     Function::variadic("pick", &[M, T], M, |c| {
         let map = c.map(0);
         let keys = (1..c.args.len()).map(|index| c.shared_text(index));
-        Ok(Value::map(keys.filter_map(|key| map.get(&key).map(|value| (key, value)))))
+        Ok(Value::map(
+            keys.filter_map(|key| map.get(&key).map(|value| (key, value))),
+        ))
     }),
     Function::variadic("omit", &[M, T], M, |c| {
         let mut tree = c.map(0).snapshot();
@@ -49,12 +57,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::variadic("merge", &[M, M], A, |c| merge_into(c).or_else(swallow)),
     Function::variadic("mustMerge", &[M, M], A, merge_into),
-    Function::variadic("mergeOverwrite", &[M, M], A, |c| merge_overwriting(c).or_else(swallow)),
+    Function::variadic("mergeOverwrite", &[M, M], A, |c| {
+        merge_overwriting(c).or_else(swallow)
+    }),
     Function::variadic("mustMergeOverwrite", &[M, M], A, merge_overwriting),
     Function::variadic("dig", &[A], A, dig),
     Function::fixed("deepCopy", &[A], A, |c| deep_copy(c, "deepCopy error: ")),
     Function::fixed("mustDeepCopy", &[A], A, |c| deep_copy(c, "")),
-    Function::fixed("deepEqual", &[A, A], Type::Bool, |c| Ok(Value::Bool(c.args[0].deep_equal(&c.args[1])))),
+    Function::fixed("deepEqual", &[A, A], Type::Bool, |c| {
+        Ok(Value::Bool(c.args[0].deep_equal(&c.args[1])))
+    }),
 ];
 
 /// The forms without `must` give an empty text where a merge fails; limits still count.
@@ -78,7 +90,10 @@ fn not_a_map(value: &Value) -> CallError {
     let wanted = "interface conversion: interface {} is";
     match value {
         Value::Nil => CallError::text(format!("{wanted} nil, not map[string]interface {{}}")),
-        other => CallError::text(format!("{wanted} {}, not map[string]interface {{}}", other.type_name())),
+        other => CallError::text(format!(
+            "{wanted} {}, not map[string]interface {{}}",
+            other.type_name()
+        )),
     }
 }
 
@@ -101,10 +116,16 @@ fn dig(c: &mut Call<'_, '_>) -> CallResult {
     for key in keys {
         match key {
             Value::Text(name) => names.push(name),
-            Value::Nil => return Err(CallError::text("interface conversion: interface {} is nil, not string")),
+            Value::Nil => {
+                return Err(CallError::text(
+                    "interface conversion: interface {} is nil, not string",
+                ));
+            }
             other => {
                 let type_name = other.type_name();
-                return Err(CallError::text(format!("interface conversion: interface {{}} is {type_name}, not string")));
+                return Err(CallError::text(format!(
+                    "interface conversion: interface {{}} is {type_name}, not string"
+                )));
             }
         }
     }
@@ -125,7 +146,9 @@ const COPY_DEPTH_MAX: usize = 500;
 
 fn deep_copy(c: &mut Call<'_, '_>, prefix: &str) -> CallResult {
     if c.args[0].is_nil() {
-        return Err(CallError::text("reflect: call of reflect.Value.Interface on zero Value"));
+        return Err(CallError::text(
+            "reflect: call of reflect.Value.Interface on zero Value",
+        ));
     }
     let value = c.value(0);
     copy(c, &value, 0).map_err(|error| match error {
@@ -136,7 +159,9 @@ fn deep_copy(c: &mut Call<'_, '_>, prefix: &str) -> CallResult {
 
 fn copy(c: &mut Call<'_, '_>, value: &Value, depth: usize) -> CallResult {
     if depth > COPY_DEPTH_MAX {
-        return Err(CallError::Limit(format!("values are nested deeper than {COPY_DEPTH_MAX}")));
+        return Err(CallError::Limit(format!(
+            "values are nested deeper than {COPY_DEPTH_MAX}"
+        )));
     }
     c.run.charge(1)?;
     Ok(match value {

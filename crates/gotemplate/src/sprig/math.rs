@@ -14,14 +14,22 @@ const F: Type = Type::Float64;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("int", &[A], I, |c| Ok(Value::Int(to_int(&c.args[0])))),
     Function::fixed("int64", &[A], I64, |c| Ok(Value::Int64(to_int(&c.args[0])))),
-    Function::fixed("float64", &[A], F, |c| Ok(Value::Float(to_float(&c.args[0])))),
-    Function::fixed("atoi", &[Type::Text], I, |c| Ok(Value::Int(atoi(&c.str(0))))),
+    Function::fixed("float64", &[A], F, |c| {
+        Ok(Value::Float(to_float(&c.args[0])))
+    }),
+    Function::fixed("atoi", &[Type::Text], I, |c| {
+        Ok(Value::Int(atoi(&c.str(0))))
+    }),
     Function::fixed("toDecimal", &[A], I64, |c| {
         let text = gocompat::fmt::sprint(c.args);
         let text = String::from_utf8_lossy(&text);
-        Ok(Value::Int64(gocompat::number::parse_int(&text, 8, 64).unwrap_or(0)))
+        Ok(Value::Int64(
+            gocompat::number::parse_int(&text, 8, 64).unwrap_or(0),
+        ))
     }),
-    Function::fixed("add1", &[A], I64, |c| Ok(Value::Int64(to_int(&c.args[0]).wrapping_add(1)))),
+    Function::fixed("add1", &[A], I64, |c| {
+        Ok(Value::Int64(to_int(&c.args[0]).wrapping_add(1)))
+    }),
     Function::variadic("add", &[A], I64, |c| Ok(fold(c, i64::wrapping_add))),
     Function::fixed("sub", &[A, A], I64, |c| Ok(fold(c, i64::wrapping_sub))),
     Function::variadic("mul", &[A, A], I64, |c| Ok(fold(c, i64::wrapping_mul))),
@@ -30,26 +38,53 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("max", &[A, A], I64, |c| Ok(fold(c, i64::max))),
     Function::variadic("biggest", &[A, A], I64, |c| Ok(fold(c, i64::max))),
     Function::variadic("min", &[A, A], I64, |c| Ok(fold(c, i64::min))),
-    Function::variadic("maxf", &[A, A], F, |c| Ok(fold_floats(c, |a, b| if a.is_nan() { a } else { go_max(a, b) }))),
-    Function::variadic("minf", &[A, A], F, |c| Ok(fold_floats(c, |a, b| if a.is_nan() { a } else { -go_max(-a, -b) }))),
-    Function::fixed("add1f", &[A], F, |c| decimals(&[c.value(0), Value::Int(1)], |a, b| Ok(a.add(&b)))),
+    Function::variadic("maxf", &[A, A], F, |c| {
+        Ok(fold_floats(
+            c,
+            |a, b| if a.is_nan() { a } else { go_max(a, b) },
+        ))
+    }),
+    Function::variadic("minf", &[A, A], F, |c| {
+        Ok(fold_floats(
+            c,
+            |a, b| if a.is_nan() { a } else { -go_max(-a, -b) },
+        ))
+    }),
+    Function::fixed("add1f", &[A], F, |c| {
+        decimals(&[c.value(0), Value::Int(1)], |a, b| Ok(a.add(&b)))
+    }),
     Function::variadic("addf", &[A], F, |c| {
-        let args: Vec<Value> = std::iter::once(Value::Int(0)).chain(c.args.iter().cloned()).collect();
+        let args: Vec<Value> = std::iter::once(Value::Int(0))
+            .chain(c.args.iter().cloned())
+            .collect();
         decimals(&args, |a, b| Ok(a.add(&b)))
     }),
-    Function::variadic("subf", &[A, A], F, |c| decimals(c.args, |a, b| Ok(a.subtract(&b)))),
-    Function::variadic("mulf", &[A, A], F, |c| decimals(c.args, |a, b| Ok(a.multiply(&b)))),
-    Function::variadic("divf", &[A, A], F, |c| {
-        decimals(c.args, |a, b| a.divide(&b).ok_or_else(|| CallError::text("decimal division by 0")))
+    Function::variadic("subf", &[A, A], F, |c| {
+        decimals(c.args, |a, b| Ok(a.subtract(&b)))
     }),
-    Function::fixed("floor", &[A], F, |c| Ok(Value::Float(to_float(&c.args[0]).floor()))),
-    Function::fixed("ceil", &[A], F, |c| Ok(Value::Float(to_float(&c.args[0]).ceil()))),
+    Function::variadic("mulf", &[A, A], F, |c| {
+        decimals(c.args, |a, b| Ok(a.multiply(&b)))
+    }),
+    Function::variadic("divf", &[A, A], F, |c| {
+        decimals(c.args, |a, b| {
+            a.divide(&b)
+                .ok_or_else(|| CallError::text("decimal division by 0"))
+        })
+    }),
+    Function::fixed("floor", &[A], F, |c| {
+        Ok(Value::Float(to_float(&c.args[0]).floor()))
+    }),
+    Function::fixed("ceil", &[A], F, |c| {
+        Ok(Value::Float(to_float(&c.args[0]).ceil()))
+    }),
     Function::variadic("round", &[A, I, F], F, round),
     Function::fixed("until", &[I], Type::Concrete, |c| {
         let count = c.int(0);
         list_steps(0, count, if count < 0 { -1 } else { 1 })
     }),
-    Function::fixed("untilStep", &[I, I, I], Type::Concrete, |c| list_steps(c.int(0), c.int(1), c.int(2))),
+    Function::fixed("untilStep", &[I, I, I], Type::Concrete, |c| {
+        list_steps(c.int(0), c.int(1), c.int(2))
+    }),
     Function::variadic("seq", &[I], Type::Text, seq),
 ];
 
@@ -84,20 +119,28 @@ fn fold_floats(c: &Call<'_, '_>, step: fn(f64, f64) -> f64) -> Value {
     Value::Float(c.args.iter().map(to_float).reduce(step).unwrap_or(0.0))
 }
 
-fn decimals(args: &[Value], step: fn(Decimal, Decimal) -> Result<Decimal, CallError>) -> CallResult {
+fn decimals(
+    args: &[Value],
+    step: fn(Decimal, Decimal) -> Result<Decimal, CallError>,
+) -> CallResult {
     let mut result: Option<Decimal> = None;
     for value in args {
         let number = to_float(value);
         let decimal = Decimal::of(number).ok_or_else(|| {
             let shown = gocompat::number::format_float(number, 'g', None, 64);
-            CallError::text(format!("Cannot create a Decimal from {}", shown.trim_start_matches('+')))
+            CallError::text(format!(
+                "Cannot create a Decimal from {}",
+                shown.trim_start_matches('+')
+            ))
         })?;
         result = Some(match result {
             None => decimal,
             Some(left) => step(left, decimal)?,
         });
     }
-    Ok(Value::Float(result.map_or(0.0, |decimal| decimal.to_float())))
+    Ok(Value::Float(
+        result.map_or(0.0, |decimal| decimal.to_float()),
+    ))
 }
 
 fn round(c: &mut Call<'_, '_>) -> CallResult {
@@ -107,8 +150,16 @@ fn round(c: &mut Call<'_, '_>) -> CallResult {
     };
     let power = 10_f64.powf(c.int(1) as f64);
     let scaled = power * to_float(&c.args[0]);
-    let fraction = if scaled.is_infinite() { f64::NAN } else { scaled.fract() };
-    let rounded = if fraction >= threshold { scaled.ceil() } else { scaled.floor() };
+    let fraction = if scaled.is_infinite() {
+        f64::NAN
+    } else {
+        scaled.fract()
+    };
+    let rounded = if fraction >= threshold {
+        scaled.ceil()
+    } else {
+        scaled.floor()
+    };
     Ok(Value::Float(rounded / power))
 }
 
@@ -122,11 +173,16 @@ fn steps(start: i64, stop: i64, step: i64) -> Result<Vec<i64>, CallError> {
     let count = span.div_ceil(i128::from(step).unsigned_abs());
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     check_size(count.saturating_mul(size_of::<Value>()))?;
-    Ok((0..count as i64).map(|index| start + index * step).collect())
+    Ok((0..count as i64)
+        .map(|index| start + index * step)
+        .collect())
 }
 
 fn list_steps(start: i64, stop: i64, step: i64) -> CallResult {
-    let items = steps(start, stop, step)?.into_iter().map(Value::Int).collect();
+    let items = steps(start, stop, step)?
+        .into_iter()
+        .map(Value::Int)
+        .collect();
     Ok(List::of(Element::Int, items).into())
 }
 

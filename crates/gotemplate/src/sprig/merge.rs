@@ -27,9 +27,17 @@ fn run(c: &mut Call<'_, '_>, overwrite: bool) -> CallResult {
     Ok(target.as_kind(MapKind::Any).into())
 }
 
-fn merge(c: &mut Call<'_, '_>, target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<(), CallError> {
+fn merge(
+    c: &mut Call<'_, '_>,
+    target: &Map,
+    source: &Map,
+    overwrite: bool,
+    depth: usize,
+) -> Result<(), CallError> {
     if depth > DEPTH_MAX {
-        return Err(CallError::Limit(format!("values are nested deeper than {DEPTH_MAX}")));
+        return Err(CallError::Limit(format!(
+            "values are nested deeper than {DEPTH_MAX}"
+        )));
     }
     if target.same(source) || target.is_nil() {
         return Ok(());

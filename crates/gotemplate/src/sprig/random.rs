@@ -10,10 +10,16 @@ const T: Type = Type::Text;
 const I: Type = Type::Int;
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::fixed("randAlphaNum", &[I], T, |c| pick(c, |b| b.is_ascii_alphanumeric())),
-    Function::fixed("randAlpha", &[I], T, |c| pick(c, |b| b.is_ascii_alphabetic())),
+    Function::fixed("randAlphaNum", &[I], T, |c| {
+        pick(c, |b| b.is_ascii_alphanumeric())
+    }),
+    Function::fixed("randAlpha", &[I], T, |c| {
+        pick(c, |b| b.is_ascii_alphabetic())
+    }),
     Function::fixed("randNumeric", &[I], T, |c| pick(c, |b| b.is_ascii_digit())),
-    Function::fixed("randAscii", &[I], T, |c| pick(c, |b| (b' '..=b'~').contains(&b))),
+    Function::fixed("randAscii", &[I], T, |c| {
+        pick(c, |b| (b' '..=b'~').contains(&b))
+    }),
     Function::fixed("randBytes", &[I], T, bytes),
     Function::fixed("randInt", &[I, I], I, integer),
     Function::fixed("shuffle", &[T], T, shuffle),
@@ -46,12 +52,16 @@ fn pick(c: &mut Call<'_, '_>, wanted: fn(u8) -> bool) -> CallResult {
 
 fn bytes(c: &mut Call<'_, '_>) -> CallResult {
     let Ok(count) = usize::try_from(c.int(0)) else {
-        return Err(CallError::text("runtime error: makeslice: len out of range"));
+        return Err(CallError::text(
+            "runtime error: makeslice: len out of range",
+        ));
     };
     check_size(count)?;
     let mut buffer = vec![0; count];
     c.host().random(&mut buffer);
-    Ok(base64::engine::general_purpose::STANDARD.encode(buffer).into())
+    Ok(base64::engine::general_purpose::STANDARD
+        .encode(buffer)
+        .into())
 }
 
 fn integer(c: &mut Call<'_, '_>) -> CallResult {
@@ -77,6 +87,12 @@ fn uuid(c: &mut Call<'_, '_>) -> CallResult {
     bytes[6] = (bytes[6] & 0x0f) | 0x40;
     bytes[8] = (bytes[8] & 0x3f) | 0x80;
     let text = hex::encode(bytes);
-    let parts = [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]];
+    let parts = [
+        &text[..8],
+        &text[8..12],
+        &text[12..16],
+        &text[16..20],
+        &text[20..],
+    ];
     Ok(parts.join("-").into())
 }

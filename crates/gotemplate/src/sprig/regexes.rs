@@ -12,7 +12,9 @@ const C: Type = Type::Concrete;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("regexMatch", &[T, T], Type::Bool, |c| {
-        Ok(Value::Bool(Regexp::new(&c.str(0)).is_ok_and(|re| re.is_match(c.text(1)))))
+        Ok(Value::Bool(
+            Regexp::new(&c.str(0)).is_ok_and(|re| re.is_match(c.text(1))),
+        ))
     }),
     Function::fixed("mustRegexMatch", &[T, T], Type::Bool, |c| {
         Ok(Value::Bool(must(c)?.is_match(c.text(1))))
@@ -21,13 +23,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("mustRegexFind", &[T, T], T, |c| find(c, must(c)?)),
     Function::fixed("regexFindAll", &[T, T, I], C, |c| find_all(c, compile(c)?)),
     Function::fixed("mustRegexFindAll", &[T, T, I], C, |c| find_all(c, must(c)?)),
-    Function::fixed("regexReplaceAll", &[T, T, T], T, |c| replace(c, compile(c)?, false)),
-    Function::fixed("mustRegexReplaceAll", &[T, T, T], T, |c| replace(c, must(c)?, false)),
-    Function::fixed("regexReplaceAllLiteral", &[T, T, T], T, |c| replace(c, compile(c)?, true)),
-    Function::fixed("mustRegexReplaceAllLiteral", &[T, T, T], T, |c| replace(c, must(c)?, true)),
+    Function::fixed("regexReplaceAll", &[T, T, T], T, |c| {
+        replace(c, compile(c)?, false)
+    }),
+    Function::fixed("mustRegexReplaceAll", &[T, T, T], T, |c| {
+        replace(c, must(c)?, false)
+    }),
+    Function::fixed("regexReplaceAllLiteral", &[T, T, T], T, |c| {
+        replace(c, compile(c)?, true)
+    }),
+    Function::fixed("mustRegexReplaceAllLiteral", &[T, T, T], T, |c| {
+        replace(c, must(c)?, true)
+    }),
     Function::fixed("regexSplit", &[T, T, I], C, |c| split(c, compile(c)?)),
     Function::fixed("mustRegexSplit", &[T, T, I], C, |c| split(c, must(c)?)),
-    Function::fixed("regexQuoteMeta", &[T], T, |c| Ok(quote_meta(&c.str(0)).into())),
+    Function::fixed("regexQuoteMeta", &[T], T, |c| {
+        Ok(quote_meta(&c.str(0)).into())
+    }),
 ];
 
 /// Compiles, or returns the error.
@@ -62,7 +74,10 @@ fn find_all(c: &mut Call<'_, '_>, re: Regexp) -> CallResult {
 
 fn replace(c: &mut Call<'_, '_>, re: Regexp, literal: bool) -> CallResult {
     let (text, replacement) = (c.text(1), c.text(2));
-    check_size(text.len().saturating_add(re.count(text).saturating_mul(replacement.len())))?;
+    check_size(
+        text.len()
+            .saturating_add(re.count(text).saturating_mul(replacement.len())),
+    )?;
     let out = re.replace_all(text, replacement, literal);
     check_size(out.len())?;
     Ok(Value::text(out))

@@ -13,16 +13,31 @@ const A: Type = Type::Any;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("hello", &[], T, |_| Ok("Hello!".into())),
-    Function::fixed("trim", &[T], T, |c| Ok(c.str(0).trim_matches(is_go_space).into())),
-    Function::fixed("upper", &[T], T, |c| Ok(case::map_runes(c.text(0), case::upper))),
-    Function::fixed("lower", &[T], T, |c| Ok(case::map_runes(c.text(0), case::lower))),
+    Function::fixed("trim", &[T], T, |c| {
+        Ok(c.str(0).trim_matches(is_go_space).into())
+    }),
+    Function::fixed("upper", &[T], T, |c| {
+        Ok(case::map_runes(c.text(0), case::upper))
+    }),
+    Function::fixed("lower", &[T], T, |c| {
+        Ok(case::map_runes(c.text(0), case::lower))
+    }),
     Function::fixed("title", &[T], T, |c| Ok(case::title(&c.str(0)).into())),
     Function::fixed("untitle", &[T], T, |c| Ok(case::untitle(&c.str(0)).into())),
     Function::fixed("swapcase", &[T], T, |c| Ok(case::swap(&c.str(0)).into())),
-    Function::fixed("snakecase", &[T], T, |c| Ok(case::separated(&c.str(0), '_').into())),
-    Function::fixed("kebabcase", &[T], T, |c| Ok(case::separated(&c.str(0), '-').into())),
+    Function::fixed("snakecase", &[T], T, |c| {
+        Ok(case::separated(&c.str(0), '_').into())
+    }),
+    Function::fixed("kebabcase", &[T], T, |c| {
+        Ok(case::separated(&c.str(0), '-').into())
+    }),
     Function::fixed("camelcase", &[T], T, |c| Ok(case::pascal(&c.str(0)).into())),
-    Function::fixed("initials", &[T], T, |c| Ok(case::initials(&c.str(0)).into())),
+    Function::fixed(
+        "initials",
+        &[T],
+        T,
+        |c| Ok(case::initials(&c.str(0)).into()),
+    ),
     Function::fixed("substr", &[I, I, T], T, substr),
     Function::fixed("repeat", &[I, T], T, repeat),
     Function::fixed("trimall", &[T, T], T, trim_all),
@@ -39,31 +54,55 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(c.str(0).replace(is_go_space, "").into())
     }),
     Function::fixed("trunc", &[I, T], T, trunc),
-    Function::fixed("abbrev", &[I, T], T, |c| Ok(Value::text(abbrev(c.text(1), c.int(0))))),
+    Function::fixed("abbrev", &[I, T], T, |c| {
+        Ok(Value::text(abbrev(c.text(1), c.int(0))))
+    }),
     Function::fixed("abbrevboth", &[I, I, T], T, |c| {
         Ok(Value::text(abbrev_both(c.text(2), c.int(0), c.int(1))))
     }),
-    Function::fixed("wrap", &[I, T], T, |c| Ok(Value::text(wrap(c.text(1), c.int(0), b"\n", false)?))),
+    Function::fixed("wrap", &[I, T], T, |c| {
+        Ok(Value::text(wrap(c.text(1), c.int(0), b"\n", false)?))
+    }),
     Function::fixed("wrapWith", &[I, T, T], T, |c| {
-        let separator: &[u8] = if c.text(1).is_empty() { b"\n" } else { c.text(1) };
+        let separator: &[u8] = if c.text(1).is_empty() {
+            b"\n"
+        } else {
+            c.text(1)
+        };
         Ok(Value::text(wrap(c.text(2), c.int(0), separator, true)?))
     }),
-    Function::fixed("contains", &[T, T], Type::Bool, |c| Ok(Value::Bool(count(c.text(1), c.text(0)) > 0 || c.text(0).is_empty()))),
-    Function::fixed("hasPrefix", &[T, T], Type::Bool, |c| Ok(Value::Bool(c.text(1).starts_with(c.text(0))))),
-    Function::fixed("hasSuffix", &[T, T], Type::Bool, |c| Ok(Value::Bool(c.text(1).ends_with(c.text(0))))),
+    Function::fixed("contains", &[T, T], Type::Bool, |c| {
+        Ok(Value::Bool(
+            count(c.text(1), c.text(0)) > 0 || c.text(0).is_empty(),
+        ))
+    }),
+    Function::fixed("hasPrefix", &[T, T], Type::Bool, |c| {
+        Ok(Value::Bool(c.text(1).starts_with(c.text(0))))
+    }),
+    Function::fixed("hasSuffix", &[T, T], Type::Bool, |c| {
+        Ok(Value::Bool(c.text(1).ends_with(c.text(0))))
+    }),
     Function::variadic("quote", &[A], T, quote),
     Function::variadic("squote", &[A], T, squote),
     Function::variadic("cat", &[A], T, cat),
-    Function::fixed("indent", &[I, T], T, |c| Ok(Value::text(indent(c.int(0), c.text(1), b"")?))),
-    Function::fixed("nindent", &[I, T], T, |c| Ok(Value::text(indent(c.int(0), c.text(1), b"\n")?))),
+    Function::fixed("indent", &[I, T], T, |c| {
+        Ok(Value::text(indent(c.int(0), c.text(1), b"")?))
+    }),
+    Function::fixed("nindent", &[I, T], T, |c| {
+        Ok(Value::text(indent(c.int(0), c.text(1), b"\n")?))
+    }),
     Function::fixed("replace", &[T, T, T], T, replace),
     Function::fixed("plural", &[T, T, I], T, |c| {
         Ok(c.value(if c.int(2) == 1 { 0 } else { 1 }))
     }),
     Function::fixed("toString", &[A], T, |c| Ok(Value::text(strval(&c.args[0])))),
-    Function::fixed("toStrings", &[A], Type::Concrete, |c| Ok(List::texts(texts(&c.args[0])).into())),
+    Function::fixed("toStrings", &[A], Type::Concrete, |c| {
+        Ok(List::texts(texts(&c.args[0])).into())
+    }),
     Function::fixed("join", &[T, A], T, join),
-    Function::fixed("split", &[T, T], Type::Concrete, |c| Ok(numbered(split(c.text(1), c.text(0), None)))),
+    Function::fixed("split", &[T, T], Type::Concrete, |c| {
+        Ok(numbered(split(c.text(1), c.text(0), None)))
+    }),
     Function::fixed("splitList", &[T, T], Type::Concrete, |c| {
         Ok(List::texts(split(c.text(1), c.text(0), None)).into())
     }),
@@ -94,7 +133,9 @@ fn substr(c: &mut Call<'_, '_>) -> CallResult {
     let len = text.len();
     let (start, end) = if start < 0 {
         if end < 0 {
-            return Err(CallError::text(format!("runtime error: slice bounds out of range [:{end}]")));
+            return Err(CallError::text(format!(
+                "runtime error: slice bounds out of range [:{end}]"
+            )));
         }
         (0, end)
     } else if end < 0 || end > len as i64 {
@@ -136,7 +177,11 @@ fn trunc(c: &mut Call<'_, '_>) -> CallResult {
 }
 
 fn abbrev(text: &[u8], width: i64) -> Vec<u8> {
-    if width < 4 { text.to_vec() } else { abbreviate(text, 0, width) }
+    if width < 4 {
+        text.to_vec()
+    } else {
+        abbreviate(text, 0, width)
+    }
 }
 
 fn abbrev_both(text: &[u8], left: i64, right: i64) -> Vec<u8> {
@@ -174,7 +219,10 @@ fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
 
 fn wrap(text: &[u8], width: i64, separator: &[u8], cut_words: bool) -> Result<Vec<u8>, CallError> {
     let width = usize::try_from(width.max(1)).unwrap_or(usize::MAX);
-    check_size(text.len().saturating_add((text.len() / width + 1).saturating_mul(separator.len())))?;
+    check_size(
+        text.len()
+            .saturating_add((text.len() / width + 1).saturating_mul(separator.len())),
+    )?;
     let mut out = Vec::new();
     let mut rest = text;
     while rest.len() > width {
@@ -204,19 +252,25 @@ fn wrap(text: &[u8], width: i64, separator: &[u8], cut_words: bool) -> Result<Ve
 
 fn quote(c: &mut Call<'_, '_>) -> CallResult {
     let shown = c.args.iter().filter(|value| !value.is_nil());
-    let shown: Vec<String> = shown.map(|value| gocompat::quote::quote(&strval(value))).collect();
+    let shown: Vec<String> = shown
+        .map(|value| gocompat::quote::quote(&strval(value)))
+        .collect();
     Ok(shown.join(" ").into())
 }
 
 fn squote(c: &mut Call<'_, '_>) -> CallResult {
     let shown = c.args.iter().filter(|value| !value.is_nil());
-    let shown: Vec<Vec<u8>> = shown.map(|value| sprintf(b"'%v'", std::slice::from_ref(value))).collect();
+    let shown: Vec<Vec<u8>> = shown
+        .map(|value| sprintf(b"'%v'", std::slice::from_ref(value)))
+        .collect();
     Ok(Value::text(shown.join(&b' ')))
 }
 
 fn cat(c: &mut Call<'_, '_>) -> CallResult {
     let shown = c.args.iter().filter(|value| !value.is_nil());
-    let shown: Vec<Vec<u8>> = shown.map(|value| sprintf(b"%v", std::slice::from_ref(value))).collect();
+    let shown: Vec<Vec<u8>> = shown
+        .map(|value| sprintf(b"%v", std::slice::from_ref(value)))
+        .collect();
     Ok(Value::text(shown.join(&b' ')))
 }
 
@@ -266,7 +320,11 @@ pub(super) fn find(text: &[u8], part: &[u8]) -> Option<usize> {
 
 fn replace(c: &mut Call<'_, '_>) -> CallResult {
     let (old, new, text) = (c.text(0), c.text(1), c.text(2));
-    check_size(count(text, old).saturating_mul(new.len()).saturating_add(text.len()))?;
+    check_size(
+        count(text, old)
+            .saturating_mul(new.len())
+            .saturating_add(text.len()),
+    )?;
     let mut out = Vec::with_capacity(text.len());
     if old.is_empty() {
         for chunk in text.utf8_chunks() {
@@ -298,7 +356,11 @@ pub(super) fn texts(value: &Value) -> Vec<Vec<u8>> {
         return Vec::new();
     }
     match value.elements() {
-        Some(items) => items.iter().filter(|item| !item.is_nil()).map(strval).collect(),
+        Some(items) => items
+            .iter()
+            .filter(|item| !item.is_nil())
+            .map(strval)
+            .collect(),
         None => vec![strval(value)],
     }
 }
@@ -341,7 +403,10 @@ fn split(text: &[u8], separator: &[u8], limit: Option<i64>) -> Vec<Vec<u8>> {
 
 fn numbered(parts: Vec<Vec<u8>>) -> Value {
     let named = |(index, part)| (format!("_{index}").into(), Value::text(part));
-    Value::Map(Map::of(MapKind::Text, parts.into_iter().enumerate().map(named).collect()))
+    Value::Map(Map::of(
+        MapKind::Text,
+        parts.into_iter().enumerate().map(named).collect(),
+    ))
 }
 
 fn sort_alpha(c: &mut Call<'_, '_>) -> CallResult {

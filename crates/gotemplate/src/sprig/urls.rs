@@ -11,7 +11,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
 
 fn parse(c: &mut Call<'_, '_>) -> CallResult {
     let text = c.str(0);
-    let url = Url::parse(&text).map_err(|error| CallError::text(format!("unable to parse url: {error}")))?;
+    let url = Url::parse(&text)
+        .map_err(|error| CallError::text(format!("unable to parse url: {error}")))?;
     let entries = [
         ("scheme", url.scheme.clone()),
         ("host", url.host.clone()),
@@ -20,9 +21,17 @@ fn parse(c: &mut Call<'_, '_>) -> CallResult {
         ("query", url.query.clone()),
         ("opaque", url.opaque.clone()),
         ("fragment", url.fragment.clone()),
-        ("userinfo", url.userinfo.as_ref().map(ToString::to_string).unwrap_or_default()),
+        (
+            "userinfo",
+            url.userinfo
+                .as_ref()
+                .map(ToString::to_string)
+                .unwrap_or_default(),
+        ),
     ];
-    Ok(Value::map(entries.map(|(key, text)| (key, Value::from(text)))))
+    Ok(Value::map(
+        entries.map(|(key, text)| (key, Value::from(text))),
+    ))
 }
 
 fn entry(map: &Map, key: &str) -> Result<String, CallError> {
@@ -56,7 +65,9 @@ fn join(c: &mut Call<'_, '_>) -> CallResult {
     let userinfo = entry(&map, "userinfo")?;
     if !userinfo.is_empty() {
         let parsed = Url::parse(&format!("proto://{userinfo}@host"));
-        let parsed = parsed.map_err(|error| CallError::text(format!("unable to parse userinfo in dict: {error}")))?;
+        let parsed = parsed.map_err(|error| {
+            CallError::text(format!("unable to parse userinfo in dict: {error}"))
+        })?;
         url.userinfo = parsed.userinfo;
     }
     Ok(url.to_string().into())

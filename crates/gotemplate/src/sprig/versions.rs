@@ -14,7 +14,10 @@ const POINTER: &str = "*semver.Version";
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("semver", &[T], Type::Object(POINTER), |c| {
-        Ok(Value::object(Semver(Version::parse(&c.str(0)).map_err(plain)?, true)))
+        Ok(Value::object(Semver(
+            Version::parse(&c.str(0)).map_err(plain)?,
+            true,
+        )))
     }),
     Function::fixed("semverCompare", &[T, T], Type::Bool, |c| {
         let range = Range::parse(&c.str(0)).map_err(plain)?;
@@ -45,7 +48,11 @@ static WITH_TEXT: Signature = signature(&[T]);
 
 impl Object for Semver {
     fn type_name(&self) -> Cow<'static, str> {
-        if self.1 { POINTER.into() } else { "semver.Version".into() }
+        if self.1 {
+            POINTER.into()
+        } else {
+            "semver.Version".into()
+        }
     }
 
     fn kind(&self) -> Kind {
@@ -71,11 +78,14 @@ impl Object for Semver {
 
     fn method(&self, name: &str) -> Option<&'static Signature> {
         match name {
-            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor" | "IncMinor"
-            | "IncPatch" => Some(&PLAIN),
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "String" | "IncMajor"
+            | "IncMinor" | "IncPatch" => Some(&PLAIN),
             // The rest has pointer receivers, which a returned struct does not reach.
             "Original" if self.1 => Some(&PLAIN),
-            "Compare" | "LessThan" | "LessThanEqual" | "GreaterThan" | "GreaterThanEqual" | "Equal" if self.1 => {
+            "Compare" | "LessThan" | "LessThanEqual" | "GreaterThan" | "GreaterThanEqual"
+            | "Equal"
+                if self.1 =>
+            {
                 Some(&OTHER)
             }
             "SetPrerelease" | "SetMetadata" => Some(&WITH_TEXT),
@@ -96,8 +106,12 @@ impl Object for Semver {
             ("IncMajor", _) => made(v.inc_major()),
             ("IncMinor", _) => made(v.inc_minor()),
             ("IncPatch", _) => made(v.inc_patch()),
-            ("SetPrerelease", [Value::Text(text)]) => made(v.set_prerelease(&text.to_str()).map_err(plain)?),
-            ("SetMetadata", [Value::Text(text)]) => made(v.set_metadata(&text.to_str()).map_err(plain)?),
+            ("SetPrerelease", [Value::Text(text)]) => {
+                made(v.set_prerelease(&text.to_str()).map_err(plain)?)
+            }
+            ("SetMetadata", [Value::Text(text)]) => {
+                made(v.set_metadata(&text.to_str()).map_err(plain)?)
+            }
             (_, [Value::Object(other)]) => {
                 let Some(other) = other.as_any().downcast_ref::<Self>() else {
                     return Err(CallError::text("not a version"));
@@ -113,7 +127,11 @@ impl Object for Semver {
                 }
             }
             ("String", _) => v.to_string().into(),
-            _ => return Err(CallError::text("runtime error: invalid memory address or nil pointer dereference")),
+            _ => {
+                return Err(CallError::text(
+                    "runtime error: invalid memory address or nil pointer dereference",
+                ));
+            }
         })
     }
 }

@@ -82,8 +82,8 @@ pub(super) fn next_part(layout: &str) -> (&str, Option<(Part, &str)>, &str) {
     for (at, _) in layout.char_indices() {
         let rest = &layout[at..];
         // In `_2006` the underscore is text and the year a part.
-        if rest.starts_with("_2006") {
-            return (&layout[..=at], Some((Part::LongYear, &rest[1..5])), &rest[5..]);
+        if let Some(after) = rest.strip_prefix("_2006") {
+            return (&layout[..=at], Some((Part::LongYear, &rest[1..5])), after);
         }
         if let Some((part, len)) = part_at(rest) {
             return (&layout[..at], Some((part, &rest[..len])), &rest[len..]);
@@ -95,7 +95,9 @@ pub(super) fn next_part(layout: &str) -> (&str, Option<(Part, &str)>, &str) {
 fn part_at(rest: &str) -> Option<(Part, usize)> {
     let first = rest.as_bytes()[0];
     if matches!(first, b'-' | b'Z') {
-        let found = OFFSETS.iter().find(|(text, ..)| rest[1..].starts_with(text))?;
+        let found = OFFSETS
+            .iter()
+            .find(|(text, ..)| rest[1..].starts_with(text))?;
         let (text, colon, parts) = *found;
         let z = first == b'Z';
         return Some((Part::Offset { z, colon, parts }, text.len() + 1));
@@ -110,7 +112,8 @@ fn part_at(rest: &str) -> Option<(Part, usize)> {
                 let next = rest.as_bytes().get(text.len());
                 next.is_some_and(u8::is_ascii_lowercase)
             };
-            rest.starts_with(text) && !(matches!(part, Part::Month | Part::Weekday) && lower_follows())
+            rest.starts_with(text)
+                && !(matches!(part, Part::Month | Part::Weekday) && lower_follows())
         })
         .map(|(text, part)| (*part, text.len()))
 }
@@ -196,7 +199,13 @@ fn write_part(out: &mut String, time: &Time, part: Part) {
 fn zone_name(out: &mut String, time: &Time) {
     let name = time.zone_name();
     if name.is_empty() {
-        offset(out, time.offset(), false, false, if time.offset() % 3_600 == 0 { 1 } else { 2 });
+        offset(
+            out,
+            time.offset(),
+            false,
+            false,
+            if time.offset() % 3_600 == 0 { 1 } else { 2 },
+        );
     } else {
         out.push_str(&name);
     }

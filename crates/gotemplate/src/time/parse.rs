@@ -50,9 +50,16 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Time, TimeError> {
     let whole = |element: &str, value: &str| {
         let (text, layout) = (quote(text.as_bytes()), quote(layout.as_bytes()));
         let (value, element) = (quote(value.as_bytes()), quote(element.as_bytes()));
-        TimeError(format!("parsing time {text} as {layout}: cannot parse {value} as {element}"))
+        TimeError(format!(
+            "parsing time {text} as {layout}: cannot parse {value} as {element}"
+        ))
     };
-    let with = |message: &str| TimeError(format!("parsing time {}: {message}", quote(text.as_bytes())));
+    let with = |message: &str| {
+        TimeError(format!(
+            "parsing time {}: {message}",
+            quote(text.as_bytes())
+        ))
+    };
     let (mut rest_layout, mut rest) = (layout, text);
     loop {
         let (prefix, part, suffix) = next_part(rest_layout);
@@ -71,7 +78,9 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Time, TimeError> {
             Err(Bad::Syntax) => return Err(whole(part_text, hold)),
         }
     }
-    fields.finish().map_err(|what| with(&format!("{what} out of range")))
+    fields
+        .finish()
+        .map_err(|what| with(&format!("{what} out of range")))
 }
 
 /// Skips layout text in the value; runs of spaces match runs of spaces.
@@ -131,7 +140,11 @@ fn name(rest: &mut &str, names: &[&str], len: Option<usize>) -> Read<i64> {
 }
 
 fn within(value: i64, low: i64, high: i64, what: &'static str) -> Read<i64> {
-    if (low..=high).contains(&value) { Ok(value) } else { Err(Bad::Range(what)) }
+    if (low..=high).contains(&value) {
+        Ok(value)
+    } else {
+        Err(Bad::Range(what))
+    }
 }
 
 impl Fields {
@@ -160,7 +173,11 @@ impl Fields {
                 while part == Part::UnderYearDay && rest.starts_with(' ') {
                     *rest = &rest[1..];
                 }
-                let len = if part == Part::ZeroYearDay { 3 } else { rest.bytes().take_while(u8::is_ascii_digit).count().min(3) };
+                let len = if part == Part::ZeroYearDay {
+                    3
+                } else {
+                    rest.bytes().take_while(u8::is_ascii_digit).count().min(3)
+                };
                 self.year_day = Some(digits(rest, len)?);
             }
             Part::Hour => self.civil.hour = within(number(rest, false)?, 0, 23, "hour")?,
@@ -237,7 +254,11 @@ impl Fields {
             _ => return Err(Bad::Syntax),
         };
         let mut seconds = 0;
-        for (index, unit) in [3_600, 60, 1].into_iter().take(usize::from(parts)).enumerate() {
+        for (index, unit) in [3_600, 60, 1]
+            .into_iter()
+            .take(usize::from(parts))
+            .enumerate()
+        {
             if colon && index > 0 && take(rest, 1)? != ":" {
                 return Err(Bad::Syntax);
             }
@@ -246,7 +267,11 @@ impl Fields {
             seconds += within(value, 0, high, "time zone offset")? * unit;
         }
         let seconds = (sign * seconds) as i32;
-        self.zone = Some(if seconds == 0 { Zone::Utc } else { Zone::Fixed(seconds, Arc::from("")) });
+        self.zone = Some(if seconds == 0 {
+            Zone::Utc
+        } else {
+            Zone::Fixed(seconds, Arc::from(""))
+        });
         Ok(())
     }
 
