@@ -95,10 +95,6 @@ struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the system clock's adapter"
-        )]
         Timestamp::now()
     }
 }

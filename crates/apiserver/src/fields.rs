@@ -1,10 +1,99 @@
 //! Field ownership and patches by schema: where the engine meets the merge engine of `objects`.
 
-use objects::{Map, Value};
+use std::sync::{Arc, OnceLock};
 
-use crate::catalog::Resource;
+use cluster::StatusCause;
+use objects::managed::{ApplyError, FieldManager};
+use objects::schema::builtin::builtin;
+use objects::schema::{Schema, TypeId};
+use objects::smd::{
+    ConvertError, Converter, FieldFilter, FieldSet, PathElement, PatternElement, SetMatcher, Typed,
+};
+use objects::{Gvk, Map, Value};
+
+use crate::catalog::{Catalog, Resource};
 use crate::engine::Engine;
-use crate::failure::Answered;
+use crate::failure::{Answered, Failure};
+
+/// Returns the schema and the type of a resource's objects.
+pub fn schema_of(resource: &Resource) -> (Arc<Schema>, TypeId) {
+    match &resource.custom {
+        Some(custom) => custom.merge_schema(resource.gvk()),
+        None => {
+            let schema = builtin();
+            match schema.kind(resource.gvk()) {
+                Some(id) => (schema.clone(), id),
+                None => Schema::deduced(),
+            }
+        }
+    }
+}
+
+/// What the merge engine needs for one request.
+struct Work {
+    schema: Arc<Schema>,
+    ty: TypeId,
+    gvk: Gvk,
+    converter: Versions,
+    reset: Option<FieldFilter>,
+    empty: Value,
+    now: String,
+}
+
+impl Work {
+    fn new(engine: &Engine, resource: &Resource, sub: &str) -> Self {
+        let (schema, ty) = schema_of(resource);
+        let status = PathElement::field("status");
+        let reset = match sub {
+            "status" => Some(FieldFilter::Include(SetMatcher::prefix(vec![
+                PatternElement::Is(status),
+            ]))),
+            "" if resource.subresource("status").is_some() => {
+                Some(FieldFilter::Exclude(FieldSet::of([[status].as_slice()])))
+            }
+            _ => None,
+        };
+        Self {
+            empty: empty(resource, &schema, ty),
+            schema,
+            ty,
+            gvk: resource.gvk().clone(),
+            converter: Versions {
+                catalog: engine.catalog(),
+                gvk: resource.gvk().clone(),
+            },
+            reset,
+            now: engine.environment.timestamp(),
+        }
+    }
+
+    fn manager<'a>(&'a self, sub: &'a str) -> FieldManager<'a> {
+        FieldManager {
+            schema: &self.schema,
+            ty: self.ty,
+            gvk: &self.gvk,
+            subresource: sub,
+            converter: &self.converter,
+            reset: self.reset.clone(),
+            empty: &self.empty,
+            now: &self.now,
+        }
+    }
+}
+
+/// Returns what an object of a kind is before it exists; cached for the built-in kinds.
+fn empty(resource: &Resource, schema: &Schema, ty: TypeId) -> Value {
+    type Cache = parking_lot::Mutex<std::collections::HashMap<Gvk, Value>>;
+    static CACHE: OnceLock<Cache> = OnceLock::new();
+    if resource.custom.is_some() {
+        return Value::Null;
+    }
+    let mut cache = CACHE.get_or_init(Cache::default).lock();
+    cache
+        .entry(resource.gvk().clone())
+        .or_insert_with(|| objects::managed::empty_object(schema, ty))
+        .clone()
+}
 
 /// Records in `next` which fields a manager changed by create, update or a plain patch.
 pub fn recorded(
@@ -15,7 +104,8 @@ pub fn recorded(
     manager: &str,
     sub: &str,
 ) {
-    let _ = (engine, resource, live, next, manager, sub);
+    let work = Work::new(engine, resource, sub);
+    work.manager(sub).update(live, next, manager);
 }
 
 /// Merges an applied configuration into the live object, with ownership and conflicts.
@@ -28,30 +118,27 @@ pub fn applied(
     force: bool,
     sub: &str,
 ) -> Answered<Map> {
-    let _ = (engine, resource, manager, force, sub);
-    let mut merged = Value::Object(live.cloned().unwrap_or_default());
-    overlay(&mut merged, &Value::Object(applied.clone()));
-    match merged {
-        Value::Object(map) => Ok(map),
-        _ => Ok(Map::new()),
-    }
-}
-
-fn overlay(target: &mut Value, applied: &Value) {
-    match (target, applied) {
-        (Value::Object(target), Value::Object(applied)) => {
-            for (key, value) in applied {
-                overlay(target.entry(key.clone()).or_insert(Value::Null), value);
-            }
+    let work = Work::new(engine, resource, sub);
+    let outcome = work.manager(sub).apply(live, applied, manager, force);
+    outcome.map_err(|error| match error {
+        ApplyError::Conflicts(conflicts) => {
+            let mut failure = Failure::new(409, "Conflict", conflicts.to_string());
+            let causes = conflicts.causes().into_iter().map(|cause| StatusCause {
+                reason: "FieldManagerConflict".into(),
+                message: cause.message,
+                field: cause.field,
+            });
+            failure.status.causes = causes.collect();
+            failure
         }
-        (target, applied) => *target = applied.clone(),
-    }
+        ApplyError::BadRequest(why) => Failure::bad_request(why),
+        ApplyError::Failed(why) => Failure::internal(why),
+    })
 }
 
 /// Applies a JSON patch.
 pub fn json_patch(target: &mut Value, operations: &Value) -> Result<(), String> {
-    let _ = (target, operations);
-    Err("JSON patches are not wired yet".into())
+    objects::patch::json_patch(target, operations).map_err(|error| error.to_string())
 }
 
 /// Applies a strategic merge patch.
@@ -60,7 +147,70 @@ pub fn strategic_merge(
     target: &mut Value,
     patch: &Value,
 ) -> Result<(), String> {
-    let _ = resource;
-    overlay(target, patch);
+    let (schema, ty) = schema_of(resource);
+    let (Value::Object(original), Value::Object(patch)) = (target.take(), patch) else {
+        return Err("a patch is an object".into());
+    };
+    let merged = objects::patch::strategic::apply(original, patch.clone(), &schema, Some(ty));
+    *target = Value::Object(merged.map_err(|error| error.to_string())?);
     Ok(())
+}
+
+/// Tells whether two states differ at most in the times of their managed fields.
+pub fn equal_but_times(live: &Map, next: &Map) -> bool {
+    if live.len() != next.len() {
+        return false;
+    }
+    live.iter().all(|(key, value)| match next.get(key) {
+        Some(other) if key == "metadata" => metadata_equal(value, other),
+        Some(other) => value == other,
+        None => false,
+    })
+}
+
+fn metadata_equal(live: &Value, next: &Value) -> bool {
+    let (Value::Object(live), Value::Object(next)) = (live, next) else {
+        return live == next;
+    };
+    live.len() == next.len()
+        && live.iter().all(|(key, value)| match next.get(key) {
+            Some(other) if key == "managedFields" => timeless(value) == timeless(other),
+            Some(other) => value == other,
+            None => false,
+        })
+}
+
+fn timeless(managed: &Value) -> Value {
+    let mut managed = managed.clone();
+    for entry in managed.as_array_mut().into_iter().flatten() {
+        if let Some(entry) = entry.as_object_mut() {
+            entry.remove("time");
+        }
+    }
+    managed
+}
+
+/// Translates between served versions: custom kinds keep their content, only the schema differs.
+struct Versions {
+    catalog: Arc<Catalog>,
+    gvk: Gvk,
+}
+
+impl Converter for Versions {
+    fn convert(&self, object: &Typed, api_version: &str) -> Result<Typed, ConvertError> {
+        if api_version == self.gvk.api_version() {
+            return Ok(object.clone());
+        }
+        let gvk = Gvk::from_api_version(api_version, &self.gvk.kind);
+        let Some(resource) = self.catalog.by_gvk(&gvk) else {
+            return Err(ConvertError::MissingVersion(api_version.to_owned()));
+        };
+        let (schema, ty) = schema_of(resource);
+        let mut value = object.value.as_deref().cloned().unwrap_or(Value::Null);
+        if let Some(map) = value.as_object_mut() {
+            crate::kinds::convert(&self.gvk.version, resource, map);
+            map.insert("apiVersion".into(), api_version.into());
+        }
+        Ok(Typed::new_unchecked(&schema, ty, value))
+    }
 }

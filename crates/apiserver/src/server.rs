@@ -158,6 +158,31 @@ impl Server {
         })
     }
 
+    /// Answers one HTTP request without a socket, on the same path as those from sockets.
+    pub async fn call(
+        &self,
+        request: http::Request<bytes::Bytes>,
+    ) -> http::Response<crate::http::ResponseBody> {
+        let (parts, body) = request.into_parts();
+        if body.len() > crate::http::BODY_BYTES_MAX {
+            return crate::http::too_large();
+        }
+        let incoming = crate::http::Incoming {
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or("").to_owned(),
+            headers: parts.headers,
+            body,
+            certificate: None,
+        };
+        crate::http::handle(self.engine.clone(), self.stop.subscribe(), incoming).await
+    }
+
+    /// Returns the administrator's bearer token.
+    pub fn admin_token(&self) -> &str {
+        &self.engine.credentials.admin_token
+    }
+
     /// Ends listeners, watches and controllers; everything stored is on disk when this returns.
     pub async fn shutdown(&self) {
         self.stop.send_replace(true);

@@ -1,14 +1,16 @@
-//! YAML bodies as JSON values.
+//! YAML bodies as JSON values, and back.
 
 use objects::Value;
 
-/// Parses one YAML document.
+/// Parses the first document of a text by YAML 1.1 rules.
 pub fn to_json(bytes: &[u8]) -> Result<Value, String> {
-    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    kyaml::yaml_to_json(bytes).map_err(|error| error.to_string())
 }
 
 /// Writes JSON bytes as YAML.
 pub fn from_json(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    // JSON is YAML; a prettier form waits for the emitter.
-    Ok(bytes.to_vec())
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+    kyaml::emit_sigs(&value)
+        .map(String::into_bytes)
+        .map_err(|error| error.to_string())
 }

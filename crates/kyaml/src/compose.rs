@@ -76,12 +76,12 @@ impl<'a> Composer<'a> {
         if self.implicit && self.peek_kind()? == Kind::StreamStart {
             self.scanner.next()?;
         }
-        let Some(head) = self.start_document()? else {
+        let Some((explicit, head)) = self.start_document()? else {
             return Ok(None);
         };
         let start = self.scanner.peek()?.start;
         let kind = self.peek_kind()?;
-        let root = if starts_no_content(kind) {
+        let root = if explicit && starts_no_content(kind) {
             self.omitted(start)
         } else {
             self.node(true, false)?
@@ -99,8 +99,9 @@ impl<'a> Composer<'a> {
         }))
     }
 
-    /// Reads what precedes a document; returns its head comment, `None` at the end of the stream.
-    fn start_document(&mut self) -> Compose<Option<String>> {
+    /// Reads what precedes a document; tells whether `---` was there, and its head comment; `None` at the
+    /// end of the stream.
+    fn start_document(&mut self) -> Compose<Option<(bool, String)>> {
         let implicit = std::mem::replace(&mut self.implicit, false);
         if self.dialect == Dialect::V11 {
             self.anchors.clear();
@@ -119,7 +120,7 @@ impl<'a> Composer<'a> {
         }
         if implicit && !explicit {
             self.directives.clear();
-            return Ok(Some(self.pending.split_document_head()));
+            return Ok(Some((false, self.pending.split_document_head())));
         }
         self.read_directives()?;
         if self.peek_kind()? != Kind::DocumentStart {
@@ -131,7 +132,7 @@ impl<'a> Composer<'a> {
             ));
         }
         self.scanner.next()?;
-        Ok(Some(String::new()))
+        Ok(Some((true, String::new())))
     }
 
     fn end_document(&mut self) -> Compose<String> {
@@ -214,24 +215,39 @@ impl<'a> Composer<'a> {
         }
         let start = self.scanner.peek()?.start;
         let properties = self.properties(start)?;
-        let node = match self.peek_kind()? {
-            Kind::BlockEntry if indentless => self.indentless_sequence(start)?,
-            Kind::Scalar => self.scalar(start)?,
-            Kind::FlowSequenceStart => self.flow_sequence(start)?,
-            Kind::FlowMappingStart => self.flow_mapping(start)?,
-            Kind::BlockSequenceStart if block => self.block_sequence(start)?,
-            Kind::BlockMappingStart if block => self.block_mapping(start)?,
-            _ if properties.anchor.is_some() || properties.tag.is_some() => self.omitted(start),
-            _ => {
+        let kind = self.peek_kind()?;
+        let node = match kind {
+            Kind::BlockEntry if !indentless => None,
+            Kind::BlockSequenceStart | Kind::BlockMappingStart if !block => None,
+            _ => self.content(kind, start),
+        };
+        match node {
+            Some(node) => node.map(|node| properties.apply(node, self.dialect)),
+            None if properties.is_empty() => {
                 let place = self.scanner.peek()?.start;
-                return Err(grammar(
+                Err(grammar(
                     "did not find expected node content",
                     Some(start),
                     place,
-                ));
+                ))
             }
-        };
-        Ok(properties.apply(node))
+            None => Ok(properties.apply(self.omitted(start), self.dialect)),
+        }
+    }
+
+    /// Reads what a token of this kind starts; `None` where it starts no content.
+    ///
+    /// The arms hand results through untouched, which keeps the stack of deep documents small.
+    fn content(&mut self, kind: Kind, start: Place) -> Option<Compose<Node>> {
+        Some(match kind {
+            Kind::BlockEntry => self.indentless_sequence(start),
+            Kind::Scalar => self.scalar(start),
+            Kind::FlowSequenceStart => self.flow_sequence(start),
+            Kind::FlowMappingStart => self.flow_mapping(start),
+            Kind::BlockSequenceStart => self.block_sequence(start),
+            Kind::BlockMappingStart => self.block_mapping(start),
+            _ => return None,
+        })
     }
 
     fn alias(&mut self) -> Compose<Node> {
@@ -451,11 +467,21 @@ impl<'a> Composer<'a> {
 }
 
 impl Properties {
-    fn apply(self, mut node: Node) -> Node {
+    fn is_empty(&self) -> bool {
+        self.anchor.is_none() && self.tag.is_none()
+    }
+
+    fn apply(self, mut node: Node, dialect: Dialect) -> Node {
         node.anchor = self.anchor;
-        if let Some(tag) = self.tag.filter(|tag| tag != "!") {
-            node.tag = tag_named(&tag);
-            node.tagged = true;
+        match self.tag.as_deref() {
+            None => {}
+            // The tag that names nothing makes text of a scalar in go-yaml v2 only.
+            Some("!") if dialect == Dialect::V11 && node.as_str().is_some() => node.tag = Tag::Str,
+            Some("!") => {}
+            Some(tag) => {
+                node.tag = tag_named(tag);
+                node.tagged = true;
+            }
         }
         node
     }

@@ -3,27 +3,27 @@
 mod analyze;
 mod printer;
 mod scalar;
+mod tree;
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use crate::json::{Integral, integral, non_finite_name, string_key};
+use crate::json::{Integral, duplicates_first, integral, non_finite_name, string_key};
 use crate::natural::{natural_cmp, natural_cmp_v3, sort_keys};
 use crate::resolve::Resolved;
-use crate::{
-    ConvertError, Dialect, Node, NodeValue, check_duplicate_keys, expand_aliases, resolve,
-};
+use crate::{ConvertError, Dialect, Node, NodeValue, expand_aliases, resolve};
 
 pub(crate) use printer::{Printer, Rules};
+pub use tree::{EmitOptions, emit, emit_documents, emit_with};
 
 /// Prints a value as sigs.k8s.io/yaml and kustomize do: keys in natural order, lists at the indentation of
 /// their key, folding at 80.
 ///
 /// # Errors
 /// Control characters (U+007F to U+009F but U+0085, U+FFFE, U+FFFF), which do not survive Go's way over
-/// JSON; keys longer than 1022 characters; nesting beyond 1000.
+/// JSON; keys longer than 1022 characters; nesting beyond 200.
 pub fn emit_sigs(value: &Value) -> Result<String, ConvertError> {
     let mut out = String::new();
     write_sigs(&mut out, value)?;
@@ -42,7 +42,7 @@ pub fn write_sigs(out: &mut String, value: &Value) -> Result<(), ConvertError> {
 /// folding, floats as floats. This is Helm's `toYamlPretty`.
 ///
 /// # Errors
-/// Nesting beyond 1000.
+/// Nesting beyond 200.
 pub fn emit_pretty(value: &Value) -> Result<String, ConvertError> {
     let mut out = String::new();
     Printer::new(&mut out, Rules::PRETTY).document(value)?;
@@ -71,9 +71,11 @@ pub fn write_sigs_node(out: &mut String, node: &Node) -> Result<(), ConvertError
             out.truncate(start);
             let mut plain = node.clone();
             expand_aliases(&mut plain, &crate::ReadOptions::v3())?;
-            Printer::new(out, Rules::SIGS).document(&plain)
+            Printer::new(out, Rules::SIGS)
+                .document(&plain)
+                .map_err(|error| duplicates_first(&plain, error))
         }
-        done => done,
+        done => done.map_err(|error| duplicates_first(node, error)),
     }
 }
 
@@ -181,6 +183,10 @@ fn view_entries<'a>(
         if key.tag == crate::Tag::Merge {
             return Err(ConvertError::UnknownAnchor("<<".to_owned()));
         }
+        if key.as_str().is_none() {
+            // Words the error with the key in it.
+            crate::to_json(node, Dialect::V3)?;
+        }
         match string_key(key)? {
             Cow::Borrowed(text) => sorted.push((Key(text), value)),
             // Only decoded binary keys are owned; Go refuses those too.
@@ -190,7 +196,8 @@ fn view_entries<'a>(
     let compare = order(rules);
     sort_keys(&mut sorted, |a, b| compare(a.0.0, b.0.0));
     if sorted.windows(2).any(|pair| pair[0].0.0 == pair[1].0.0) {
-        check_duplicate_keys(node)?;
+        // The root knows all duplicates of the document.
+        return Err(ConvertError::DuplicateKeys(Vec::new()));
     }
     Ok(View::Mapping(sorted))
 }

@@ -7,6 +7,7 @@
 use serde_json::{Map, Number, Value};
 
 use gocompat::number::{format_float, write_float};
+use gocompat::quote::quote;
 
 use crate::alias::{has_aliases, replace_aliases};
 use crate::{
@@ -29,13 +30,13 @@ pub fn to_json(node: &Node, dialect: Dialect) -> Result<Value, ConvertError> {
             root: &plain,
             dialect,
         }
-        .value(&plain);
+        .root_value();
     }
     Converter {
         root: node,
         dialect,
     }
-    .value(node)
+    .root_value()
 }
 
 struct Converter<'a> {
@@ -45,6 +46,11 @@ struct Converter<'a> {
 }
 
 impl Converter<'_> {
+    fn root_value(&self) -> Result<Value, ConvertError> {
+        self.value(self.root)
+            .map_err(|error| duplicates_first(self.root, error))
+    }
+
     fn value(&self, node: &Node) -> Result<Value, ConvertError> {
         match &node.value {
             NodeValue::Scalar(text) => match resolve(node, self.dialect)? {
@@ -99,6 +105,9 @@ impl Converter<'_> {
                 merge = Some(value);
                 continue;
             }
+            if key.as_str().is_none() {
+                return Err(self.invalid_key(key)?);
+            }
             let text = string_key(key)?;
             let value = self.value(value)?;
             if map.insert(text.to_string(), value).is_some() {
@@ -126,16 +135,21 @@ impl Converter<'_> {
         Ok(())
     }
 
+    fn invalid_key(&self, key: &Node) -> Result<ConvertError, ConvertError> {
+        let value = self.value(key)?;
+        Ok(ConvertError::InvalidKey(go_syntax(&value, self.dialect)))
+    }
+
     /// Turns a key into text by the rules of sigs.k8s.io/yaml.
     fn key_text(&self, key: &Node, value: &Node) -> Result<String, ConvertError> {
         if key.as_str().is_none() {
-            let value = self.value(key)?;
-            return Err(ConvertError::InvalidKey(value.to_string()));
+            return Err(self.invalid_key(key)?);
         }
         let unsupported = |kind: &str, text: String| {
-            let value = self
-                .value(value)
-                .map_or_else(|_| "nil".to_owned(), |v| go_value(&v));
+            let value = match self.value(value)? {
+                Value::Null => "<nil>".to_owned(),
+                value => go_syntax(&value, self.dialect),
+            };
             Err(ConvertError::UnsupportedKey {
                 kind: kind.to_owned(),
                 key: text,
@@ -154,24 +168,56 @@ impl Converter<'_> {
             Resolved::Float(value) => format_float(value, 'g', None, 32),
             Resolved::Timestamp(_) | Resolved::Merge => key.as_str().unwrap_or("").to_owned(),
             Resolved::Binary(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Resolved::Uint(value) => return unsupported("uint64", value.to_string()),
+            Resolved::Uint(value) => return unsupported("uint64", format!("{value:#x}")),
             Resolved::Null => return unsupported("%!s(<nil>)", "<nil>".to_owned()),
         })
     }
 }
 
-/// Prints a value roughly as Go's `%+#v` does, for the one message that shows it.
-fn go_value(value: &Value) -> String {
+/// Prints a value as Go's `%#v` does, for the messages that show one.
+fn go_syntax(value: &Value, dialect: Dialect) -> String {
     match value {
         Value::Null => "interface {}(nil)".to_owned(),
-        Value::String(text) => format!("{text:?}"),
-        other => other.to_string(),
+        Value::Bool(value) => value.to_string(),
+        Value::String(text) => quote(text.as_bytes()),
+        Value::Number(number) if number.is_f64() => {
+            format_float(number.as_f64().unwrap_or(0.0), 'g', None, 64)
+        }
+        Value::Number(number) => match number.as_i64() {
+            Some(value) => value.to_string(),
+            None => format!("{:#x}", number.as_u64().unwrap_or(0)),
+        },
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(|item| go_syntax(item, dialect)).collect();
+            format!("[]interface {{}}{{{}}}", items.join(", "))
+        }
+        Value::Object(map) => {
+            let key = match dialect {
+                Dialect::V11 => "interface {}",
+                Dialect::V3 => "string",
+            };
+            let entries = map.iter().map(|(key, value)| {
+                format!("{}:{}", quote(key.as_bytes()), go_syntax(value, dialect))
+            });
+            let entries: Vec<String> = entries.collect();
+            format!("map[{key}]interface {{}}{{{}}}", entries.join(", "))
+        }
+    }
+}
+
+/// Duplicate keys keep go-yaml v3 from ever seeing that a key is no string.
+pub(crate) fn duplicates_first(root: &Node, error: ConvertError) -> ConvertError {
+    match error {
+        ConvertError::KeyType | ConvertError::DuplicateKeys(_) => {
+            check_duplicate_keys(root).err().unwrap_or(error)
+        }
+        error => error,
     }
 }
 
 /// Returns the text of a key that must be a string.
 pub(crate) fn string_key(key: &Node) -> Result<std::borrow::Cow<'_, str>, ConvertError> {
-    if key.as_str().is_none() {
+    if key.as_str().is_none() || matches!(key.tag, Tag::Custom(_)) {
         return Err(ConvertError::KeyType);
     }
     match resolve(key, Dialect::V3)? {

@@ -31,7 +31,10 @@ mod timestamp;
 
 pub use alias::{DuplicateKey, check_duplicate_keys, duplicate_keys, expand_aliases};
 pub use compose::Document;
-pub use emit::{emit_pretty, emit_sigs, emit_sigs_node, write_sigs, write_sigs_node};
+pub use emit::{
+    EmitOptions, emit, emit_documents, emit_pretty, emit_sigs, emit_sigs_node, emit_with,
+    write_sigs, write_sigs_node,
+};
 pub use error::{ConvertError, ReadError};
 pub use json::{from_json, to_json};
 pub use natural::{natural_cmp, natural_cmp_v3};

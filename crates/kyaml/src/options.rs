@@ -25,7 +25,7 @@ pub struct ReadOptions {
 }
 
 /// Deep enough for anything written by people, shallow enough for a 2 MiB stack.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 200;
 /// Nodes; about 100 MB of tree, go-yaml's own worst case.
 const MAX_ALIAS_EXPANSION: usize = 1_000_000;
 /// 256 MiB; offsets must also fit 32 bits.

@@ -66,6 +66,7 @@ pub fn resolve(node: &Node, dialect: Dialect) -> Result<Resolved<'_>, ConvertErr
         // go-yaml v2 treats unknown tags, v3 all that it cannot resolve, as text.
         Tag::Custom(_) | Tag::Map | Tag::Seq => Ok(Resolved::String(Cow::Borrowed(text))),
         Tag::Binary => decode_binary(text),
+        Tag::Merge if !node.tagged && text == "<<" => Ok(Resolved::Merge),
         tag => resolve_tagged(node, tag, text, quoted, dialect),
     }
 }
@@ -139,7 +140,6 @@ pub fn resolve_text(text: &str, dialect: Dialect) -> Resolved<'_> {
         {
             resolve_word(text, dialect)
         }
-        b'<' if text == "<<" => Resolved::Merge,
         _ => Resolved::String(Cow::Borrowed(text)),
     }
 }

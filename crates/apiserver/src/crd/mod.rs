@@ -3,9 +3,10 @@
 //! Names are accepted and a CRD is established in the write that creates it, so that its endpoint serves at once.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cluster::{ApiResource, StatusCause};
+use objects::schema::{Schema, TypeId};
 use objects::{Gvk, Map, Value, json};
 
 use crate::catalog::{Catalog, Column, Group, Resource, Subresource, table_name, text};
@@ -29,9 +30,29 @@ pub struct CustomVersion {
     pub selectable: Vec<String>,
     /// Version in which objects are stored.
     pub storage_version: String,
+    /// `preserveUnknownFields` of the CRD.
+    pub preserve_unknown: bool,
+    merge_schema: OnceLock<(Arc<Schema>, TypeId)>,
 }
 
 impl CustomVersion {
+    /// Returns the merge schema of the version, built at first use.
+    pub fn merge_schema(&self, gvk: &Gvk) -> (Arc<Schema>, TypeId) {
+        let built = self.merge_schema.get_or_init(|| {
+            let spec = (!self.schema.is_null()).then_some(&self.schema);
+            let meta = objects::schema::builtin::object_meta_components();
+            let schema = objects::schema::openapi::load_custom_resource(
+                gvk,
+                spec,
+                self.preserve_unknown,
+                meta,
+            );
+            let id = schema.kind(gvk).unwrap_or_else(|| Schema::deduced().1);
+            (Arc::new(schema), id)
+        });
+        built.clone()
+    }
+
     /// Finds everything that the schema says against an object.
     pub fn validate(&self, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
         let _ = (object, live);
@@ -149,6 +170,8 @@ fn serve(crd: &Map, spec: &Map, names: &Map, version: &Map, storage: &str) -> Re
             .map(|path| path.trim_start_matches('.').to_owned())
             .collect(),
         storage_version: storage.to_owned(),
+        preserve_unknown: spec.get("preserveUnknownFields") == Some(&Value::Bool(true)),
+        merge_schema: OnceLock::new(),
     };
     let verbs = [
         "delete",

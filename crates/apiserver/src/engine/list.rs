@@ -112,9 +112,9 @@ impl Engine {
         if let (Some(version), "Exact") = (version, options.version_match.as_str()) {
             let current = self.store.revision();
             if version > current {
-                return Err(Failure::internal(format!(
-                    "etcdserver: mvcc: required revision is a future revision"
-                )));
+                return Err(Failure::internal(
+                    "etcdserver: mvcc: required revision is a future revision",
+                ));
             }
             let entries = self
                 .store

@@ -149,19 +149,14 @@ impl ListOptions {
     fn watch_causes(&self) -> Vec<cluster::StatusCause> {
         const FIELD: &str = "resourceVersionMatch";
         let mut causes = Vec::new();
-        match self.initial_events {
-            Some(_) => {
-                if self.version_match != "NotOlderThan" {
-                    let why =
-                        "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-                    causes.push(field::forbidden(FIELD, why));
-                }
-            }
-            None if !self.version_match.is_empty() => {
-                let why = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
-                causes.push(field::forbidden(FIELD, why));
-            }
-            None => {}
+        if self.initial_events.is_some() && self.version_match != "NotOlderThan" {
+            let why = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            causes.push(field::forbidden(FIELD, why));
+        }
+        if self.initial_events.is_none() && !self.version_match.is_empty() {
+            let why =
+                "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
+            causes.push(field::forbidden(FIELD, why));
         }
         causes
     }

@@ -131,9 +131,7 @@ fn parse_labels(text: &str) -> Answered<Vec<Requirement>> {
         tokens: tokens(text),
         at: 0,
     };
-    parser
-        .requirements()
-        .map_err(|why| Failure::bad_request(why))
+    parser.requirements().map_err(Failure::bad_request)
 }
 
 impl Parser {
@@ -306,7 +304,7 @@ fn parse_fields(resource: &Resource, text: &str) -> Answered<Vec<(String, String
         let value = unescape(value)
             .ok_or_else(|| Failure::bad_request(format!("invalid field selector: {text}")))?;
         if !matches!(field, "metadata.name" | "metadata.namespace")
-            && !selectable(resource).iter().any(|known| *known == field)
+            && !selectable(resource).contains(&field)
         {
             return Err(Failure::bad_request(unknown_label(resource, field)));
         }

@@ -143,7 +143,7 @@ impl Engine {
         options: &WriteOptions,
     ) -> Answered<Written> {
         if place.sub == "scale" {
-            return crate::kinds::scale::update(self, context, place, body, options);
+            return kinds::scale::update(self, context, place, body, options);
         }
         let resource = &place.resource;
         let wanted = Wanted {
@@ -367,7 +367,7 @@ fn deletable(object: &Map) -> bool {
 
 /// Tells whether an update changes nothing.
 fn unchanged(live: &Map, next: &Map) -> bool {
-    live == next
+    crate::fields::equal_but_times(live, next)
 }
 
 /// Refuses a stale precondition and takes the version out of the object's way.

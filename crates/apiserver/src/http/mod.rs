@@ -493,3 +493,17 @@ pub(crate) fn status(code: u16) -> StatusCode {
 pub fn json(code: u16, value: &impl serde::Serialize) -> Response<ResponseBody> {
     respond::json_value(code, value)
 }
+
+/// Builds the 413 of a body beyond the bound.
+pub fn too_large() -> Response<ResponseBody> {
+    let mut response = respond::failure(&too_large_failure());
+    respond::insert(response.headers_mut(), "cache-control", "no-cache, private");
+    response
+}
+
+fn too_large_failure() -> Box<Failure> {
+    let message = format!("Request entity too large: limit is {BODY_BYTES_MAX}");
+    let mut failure = Failure::new(413, "RequestEntityTooLarge", message);
+    failure.empty_details = true;
+    failure
+}

@@ -125,10 +125,7 @@ async fn respond_to(
 
 fn body_failure(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Box<Failure> {
     if error.is::<http_body_util::LengthLimitError>() {
-        let message = format!("Request entity too large: limit is {BODY_BYTES_MAX}");
-        let mut failure = Failure::new(413, "RequestEntityTooLarge", message);
-        failure.empty_details = true;
-        return failure;
+        return super::too_large_failure();
     }
     Failure::bad_request(format!("the request body could not be read: {error}"))
 }

@@ -7,6 +7,7 @@
 mod check;
 mod completion;
 mod delete;
+mod dev;
 mod events;
 mod get;
 mod leaf;
@@ -48,6 +49,8 @@ pub enum Command {
     Suspend(suspend::Args),
     /// Trace an object back to its source.
     Trace(trace::Args),
+    /// Turn a Git repository into a running cluster on this machine.
+    Dev(dev::Args),
     /// Print the versions of flux and of the controllers in the cluster.
     Version(version::Args),
 }
@@ -58,6 +61,7 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Check(args) => check::run(ctx, args),
         Command::Completion(args) => completion::run(ctx, args),
         Command::Delete(args) => delete::run(ctx, args),
+        Command::Dev(args) => dev::run(ctx, args),
         Command::Events(args) => events::run(ctx, args),
         Command::Get(args) => get::run(ctx, args),
         Command::Logs(args) => logs::run(ctx, args),

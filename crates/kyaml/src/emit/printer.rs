@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use gocompat::number::write_float;
 
-use super::analyze::{Allowed, analyze};
+use super::analyze::{Allowed, analyze, is_break};
 use super::scalar::Sheet;
 use super::{Source, View};
 use crate::reader::is_forbidden;
@@ -42,7 +42,7 @@ impl Rules {
 /// Longest simple key, in bytes.
 const MAX_SIMPLE_KEY: usize = 128;
 /// Deepest nesting; the printer recurses.
-const MAX_DEPTH: usize = 1000;
+const MAX_DEPTH: usize = 200;
 /// A longer key cannot be read back from JSON: libyaml's bound for keys is 1024 with the quotes.
 const MAX_JSON_KEY: usize = 1022;
 
@@ -157,7 +157,8 @@ impl<'a> Printer<'a> {
 
     /// Ends the line unless that has happened.
     fn end_line(&mut self) {
-        if !self.sheet.out.ends_with('\n') {
+        // The last line of a literal may end with any break.
+        if !self.sheet.out.ends_with(is_break) {
             self.sheet.out.push('\n');
         }
     }
@@ -221,6 +222,12 @@ impl<'a> Printer<'a> {
     fn key(&mut self, key: &str, indent: usize) -> Result<bool, ConvertError> {
         if self.rules.over_json && key.len() > MAX_JSON_KEY && json_length(key) > MAX_JSON_KEY {
             return Err(ConvertError::LongKey("did not find expected ',' or '}'"));
+        }
+        if self.rules.over_json && key.contains('\u{85}') {
+            // A line break inside a key of a flow mapping.
+            return Err(ConvertError::LongKey(
+                "line 1: did not find expected ',' or '}'",
+            ));
         }
         let text = self.checked(key)?;
         let allowed = analyze(&text, self.rules.dialect == Dialect::V3);
@@ -296,14 +303,7 @@ impl<'a> Printer<'a> {
             Some(b'0'..=b'9' | b'+' | b'-') => is_base_60(text),
             _ => self.rules.dialect == Dialect::V3 && old_bool(text).is_some(),
         };
-        let merge_is_text = self.rules.dialect == Dialect::V11;
-        !special
-            && match resolve_text(text, self.rules.dialect) {
-                Resolved::String(_) => true,
-                // go-yaml looks at the first letter only to find words, and `<` starts none.
-                Resolved::Merge => merge_is_text || text == "<<",
-                _ => false,
-            }
+        !special && matches!(resolve_text(text, self.rules.dialect), Resolved::String(_))
     }
 }
 

@@ -4,6 +4,7 @@
 //! without an empty line between, or that are dedented, are a foot of what came before.
 
 use super::{Kind, Place, Scanner};
+use crate::Dialect;
 
 /// A comment that waits for the token it belongs to.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,25 @@ impl Scanner<'_> {
         self.advance_to(end);
     }
 
+    /// Advances over a comment, and in v3 over the comments behind it, which tabs may indent.
+    pub(super) fn skip_comments(&mut self) {
+        self.skip_comment();
+        while self.dialect == Dialect::V3 {
+            let gap = self.bytes[self.pos..]
+                .iter()
+                .take(MAX_GAP)
+                .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'));
+            let (length, tabs) = gap.fold((0, false), |(length, tabs), b| {
+                (length + 1, tabs | (*b == b'\t'))
+            });
+            if !tabs || self.byte(length) != b'#' {
+                return;
+            }
+            self.advance_lines_to(self.pos + length);
+            self.skip_comment();
+        }
+    }
+
     /// Where a comment behind the next token attaches: `:` and `,` pass it on to the token before.
     pub(super) fn line_comment_place(&self) -> usize {
         let passes = if self.flow_level == 0 {
@@ -43,19 +63,29 @@ impl Scanner<'_> {
         }
     }
 
+    /// Finds how many blanks stand in front of a comment on this line.
+    fn line_comment_gap(&self) -> Option<usize> {
+        if self.newlines > 0 {
+            return None;
+        }
+        let blanks = self.bytes[self.pos..].iter().take(MAX_GAP);
+        let gap = blanks.take_while(|b| matches!(b, b' ' | b'\t')).count();
+        (gap < MAX_GAP && self.byte(gap) == b'#').then_some(gap)
+    }
+
+    /// Advances over a comment behind a token, which tabs may precede.
+    pub(super) fn skip_line_comment(&mut self) {
+        if let Some(gap) = self.line_comment_gap() {
+            self.pos += gap;
+            self.skip_comment();
+        }
+    }
+
     /// Reads a comment behind a token.
     pub(super) fn scan_line_comment(&mut self, token: usize) {
-        if self.newlines > 0 {
+        let Some(gap) = self.line_comment_gap() else {
             return;
-        }
-        let gap = self.bytes[self.pos..]
-            .iter()
-            .take(MAX_GAP)
-            .take_while(|b| matches!(b, b' ' | b'\t'))
-            .count();
-        if gap >= MAX_GAP || self.byte(gap) != b'#' {
-            return;
-        }
+        };
         self.pos += gap;
         let start = self.place();
         let text = self.take_comment_line();

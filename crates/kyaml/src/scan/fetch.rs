@@ -1,7 +1,7 @@
 //! One token after another: what stands here, and which scanner reads it.
 
 use super::{Fault, INDICATOR, Kind, MAX_LEVELS, Place, Scan, Scanner, SimpleKey, Token};
-use crate::Style;
+use crate::{Dialect, Style};
 
 impl Scanner<'_> {
     /// Scans the next token, and those that it opens or closes, into the queue.
@@ -25,8 +25,12 @@ impl Scanner<'_> {
         }
         let comment_place = self.line_comment_place();
         self.fetch_content()?;
-        if self.keep_comments && !matches!(self.newest[1], Some((Kind::BlockEntry, _))) {
-            self.scan_line_comment(comment_place);
+        if !matches!(self.newest[1], Some((Kind::BlockEntry, _))) {
+            if self.keep_comments {
+                self.scan_line_comment(comment_place);
+            } else if self.dialect == Dialect::V3 && self.is_blank(0) {
+                self.skip_line_comment();
+            }
         }
         Ok(())
     }
@@ -69,6 +73,7 @@ impl Scanner<'_> {
         self.started = true;
         self.simple_keys.push(SimpleKey {
             possible: false,
+            listed: false,
             required: false,
             token_number: 0,
             place: Place::default(),
@@ -127,6 +132,7 @@ impl Scanner<'_> {
         let place = self.place();
         self.simple_keys.push(SimpleKey {
             possible: false,
+            listed: false,
             required: false,
             token_number: self.parsed + self.queue.len(),
             place,
@@ -144,7 +150,12 @@ impl Scanner<'_> {
         self.remove_simple_key()?;
         if self.flow_level > 0 {
             self.flow_level -= 1;
-            self.simple_keys.pop();
+            let closed = self.simple_keys.pop();
+            if let Some((key, closed)) = self.simple_keys.last_mut().zip(closed)
+                && key.token_number == closed.token_number
+            {
+                key.listed = false;
+            }
         }
         self.simple_key_allowed = false;
         self.push_indicator(kind);
@@ -274,7 +285,7 @@ impl Scanner<'_> {
                 if self.keep_comments {
                     self.scan_comments(scanned_from);
                 } else {
-                    self.skip_comment();
+                    self.skip_comments();
                 }
             }
             if self.break_length(0) == 0 {

@@ -32,6 +32,8 @@ type Scan<T> = Result<T, Fault>;
 #[derive(Clone, Copy, Debug)]
 struct SimpleKey {
     possible: bool,
+    /// Whether tokens wait for it: closing an empty flow collection forgets the key that it would start.
+    listed: bool,
     required: bool,
     token_number: usize,
     place: Place,
@@ -142,7 +144,7 @@ impl<'a> Scanner<'a> {
             if key.token_number != self.parsed {
                 return Ok(false);
             }
-            if key.possible {
+            if key.listed && key.possible {
                 return self.key_is_valid(index);
             }
             index += 1;
@@ -174,6 +176,7 @@ impl<'a> Scanner<'a> {
         let required = self.flow_level == 0 && self.indent == i64::from(self.column());
         let key = SimpleKey {
             possible: true,
+            listed: true,
             required,
             token_number: self.parsed + self.queue.len(),
             place: self.place(),
@@ -209,7 +212,8 @@ impl<'a> Scanner<'a> {
 
     /// Inserts a token before the one with this number.
     fn insert(&mut self, number: usize, token: Token) {
-        let index = number - self.parsed;
+        // A token that was handed out too early, behind an empty flow collection, cannot be preceded any more.
+        let index = number.checked_sub(self.parsed).unwrap_or(usize::MAX);
         if index >= self.queue.len() {
             return self.push(token);
         }

@@ -1,0 +1,368 @@
+//! What `flux dev` knows of the Flux objects, and what follows from it: rows to show, and whether the
+//! cluster has converged.
+//!
+//! Pure: watch events go in, rows and a [`Verdict`] come out.
+
+use std::collections::BTreeMap;
+
+use objects::Object;
+
+/// Identity of a row, in the order in which rows are shown: sources first, then what applies them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowKey {
+    rank: u8,
+    /// Kind.
+    pub kind: String,
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+/// Where an object stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// No final word yet: not observed, in progress, or waiting for what it depends on.
+    Working,
+    /// Ready at its present generation.
+    Ready,
+    /// Not ready, and the controller said why; it will try again.
+    Failed,
+    /// Its owner told the controller to leave it alone.
+    Suspended,
+    /// No controller of this version reconciles the kind.
+    Unattended,
+}
+
+/// One Flux object as it is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Phase that decides symbol and verdict.
+    pub phase: Phase,
+    /// Revision of the artifact, or the one applied last; may be empty.
+    pub revision: String,
+    /// Reason of the Ready condition; may be empty.
+    pub reason: String,
+    /// Message of the Ready condition, or of the progress made; may be empty.
+    pub message: String,
+    /// Number of objects in the inventory; 0 for sources.
+    pub applied_count: usize,
+    /// Duration of the last reconciliation as Go prints it; may be empty.
+    pub duration: String,
+    source: Option<RowKey>,
+    handled_request: String,
+}
+
+/// Whether there is anything left to wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Something is in progress or was not looked at yet.
+    Working,
+    /// Everything is Ready at the newest revision of its source.
+    Converged,
+    /// Nothing is in progress, and something failed.
+    Failed,
+}
+
+/// All Flux objects of the cluster.
+#[derive(Debug, Default)]
+pub struct Board {
+    rows: BTreeMap<RowKey, Row>,
+    /// Request that the root source must have handled before anything counts.
+    request: String,
+}
+
+/// Kinds that the controllers of this version reconcile, in the order in which they are shown.
+pub const ATTENDED_KINDS: &[&str] = &["GitRepository", "Kustomization"];
+
+/// Namespace and name of the objects that `flux dev` creates.
+pub const ROOT: &str = "flux-system";
+
+impl Board {
+    /// Starts empty; `request` is the `requestedAt` value put on the root source.
+    pub fn new(request: &str) -> Self {
+        Self {
+            rows: BTreeMap::new(),
+            request: request.to_owned(),
+        }
+    }
+
+    /// Takes in the present state of an object.
+    pub fn upsert(&mut self, object: &Object) {
+        self.rows.insert(key_of(object), row_of(object));
+    }
+
+    /// Forgets a deleted object.
+    pub fn remove(&mut self, object: &Object) {
+        self.rows.remove(&key_of(object));
+    }
+
+    /// Returns all rows in display order.
+    pub fn rows(&self) -> impl Iterator<Item = (&RowKey, &Row)> {
+        self.rows.iter()
+    }
+
+    /// Judges the whole board.
+    pub fn verdict(&self) -> Verdict {
+        let attended = || {
+            self.rows
+                .iter()
+                .filter(|(_, row)| row.phase != Phase::Unattended)
+        };
+        let phase_of = |kind: &str| {
+            self.rows
+                .get(&RowKey::new(kind, ROOT, ROOT))
+                .map(|row| self.settled_phase(row))
+        };
+        let roots = [phase_of("GitRepository"), phase_of("Kustomization")];
+        if roots.contains(&None) || !self.request_was_handled() {
+            return Verdict::Working;
+        }
+        let phases: Vec<Phase> = attended().map(|(_, row)| self.settled_phase(row)).collect();
+        if phases.contains(&Phase::Working) {
+            // What waits only for something that failed will wait for ever.
+            let progressing = attended().any(|(_, row)| {
+                self.settled_phase(row) == Phase::Working && row.reason != "DependencyNotReady"
+            });
+            return if progressing || !phases.contains(&Phase::Failed) {
+                Verdict::Working
+            } else {
+                Verdict::Failed
+            };
+        }
+        if phases.contains(&Phase::Failed) {
+            Verdict::Failed
+        } else {
+            Verdict::Converged
+        }
+    }
+
+    fn request_was_handled(&self) -> bool {
+        self.rows
+            .get(&RowKey::new("GitRepository", ROOT, ROOT))
+            .is_some_and(|row| row.handled_request == self.request)
+    }
+
+    /// A Ready object whose source has moved on is at work again.
+    fn settled_phase(&self, row: &Row) -> Phase {
+        let source = row.source.as_ref().and_then(|key| self.rows.get(key));
+        match source {
+            Some(source)
+                if row.phase == Phase::Ready
+                    && source.phase == Phase::Ready
+                    && source.revision != row.revision =>
+            {
+                Phase::Working
+            }
+            _ => row.phase,
+        }
+    }
+}
+
+impl RowKey {
+    fn new(kind: &str, namespace: &str, name: &str) -> Self {
+        let rank = ATTENDED_KINDS
+            .iter()
+            .position(|k| *k == kind)
+            .unwrap_or(ATTENDED_KINDS.len());
+        Self {
+            rank: u8::try_from(rank).unwrap_or(u8::MAX),
+            kind: kind.to_owned(),
+            namespace: namespace.to_owned(),
+            name: name.to_owned(),
+        }
+    }
+}
+
+fn key_of(object: &Object) -> RowKey {
+    RowKey::new(object.kind(), object.namespace(), object.name())
+}
+
+fn row_of(object: &Object) -> Row {
+    let ready = condition(object, "Ready");
+    let reconciling = condition(object, "Reconciling");
+    let progress = reconciling.filter(|c| c.reason == "Progressing");
+    let shown = progress.or(ready).unwrap_or_default();
+    let applied = object.str_at(&["status", "lastAppliedRevision"]);
+    Row {
+        phase: phase_of(object, ready, progress.is_some()),
+        revision: match applied {
+            "" => object
+                .str_at(&["status", "artifact", "revision"])
+                .to_owned(),
+            applied => applied.to_owned(),
+        },
+        reason: shown.reason.to_owned(),
+        message: shown.message.to_owned(),
+        applied_count: object
+            .get(&["status", "inventory", "entries"])
+            .and_then(|entries| entries.as_array())
+            .map_or(0, Vec::len),
+        duration: last_duration(object).to_owned(),
+        source: source_of(object),
+        handled_request: object
+            .str_at(&["status", "lastHandledReconcileAt"])
+            .to_owned(),
+    }
+}
+
+fn phase_of(object: &Object, ready: Option<Condition<'_>>, progressing: bool) -> Phase {
+    if !ATTENDED_KINDS.contains(&object.kind()) {
+        return Phase::Unattended;
+    }
+    if object.get(&["spec", "suspend"]).and_then(|v| v.as_bool()) == Some(true) {
+        return Phase::Suspended;
+    }
+    let Some(ready) = ready else {
+        return Phase::Working;
+    };
+    if object.is_deleting() || progressing || ready.observed_generation != object.generation() {
+        return Phase::Working;
+    }
+    match (ready.status, ready.reason) {
+        ("True", _) => Phase::Ready,
+        ("False", "DependencyNotReady") => Phase::Working,
+        // The source has produced nothing yet; its own row says whether it ever will.
+        ("False", "ArtifactFailed") if ready.message.contains("retrying in") => Phase::Working,
+        ("False", _) => Phase::Failed,
+        _ => Phase::Working,
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Condition<'a> {
+    status: &'a str,
+    reason: &'a str,
+    message: &'a str,
+    observed_generation: i64,
+}
+
+fn condition<'a>(object: &'a Object, kind: &str) -> Option<Condition<'a>> {
+    let conditions = object.get(&["status", "conditions"])?.as_array()?;
+    let condition = conditions.iter().find(|c| c["type"] == kind)?;
+    let text = |field: &str| condition[field].as_str().unwrap_or("");
+    Some(Condition {
+        status: text("status"),
+        reason: text("reason"),
+        message: text("message"),
+        observed_generation: condition["observedGeneration"].as_i64().unwrap_or(0),
+    })
+}
+
+fn last_duration(object: &Object) -> &str {
+    object
+        .get(&["status", "history"])
+        .and_then(|history| history.get(0)?.get("lastReconciledDuration")?.as_str())
+        .unwrap_or("")
+}
+
+fn source_of(object: &Object) -> Option<RowKey> {
+    let reference = object.get(&["spec", "sourceRef"])?;
+    let text = |field: &str| reference.get(field).and_then(|v| v.as_str());
+    Some(RowKey::new(
+        text("kind")?,
+        text("namespace").unwrap_or(object.namespace()),
+        text("name")?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::json;
+
+    fn object(kind: &str, name: &str, ready: &str, reason: &str, revision: &str) -> Object {
+        let status = json!({
+            "conditions": [
+                {"type": "Ready", "status": ready, "reason": reason, "message": "", "observedGeneration": 1},
+            ],
+            "lastHandledReconcileAt": "now",
+            "artifact": {"revision": revision},
+        });
+        let mut object = Object::from_value(json!({
+            "kind": kind,
+            "metadata": {"name": name, "namespace": ROOT, "generation": 1},
+            "spec": {},
+            "status": status,
+        }))
+        .unwrap();
+        if kind == "Kustomization" {
+            object.set(
+                &["spec", "sourceRef"],
+                json!({"kind": "GitRepository", "name": ROOT}),
+            );
+            object.set(&["status", "lastAppliedRevision"], revision);
+        }
+        object
+    }
+
+    fn check(objects: &[Object], expected: Verdict) {
+        let mut board = Board::new("now");
+        objects.iter().for_each(|object| board.upsert(object));
+        assert_eq!(board.verdict(), expected);
+    }
+
+    #[test]
+    fn an_empty_cluster_is_at_work() {
+        check(&[], Verdict::Working);
+    }
+
+    #[test]
+    fn everything_ready_at_the_newest_revision_is_converged() {
+        let source = object("GitRepository", ROOT, "True", "Succeeded", "main@sha1:b");
+        let root = object(
+            "Kustomization",
+            ROOT,
+            "True",
+            "ReconciliationSucceeded",
+            "main@sha1:b",
+        );
+        check(&[source, root], Verdict::Converged);
+    }
+
+    #[test]
+    fn a_source_that_moved_on_means_work() {
+        let source = object("GitRepository", ROOT, "True", "Succeeded", "main@sha1:c");
+        let root = object(
+            "Kustomization",
+            ROOT,
+            "True",
+            "ReconciliationSucceeded",
+            "main@sha1:b",
+        );
+        check(&[source, root], Verdict::Working);
+    }
+
+    #[test]
+    fn a_request_not_yet_handled_means_work() {
+        let mut source = object("GitRepository", ROOT, "True", "Succeeded", "main@sha1:b");
+        source.set(&["status", "lastHandledReconcileAt"], "before");
+        let root = object(
+            "Kustomization",
+            ROOT,
+            "True",
+            "ReconciliationSucceeded",
+            "main@sha1:b",
+        );
+        check(&[source, root], Verdict::Working);
+    }
+
+    #[test]
+    fn a_failure_with_only_its_dependents_waiting_is_failed() {
+        let source = object("GitRepository", ROOT, "True", "Succeeded", "main@sha1:b");
+        let root = object(
+            "Kustomization",
+            ROOT,
+            "True",
+            "ReconciliationSucceeded",
+            "main@sha1:b",
+        );
+        let broken = object("Kustomization", "infra", "False", "BuildFailed", "");
+        let waiting = object("Kustomization", "apps", "False", "DependencyNotReady", "");
+        check(
+            &[source.clone(), root.clone(), waiting.clone()],
+            Verdict::Working,
+        );
+        check(&[source, root, broken, waiting], Verdict::Failed);
+    }
+}

@@ -1,0 +1,319 @@
+//! `flux dev [PATH|URL]`: a Git repository becomes a running cluster, with nothing installed.
+//!
+//! Embedded API server, controllers and the view of them in one process: [`source`] says what to follow,
+//! [`bootstrap`] puts it into the cluster, [`board`] knows how far it is, [`display`] shows it.
+
+mod board;
+mod bootstrap;
+mod display;
+mod kubeconfig;
+mod source;
+mod summary;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cluster::{Cluster, Scope, WatchEvent, WatchParams};
+use futures::StreamExt as _;
+use objects::Object;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use self::board::{Board, Verdict};
+use self::display::Display;
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+
+/// Arguments of `flux dev`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Repository to follow: a directory, a bare repository, or an http(s) URL.
+    #[arg(value_name = "PATH|URL", default_value = ".")]
+    repository: String,
+    /// Directory of the repository that describes the cluster; default: the only one below ./clusters, else ./
+    #[arg(long)]
+    path: Option<String>,
+    /// Branch to follow; default: the branch of the repository's HEAD, or main for a URL.
+    #[arg(long)]
+    branch: Option<String>,
+    /// Take the files as they are on disk, uncommitted changes included.
+    #[arg(long)]
+    worktree: bool,
+    /// Converge, print the summary and exit: 0 when everything is Ready, 1 when something failed.
+    #[arg(long)]
+    once: bool,
+    /// Keep the cluster's state in this directory across restarts; default: in memory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Address of the API server; default: a free port on the loopback interface.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Do not act out workloads: Deployments stay without Pods.
+    #[arg(long)]
+    no_workloads: bool,
+}
+
+/// Exit code of wrong arguments.
+const USAGE_EXIT_CODE: u8 = 2;
+/// A failure counts as final when nothing has changed for this long; controllers may still be about to try again.
+const SETTLED_AFTER: Duration = Duration::from_secs(5);
+/// Longest wait for controllers and server to stop.
+const STOP_WITHIN: Duration = Duration::from_millis(900);
+
+/// Runs until Ctrl-C, or until converged with `--once`.
+pub fn run(ctx: &Context, args: Args) -> CliResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::configuration(format!("cannot start the runtime: {error}")))?;
+    let outcome = runtime.block_on(Session::run(ctx, &args));
+    // What still hangs in a system call (a dead file system) must not keep the terminal.
+    runtime.shutdown_timeout(Duration::from_millis(50));
+    outcome
+}
+
+/// One run of `flux dev`.
+struct Session<'a> {
+    args: &'a Args,
+    cluster: Arc<dyn Cluster>,
+    board: Board,
+    display: Display,
+    started: Instant,
+    changes: mpsc::UnboundedReceiver<Change>,
+}
+
+/// A change of one Flux object.
+enum Change {
+    Present(Object),
+    Gone(Object),
+}
+
+/// Why the first phase ended.
+enum Ending {
+    Converged,
+    Failed,
+    TimedOut,
+    Interrupted,
+}
+
+impl Session<'_> {
+    async fn run(ctx: &Context, args: &Args) -> CliResult {
+        let usage = |error: source::SourceError| {
+            CliError::user(error.to_string()).exit_code(USAGE_EXIT_CODE)
+        };
+        let source = source::resolve(&args.repository, args.branch.as_deref(), args.worktree)
+            .map_err(usage)?;
+        let path = source::cluster_path(args.path.as_deref(), source.directory.as_deref())
+            .map_err(usage)?;
+        let started = Instant::now();
+        let display = Display::new();
+        display.line(&format!("► following {} at {path}", describe(&source)));
+        if !source.note.is_empty() {
+            display.line(&format!("  {}", source.note));
+        }
+
+        let server = start_server(args).await?;
+        let serving = server
+            .serve(args.listen)
+            .await
+            .map_err(|error| CliError::configuration(format!("cannot serve the API: {error}")))?;
+        let kubeconfig = kubeconfig::Kubeconfig::write(
+            &serving.kubeconfig(),
+            ctx.settings.connect.kubeconfig.as_deref(),
+            args.data.as_deref(),
+        )?;
+        display.line(&format!("✔ API server on {}", serving.url));
+        display.line(&format!("  kubeconfig {}", kubeconfig.path().display()));
+
+        let cluster = server.cluster();
+        let request = kubeconfig::request_id();
+        bootstrap::install(cluster.as_ref(), &source.spec, &path, &request).await?;
+        let controllers = controllers::start(cluster.clone(), controller_options(args, &source))
+            .await
+            .map_err(|error| CliError::configuration(error.to_string()))?;
+        let changes = follow(cluster.clone()).await?;
+        let mut session = Session {
+            args,
+            cluster,
+            board: Board::new(&request),
+            display,
+            started,
+            changes,
+        };
+        let outcome = session.converge_and_stay(ctx, &kubeconfig).await;
+        let _ = tokio::time::timeout(STOP_WITHIN, async {
+            controllers.stop().await;
+            server.shutdown().await;
+        })
+        .await;
+        outcome
+    }
+
+    async fn converge_and_stay(
+        &mut self,
+        ctx: &Context,
+        kubeconfig: &kubeconfig::Kubeconfig,
+    ) -> CliResult {
+        let limit = self.args.once.then(|| ctx.settings.timeout.to_std());
+        let ending = self.converge(limit).await;
+        self.display.rest();
+        let elapsed = self.started.elapsed();
+        match ending {
+            Ending::Interrupted => return Ok(()),
+            Ending::Converged => summary::converged(&self.board, elapsed),
+            Ending::Failed => summary::failed(&self.board, elapsed),
+            Ending::TimedOut => summary::timed_out(&self.board, elapsed),
+        }
+        if self.args.once {
+            return match ending {
+                Ending::Converged => Ok(()),
+                _ => Err(CliError::silent(1)),
+            };
+        }
+        summary::next_steps(kubeconfig.path());
+        self.stay().await;
+        Ok(())
+    }
+
+    /// Shows changes until the first verdict, the limit or Ctrl-C.
+    async fn converge(&mut self, limit: Option<Duration>) -> Ending {
+        let deadline = limit.map(|limit| self.started + limit);
+        let mut quiet_since = Instant::now();
+        loop {
+            let failed_at =
+                (self.board.verdict() == Verdict::Failed).then(|| quiet_since + SETTLED_AFTER);
+            let next = [deadline, failed_at].into_iter().flatten().min();
+            tokio::select! {
+                () = interrupted() => return Ending::Interrupted,
+                change = self.changes.recv() => {
+                    let Some(change) = change else { return Ending::Failed };
+                    self.take(change);
+                    quiet_since = Instant::now();
+                    if self.board.verdict() == Verdict::Converged {
+                        return Ending::Converged;
+                    }
+                }
+                () = sleep_until(next) => {
+                    return if failed_at == next { Ending::Failed } else { Ending::TimedOut };
+                }
+            }
+        }
+    }
+
+    /// Shows changes until Ctrl-C.
+    async fn stay(&mut self) {
+        self.display = Display::lines(&self.board);
+        loop {
+            tokio::select! {
+                () = interrupted() => return,
+                change = self.changes.recv() => match change {
+                    Some(change) => self.take(change),
+                    None => return,
+                },
+            }
+        }
+    }
+
+    /// Takes in a change and all that came with it, then shows the result once.
+    fn take(&mut self, first: Change) {
+        let mut next = Some(first);
+        while let Some(change) = next {
+            match change {
+                Change::Present(object) => self.board.upsert(&object),
+                Change::Gone(object) => self.board.remove(&object),
+            }
+            next = self.changes.try_recv().ok();
+        }
+        self.display.update(&self.board);
+    }
+}
+
+fn describe(source: &source::Source) -> String {
+    let how = if source.worktree {
+        "files on disk".to_owned()
+    } else {
+        format!("branch {}", source.spec.branch)
+    };
+    match &source.directory {
+        Some(directory) => format!("{} ({how})", directory.display()),
+        None => format!("{} ({how})", source.spec.url),
+    }
+}
+
+async fn start_server(args: &Args) -> CliResult<apiserver::Server> {
+    let options = apiserver::Options {
+        data: args.data.clone(),
+        workloads: !args.no_workloads,
+        ..apiserver::Options::default()
+    };
+    apiserver::Server::start(options)
+        .await
+        .map_err(|error| CliError::configuration(format!("cannot start the API server: {error}")))
+}
+
+fn controller_options(args: &Args, source: &source::Source) -> controllers::Options {
+    controllers::Options {
+        storage: args.data.as_ref().map(|data| data.join("artifacts")),
+        local_access: git::LocalAccess::Allowed,
+        work_trees: source
+            .directory
+            .iter()
+            .filter(|_| source.worktree)
+            .cloned()
+            .collect(),
+        ..controllers::Options::default()
+    }
+}
+
+async fn interrupted() {
+    // Without a handler there is no Ctrl-C to wait for.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Watches every Flux kind; the channel ends when the server does.
+async fn follow(cluster: Arc<dyn Cluster>) -> CliResult<mpsc::UnboundedReceiver<Change>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let discovery = cluster.discovery().await?;
+    let kinds = discovery.resources.iter().filter(|resource| {
+        resource.gvk.group.ends_with(".toolkit.fluxcd.io")
+            && discovery
+                .by_group_kind(&resource.gvk.group, &resource.gvk.kind)
+                .is_some_and(|preferred| preferred == *resource)
+    });
+    for resource in kinds {
+        let scope = Scope {
+            resource: resource.clone(),
+            namespace: String::new(),
+        };
+        let (cluster, sender) = (cluster.clone(), sender.clone());
+        tokio::spawn(async move {
+            let Ok(mut events) = cluster.watch(&scope, &WatchParams::default()).await else {
+                return;
+            };
+            while let Some(Ok(event)) = events.next().await {
+                let change = match event {
+                    WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                        Change::Present(object)
+                    }
+                    WatchEvent::Deleted(object) => Change::Gone(object),
+                    WatchEvent::Bookmark(_) => continue,
+                };
+                if sender.send(change).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    Ok(receiver)
+}

@@ -1,0 +1,103 @@
+//! What `flux dev` says when the cluster has converged, or why it has not, and what to do next.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anstream::eprintln;
+
+use super::board::{Board, Phase, Row, RowKey};
+use super::display::{full_name, short_revision};
+
+/// Everything is Ready: what was applied, by whom, how fast.
+pub fn converged(board: &Board, elapsed: Duration) {
+    let appliers: Vec<_> = appliers(board).collect();
+    let objects: usize = appliers.iter().map(|(_, row)| row.applied_count).sum();
+    eprintln!(
+        "\n\u{1b}[32m✔\u{1b}[0m converged in {}: {objects} objects applied by {} Kustomizations",
+        seconds(elapsed),
+        appliers.len()
+    );
+    let width = appliers
+        .iter()
+        .map(|(key, _)| full_name(key).len())
+        .max()
+        .unwrap_or(0);
+    for (key, row) in appliers {
+        eprintln!(
+            "  {:<width$}  {:>4} objects  {:>12}  {}",
+            full_name(key),
+            row.applied_count,
+            row.duration,
+            short_revision(&row.revision)
+        );
+    }
+    unattended(board);
+}
+
+/// Something failed and nothing is in progress any more.
+pub fn failed(board: &Board, elapsed: Duration) {
+    eprintln!(
+        "\n\u{1b}[31m✗\u{1b}[0m not converged after {}: nothing is in progress any more",
+        seconds(elapsed)
+    );
+    not_ready(board);
+}
+
+/// The time was up first.
+pub fn timed_out(board: &Board, elapsed: Duration) {
+    eprintln!(
+        "\n\u{1b}[31m✗\u{1b}[0m not converged after {} (--timeout)",
+        seconds(elapsed)
+    );
+    not_ready(board);
+}
+
+/// Where a person may look further.
+pub fn next_steps(kubeconfig: &Path) {
+    let kubeconfig = kubeconfig.display();
+    eprintln!("\nLook further, in another terminal:");
+    eprintln!("  kubectl --kubeconfig {kubeconfig} get pods -A");
+    eprintln!("  flux --kubeconfig {kubeconfig} get all -A");
+    eprintln!("  flux --kubeconfig {kubeconfig} tree kustomization flux-system");
+    eprintln!("Commits are applied as they come; Ctrl-C ends.\n");
+}
+
+fn appliers(board: &Board) -> impl Iterator<Item = (&RowKey, &Row)> {
+    board.rows().filter(|(key, _)| key.kind == "Kustomization")
+}
+
+fn not_ready(board: &Board) {
+    for (key, row) in board.rows() {
+        let symbol = match row.phase {
+            Phase::Failed => "\u{1b}[31m✗\u{1b}[0m",
+            Phase::Working => "◎",
+            _ => continue,
+        };
+        let reason = if row.reason.is_empty() {
+            "not looked at yet"
+        } else {
+            &row.reason
+        };
+        eprintln!("{symbol} {}: {reason}", full_name(key));
+        for line in row.message.lines() {
+            eprintln!("    {line}");
+        }
+    }
+    unattended(board);
+}
+
+fn unattended(board: &Board) {
+    for (key, _) in board
+        .rows()
+        .filter(|(_, row)| row.phase == Phase::Unattended)
+    {
+        eprintln!(
+            "– {}: this version has no controller for the kind",
+            full_name(key)
+        );
+    }
+}
+
+fn seconds(elapsed: Duration) -> String {
+    format!("{:.2}s", elapsed.as_secs_f64())
+}
