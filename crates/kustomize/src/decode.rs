@@ -267,13 +267,62 @@ impl<T: Decode> Decode for Option<T> {
     }
 }
 
-impl<T: Decode> Decode for Box<T> {
-    fn go_type() -> String {
-        T::go_type()
-    }
+/// A type that can be written as JSON, empty values left out, as Go's `omitempty` does.
+pub(crate) trait Encode {
+    /// Returns the value, or nothing where it is empty.
+    fn encode(&self) -> Option<Value>;
+}
 
-    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
-        (**self).decode(value, decoder);
+impl Encode for String {
+    fn encode(&self) -> Option<Value> {
+        (!self.is_empty()).then(|| self.as_str().into())
+    }
+}
+
+impl Encode for Text {
+    fn encode(&self) -> Option<Value> {
+        (!self.is_empty()).then(|| self.as_str().into())
+    }
+}
+
+impl Encode for bool {
+    fn encode(&self) -> Option<Value> {
+        self.then_some(Value::Bool(true))
+    }
+}
+
+impl Encode for i64 {
+    fn encode(&self) -> Option<Value> {
+        (*self != 0).then(|| (*self).into())
+    }
+}
+
+impl Encode for Value {
+    fn encode(&self) -> Option<Value> {
+        (!self.is_null()).then(|| self.clone())
+    }
+}
+
+impl<T: Encode> Encode for Vec<T> {
+    fn encode(&self) -> Option<Value> {
+        let item = |item: &T| item.encode().unwrap_or_else(|| "".into());
+        (!self.is_empty()).then(|| self.iter().map(item).collect())
+    }
+}
+
+impl<T: Encode> Encode for BTreeMap<String, T> {
+    fn encode(&self) -> Option<Value> {
+        let entry = |(key, value): (&String, &T)| {
+            (key.clone(), value.encode().unwrap_or_else(|| "".into()))
+        };
+        (!self.is_empty()).then(|| Value::Object(self.iter().map(entry).collect()))
+    }
+}
+
+impl<T: Encode> Encode for Option<T> {
+    fn encode(&self) -> Option<Value> {
+        let some = self.as_ref()?;
+        Some(some.encode().unwrap_or_else(|| "".into()))
     }
 }
 
@@ -285,6 +334,16 @@ macro_rules! json_struct {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq)]
         $vis struct $name { $($(#[$field_meta])* pub $field: $ty,)* }
+
+        impl $crate::decode::Encode for $name {
+            fn encode(&self) -> Option<serde_json::Value> {
+                let mut fields = serde_json::Map::new();
+                $(if let Some(value) = $crate::decode::Encode::encode(&self.$field) {
+                    fields.insert($json.to_owned(), value);
+                })*
+                Some(serde_json::Value::Object(fields))
+            }
+        }
 
         impl $crate::decode::Decode for $name {
             fn go_type() -> String {

@@ -20,7 +20,8 @@ mod config;
 mod decode;
 mod emission;
 mod error;
-mod generate;
+mod flux;
+mod generators;
 mod id;
 mod kustomization;
 mod loader;
@@ -40,6 +41,7 @@ mod variables;
 
 pub use build::{Output, build};
 pub use error::{BuildError, Fault};
+pub use flux::{Prepared, generate};
 pub use kustomization::FILE_NAMES;
 pub use options::{
     BuildOptions, ChartRenderer, ChartRequest, LoadRestrictor, RemoteBase, RemoteResolver, Reorder,

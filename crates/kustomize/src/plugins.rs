@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::config::FieldSpec;
 use crate::decode::{decode_lenient, json_struct};
 use crate::error::{BuildError, Result, fail};
-use crate::generate::{self, Generated};
+use crate::generators::{self, Generated};
 use crate::id::ResId;
 use crate::kustomization::{
     GeneratorArgs, HelmChart, Image, ObjectMeta, PatchOptions, Replacement, Replica, Selector,
@@ -104,7 +104,7 @@ pub(crate) fn load(
     let made = match kind {
         "ConfigMapGenerator" => generator(Generated::ConfigMap, json, loader),
         "SecretGenerator" => generator(Generated::Secret, json, loader),
-        "IAMPolicyGenerator" => generate::iam_policy(json).map(ready),
+        "IAMPolicyGenerator" => generators::iam_policy(json).map(ready),
         "HelmChartInflationGenerator" => decode_lenient(json)
             .and_then(chart)
             .map(|made| Plugin::Generator(Box::new(move || Ok(made)) as Box<dyn FnOnce() -> _>)),
@@ -131,7 +131,7 @@ fn ready(resource: Resource) -> Plugin {
 
 fn generator(kind: Generated, json: Value, loader: &Loader) -> Result<Plugin> {
     let args: GeneratorArgs = decode_lenient(json)?;
-    let made = generate::make(kind, &args, args.options.as_ref(), loader);
+    let made = generators::make(kind, &args, args.options.as_ref(), loader);
     Ok(Plugin::Generator(Box::new(move || {
         made.map(|made| vec![made])
     })))

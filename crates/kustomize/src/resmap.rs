@@ -285,11 +285,11 @@ fn take_metadata(made: &mut Resource, old: &Resource) -> Result<()> {
 
 fn merge_data(made: &mut Resource, old: &Resource) -> Result<()> {
     for name in ["data", "binaryData"] {
-        let mut merged = crate::generate::data_map(&old.node, name);
-        merged.extend(crate::generate::data_map(&made.node, name));
+        let mut merged = crate::generators::data_map(&old.node, name);
+        merged.extend(crate::generators::data_map(&made.node, name));
         made.node.remove(name);
         for (key, value) in merged {
-            crate::generate::set_data(&mut made.node, name, &key, &value)?;
+            crate::generators::set_data(&mut made.node, name, &key, &value)?;
         }
     }
     Ok(())

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Accumulator, Target};
 use crate::config::{Config, FieldSpec, merge_all, merge_one};
 use crate::error::{BuildError, Fault, Result, fail};
-use crate::generate::{self, Generated};
+use crate::generators::{self, Generated};
 use crate::kustomization::{GeneratorArgs, HelmChart, HelmGlobals, Label, Patch};
 use crate::options::ChartRequest;
 use crate::origin::{self, Origin};
@@ -45,12 +45,12 @@ impl<'a> Target<'a> {
         for (kind, list, name) in groups {
             let origin = self.built_in_origin(name);
             for args in &list {
-                let merged = generate::merged_options(args.options.as_ref(), options.as_ref());
+                let merged = generators::merged_options(args.options.as_ref(), options.as_ref());
                 let args = GeneratorArgs {
                     metadata: None,
                     ..args.clone()
                 };
-                let made = generate::make(kind, &args, merged.as_ref(), &self.loader)?;
+                let made = generators::make(kind, &args, merged.as_ref(), &self.loader)?;
                 self.absorb(gathered, vec![made], origin.as_ref())?;
             }
         }
