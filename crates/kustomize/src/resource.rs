@@ -413,7 +413,7 @@ fn stringify(key: &mut Node, value: &mut Node) {
     } else {
         Style::Plain
     };
-    value.anchor = None;
+    value.set_anchor(None);
 }
 
 /// Of entries with the same key, the last value stays, as in a Go map.

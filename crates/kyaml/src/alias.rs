@@ -135,7 +135,7 @@ pub(crate) fn has_aliases(node: &Node) -> bool {
 }
 
 fn has_anchors_or_merges(node: &Node) -> bool {
-    node.anchor.is_some()
+    node.anchor().is_some()
         || match &node.value {
             NodeValue::Alias(_) => true,
             NodeValue::Scalar(_) => node.tag == Tag::Merge,
@@ -189,7 +189,7 @@ struct Expander<'a> {
 
 impl<'a> Expander<'a> {
     fn expand(&mut self, node: &'a Node) -> Result<Node, ConvertError> {
-        let name = node.anchor.as_deref();
+        let name = node.anchor();
         if let Some(name) = name {
             self.open.insert(name);
         }
@@ -208,11 +208,11 @@ impl<'a> Expander<'a> {
                 NodeValue::Mapping(entries.collect::<Result<_, _>>()?)
             }
         };
-        let expanded = Node {
+        let mut expanded = Node {
             value,
-            anchor: None,
             ..shell_of(node)
         };
+        expanded.set_anchor(None);
         if let Some(name) = name {
             self.open.remove(name);
             self.anchors.insert(name, Rc::new(expanded.clone()));
@@ -264,7 +264,7 @@ fn shell_of(node: &Node) -> Node {
         style: node.style,
         mark: node.mark,
         comments: node.comments.clone(),
-        anchor: None,
+        names: node.names.clone(),
     }
 }
 

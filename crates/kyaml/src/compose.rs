@@ -13,7 +13,7 @@ use comments::Pending;
 use crate::scan::{Fault, Kind, Place, Scanner, Token};
 use crate::{Comments, Dialect, Mark, Node, NodeValue, ReadError, ReadOptions, Style, Tag, Text};
 
-type Compose<T> = Result<T, Fault>;
+type Compose<T> = Result<T, Box<Fault>>;
 
 /// Prefix that `!!` stands for.
 const CORE_PREFIX: &str = "tag:yaml.org,2002:";
@@ -43,12 +43,15 @@ pub(crate) struct Composer<'a> {
     directives: Vec<(Text, Box<str>)>,
     anchors: HashSet<Text>,
     pending: Pending,
+    /// Items and entries of the open collections; a collection takes its own off the end, at its exact size.
+    items: Vec<Node>,
+    entries: Vec<(Node, Node)>,
 }
 
 /// Anchor and tag in front of a node.
 #[derive(Default)]
 struct Properties {
-    anchor: Option<Box<str>>,
+    anchor: Option<Text>,
     tag: Option<String>,
 }
 
@@ -64,6 +67,8 @@ impl<'a> Composer<'a> {
             directives: Vec::new(),
             anchors: HashSet::new(),
             pending: Pending::default(),
+            items: Vec::new(),
+            entries: Vec::new(),
         }
     }
 
@@ -88,7 +93,7 @@ impl<'a> Composer<'a> {
         };
         let foot = self.end_document()?;
         let empty = root.tag == Tag::Implicit
-            && root.anchor.is_none()
+            && root.anchor().is_none()
             && root.style == Style::Plain
             && root.as_str() == Some("");
         Ok(Some(Document {
@@ -255,12 +260,7 @@ impl<'a> Composer<'a> {
         let token = self.scanner.next()?;
         if !self.anchors.contains(&token.text) {
             let problem = format!("unknown anchor '{}' referenced", token.text);
-            return Err(Fault {
-                problem,
-                place: Place::default(),
-                context: None,
-                lexical: false,
-            });
+            return Err(grammar(&problem, None, Place::default()));
         }
         let mut node = node_at(NodeValue::Alias(token.text), Tag::Implicit, token.start);
         node.comments = comments;
@@ -280,7 +280,7 @@ impl<'a> Composer<'a> {
                 Kind::Anchor if found.anchor.is_none() => {
                     let token = self.scanner.next()?;
                     self.anchors.insert(token.text.clone());
-                    found.anchor = Some(token.text.as_str().into());
+                    found.anchor = Some(token.text);
                 }
                 Kind::Tag if tag.is_none() => tag = Some(self.scanner.next()?),
                 _ => break,
@@ -343,13 +343,13 @@ impl<'a> Composer<'a> {
     fn block_sequence(&mut self, start: Place) -> Compose<Node> {
         let head = self.pending.take_stem();
         let context = self.scanner.next()?.start;
-        let mut items = Vec::new();
+        let base = self.items.len();
         loop {
             match self.peek_kind()? {
                 Kind::BlockEntry => {
                     let item = self
                         .sequence_item(|kind| matches!(kind, Kind::BlockEntry | Kind::BlockEnd))?;
-                    items.push(item);
+                    self.items.push(item);
                 }
                 Kind::BlockEnd => break,
                 _ => {
@@ -363,21 +363,24 @@ impl<'a> Composer<'a> {
             }
         }
         self.scanner.next()?;
+        let items = self.items.drain(base..).collect();
         let mut node = node_at(NodeValue::Sequence(items), Tag::Implicit, start);
         comments::set_head(&mut node, head);
         Ok(node)
     }
 
     fn indentless_sequence(&mut self, start: Place) -> Compose<Node> {
-        let mut items = Vec::new();
+        let base = self.items.len();
         while self.peek_kind()? == Kind::BlockEntry {
-            items.push(self.sequence_item(|kind| {
+            let item = self.sequence_item(|kind| {
                 matches!(
                     kind,
                     Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd
                 )
-            })?);
+            })?;
+            self.items.push(item);
         }
+        let items = self.items.drain(base..).collect();
         Ok(node_at(NodeValue::Sequence(items), Tag::Implicit, start))
     }
 
@@ -396,12 +399,12 @@ impl<'a> Composer<'a> {
     fn block_mapping(&mut self, start: Place) -> Compose<Node> {
         let head = self.pending.take_stem();
         let context = self.scanner.next()?.start;
-        let mut entries: Vec<(Node, Node)> = Vec::new();
+        let base = self.entries.len();
         loop {
             match self.peek_kind()? {
                 Kind::Key => {
                     let key = self.block_key()?;
-                    self.push_entry(&mut entries, key)?;
+                    self.push_entry(base, key)?;
                 }
                 Kind::BlockEnd => break,
                 _ => {
@@ -412,17 +415,18 @@ impl<'a> Composer<'a> {
         }
         let closing = self.pending.take();
         self.scanner.next()?;
+        let entries = self.entries.drain(base..).collect();
         let mut node = node_at(NodeValue::Mapping(entries), Tag::Implicit, start);
         comments::close_block_mapping(&mut node, closing);
         comments::set_head(&mut node, head);
         Ok(node)
     }
 
-    fn push_entry(&mut self, entries: &mut Vec<(Node, Node)>, mut key: Node) -> Compose<()> {
-        comments::move_foot_to_previous(&mut key, entries);
+    fn push_entry(&mut self, base: usize, mut key: Node) -> Compose<()> {
+        comments::move_foot_to_previous(&mut key, &mut self.entries[base..]);
         let mut value = self.block_value()?;
         comments::move_foot_to_key(&mut key, &mut value);
-        entries.push((key, value));
+        self.entries.push((key, value));
         Ok(())
     }
 
@@ -472,7 +476,7 @@ impl Properties {
     }
 
     fn apply(self, mut node: Node, dialect: Dialect) -> Node {
-        node.anchor = self.anchor;
+        node.set_anchor(self.anchor);
         match self.tag.as_deref() {
             None => {}
             // The tag that names nothing makes text of a scalar in go-yaml v2 only.
@@ -480,6 +484,9 @@ impl Properties {
             Some("!") => {}
             Some(tag) => {
                 node.tag = tag_named(tag);
+                if node.tag == Tag::Custom {
+                    node.names.get_or_insert_default().tag = Some(Text::from(tag));
+                }
                 node.tagged = true;
             }
         }
@@ -511,7 +518,7 @@ pub(crate) fn tag_named(short: &str) -> Tag {
         "!!merge" => Tag::Merge,
         "!!map" => Tag::Map,
         "!!seq" => Tag::Seq,
-        other => Tag::Custom(other.into()),
+        _ => Tag::Custom,
     }
 }
 
@@ -528,13 +535,14 @@ fn mark_of(place: Place) -> Mark {
     }
 }
 
-fn grammar(problem: &str, context: Option<Place>, place: Place) -> Fault {
-    Fault {
+#[cold]
+fn grammar(problem: &str, context: Option<Place>, place: Place) -> Box<Fault> {
+    Box::new(Fault {
         problem: problem.to_owned(),
         place,
         context,
         lexical: false,
-    }
+    })
 }
 
 /// Comments with nothing in them are not kept.

@@ -217,7 +217,7 @@ pub(crate) fn duplicates_first(root: &Node, error: ConvertError) -> ConvertError
 
 /// Returns the text of a key that must be a string.
 pub(crate) fn string_key(key: &Node) -> Result<std::borrow::Cow<'_, str>, ConvertError> {
-    if key.as_str().is_none() || matches!(key.tag, Tag::Custom(_)) {
+    if key.as_str().is_none() || key.tag == Tag::Custom {
         return Err(ConvertError::KeyType);
     }
     match resolve(key, Dialect::V3)? {

@@ -38,7 +38,7 @@ pub use emit::{
 pub use error::{ConvertError, ReadError};
 pub use json::{from_json, to_json};
 pub use natural::{natural_cmp, natural_cmp_v3};
-pub use node::{Comments, Mark, Node, NodeValue, Style, Tag, Text};
+pub use node::{Comments, Mark, Names, Node, NodeValue, Style, Tag, Text};
 pub use options::{Dialect, ReadOptions};
 pub use read::{parse, parse_documents, parse_first};
 pub use resolve::{Resolved, resolve, resolve_text};

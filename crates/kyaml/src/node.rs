@@ -58,8 +58,8 @@ pub enum Tag {
     Map,
     /// `!!seq`.
     Seq,
-    /// Any other, in its written short form such as `!Ref`.
-    Custom(Box<str>),
+    /// Any other; [`Node::custom_tag`] has its short form such as `!Ref`.
+    Custom,
 }
 
 /// Comments around a node, each with its `#`, lines joined by `\n`.
@@ -71,6 +71,15 @@ pub struct Comments {
     pub line: String,
     /// Lines below, before an empty line.
     pub foot: String,
+}
+
+/// Names that few nodes have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Name that aliases use, without `&`.
+    pub anchor: Option<Text>,
+    /// Short form of a [`Tag::Custom`].
+    pub tag: Option<Text>,
 }
 
 /// Content of a node.
@@ -101,8 +110,8 @@ pub struct Node {
     pub mark: Mark,
     /// Comments; absent for most nodes.
     pub comments: Option<Box<Comments>>,
-    /// Anchor name; absent for most nodes.
-    pub anchor: Option<Box<str>>,
+    /// Anchor and unknown tag; absent for most nodes.
+    pub names: Option<Box<Names>>,
 }
 
 impl Node {
@@ -116,7 +125,7 @@ impl Node {
             style,
             mark,
             comments: None,
-            anchor: None,
+            names: None,
         }
     }
 
@@ -143,6 +152,23 @@ impl Node {
     /// Makes an empty sequence.
     pub fn sequence() -> Self {
         Self::new(NodeValue::Sequence(Vec::new()), Tag::Seq)
+    }
+
+    /// Returns the name that aliases use for this node.
+    pub fn anchor(&self) -> Option<&str> {
+        self.names.as_ref()?.anchor.as_deref()
+    }
+
+    /// Names this node for aliases, or takes the name away.
+    pub fn set_anchor(&mut self, anchor: Option<Text>) {
+        if anchor.is_some() || self.names.is_some() {
+            self.names.get_or_insert_default().anchor = anchor;
+        }
+    }
+
+    /// Returns the short form of a tag that is none of the core ones.
+    pub fn custom_tag(&self) -> Option<&str> {
+        self.names.as_ref()?.tag.as_deref()
     }
 
     /// Returns the text of a scalar.

@@ -64,7 +64,7 @@ pub fn resolve(node: &Node, dialect: Dialect) -> Result<Resolved<'_>, ConvertErr
         Tag::Implicit if quoted || text.contains('\n') => Ok(Resolved::String(Cow::Borrowed(text))),
         Tag::Implicit => Ok(resolve_text(text, dialect)),
         // go-yaml v2 treats unknown tags, v3 all that it cannot resolve, as text.
-        Tag::Custom(_) | Tag::Map | Tag::Seq => Ok(Resolved::String(Cow::Borrowed(text))),
+        Tag::Custom | Tag::Map | Tag::Seq => Ok(Resolved::String(Cow::Borrowed(text))),
         Tag::Binary => decode_binary(text),
         Tag::Merge if !node.tagged && text == "<<" => Ok(Resolved::Merge),
         tag => resolve_tagged(node, tag, text, quoted, dialect),

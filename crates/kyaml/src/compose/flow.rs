@@ -8,23 +8,30 @@ impl Composer<'_> {
     pub(super) fn flow_sequence(&mut self, start: Place) -> Compose<Node> {
         let opening = self.pending.take();
         let context = self.scanner.next()?.start;
-        let mut items = Vec::new();
+        let base = self.items.len();
         loop {
             let mut kind = self.peek_kind()?;
             if kind == Kind::FlowSequenceEnd {
                 break;
             }
-            if !items.is_empty() {
+            if self.items.len() > base {
                 kind = self.flow_entry(kind, context, "did not find expected ',' or ']'")?;
             }
             match kind {
-                Kind::Key => items.push(self.flow_pair()?),
+                Kind::Key => {
+                    let pair = self.flow_pair()?;
+                    self.items.push(pair);
+                }
                 Kind::FlowSequenceEnd => break,
-                _ => items.push(self.node(false, false)?),
+                _ => {
+                    let item = self.node(false, false)?;
+                    self.items.push(item);
+                }
             }
         }
         let closing = self.pending.take();
         self.scanner.next()?;
+        let items = self.items.drain(base..).collect();
         let mut node = node_at(NodeValue::Sequence(items), Tag::Implicit, start);
         node.style = Style::Flow;
         node.comments = boxed(comments::of_flow(opening, closing));
@@ -73,13 +80,13 @@ impl Composer<'_> {
     pub(super) fn flow_mapping(&mut self, start: Place) -> Compose<Node> {
         let opening = self.pending.take();
         let context = self.scanner.next()?.start;
-        let mut entries: Vec<(Node, Node)> = Vec::new();
+        let base = self.entries.len();
         loop {
             let mut kind = self.peek_kind()?;
             if kind == Kind::FlowMappingEnd {
                 break;
             }
-            if !entries.is_empty() {
+            if self.entries.len() > base {
                 kind = self.flow_entry(kind, context, "did not find expected ',' or '}'")?;
             }
             match kind {
@@ -89,7 +96,7 @@ impl Composer<'_> {
                     let mut key = self.flow_key()?;
                     let mut value = self.flow_value()?;
                     comments::move_foot_to_key(&mut key, &mut value);
-                    entries.push((key, value));
+                    self.entries.push((key, value));
                 }
                 _ => {
                     let mut key = self.node(false, false)?;
@@ -97,12 +104,13 @@ impl Composer<'_> {
                     let place = self.scanner.peek()?.start;
                     let mut value = self.omitted(place);
                     comments::move_foot_to_key(&mut key, &mut value);
-                    entries.push((key, value));
+                    self.entries.push((key, value));
                 }
             }
         }
         let closing = self.pending.take();
         self.scanner.next()?;
+        let entries = self.entries.drain(base..).collect();
         let mut node = node_at(NodeValue::Mapping(entries), Tag::Implicit, start);
         node.style = Style::Flow;
         node.comments = boxed(comments::of_flow(opening, closing));

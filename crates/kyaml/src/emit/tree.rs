@@ -294,7 +294,7 @@ impl TreeWriter {
 
     /// Writes the anchor and the tag.
     fn properties(&mut self, node: &Node, tag: Option<&str>) {
-        if let Some(anchor) = node.anchor.as_deref() {
+        if let Some(anchor) = node.anchor() {
             self.indicator("&", true, false, false);
             self.put(anchor);
             self.whitespace = false;
@@ -366,19 +366,19 @@ fn is_collection(node: &Node) -> bool {
 /// Returns the tag to print: a written one, or one that the text would not be given by itself.
 fn printed_tag(node: &Node) -> Option<&str> {
     if node.tagged {
-        return Some(short_name(&node.tag)).filter(|tag| !tag.is_empty());
+        return Some(short_name(node)).filter(|tag| !tag.is_empty());
     }
     let text = match &node.value {
         NodeValue::Scalar(text) => text,
         NodeValue::Mapping(_) => {
-            return Some(short_name(&node.tag)).filter(|tag| !matches!(*tag, "" | "!!map"));
+            return Some(short_name(node)).filter(|tag| !matches!(*tag, "" | "!!map"));
         }
         NodeValue::Sequence(_) => {
-            return Some(short_name(&node.tag)).filter(|tag| !matches!(*tag, "" | "!!seq"));
+            return Some(short_name(node)).filter(|tag| !matches!(*tag, "" | "!!seq"));
         }
         NodeValue::Alias(_) => return None,
     };
-    let tag = short_name(&node.tag);
+    let tag = short_name(node);
     // The merge key is no exception: go-yaml prints `!!merge <<`.
     if matches!(tag, "" | "!!str") || resolve_text(text, Dialect::V3).tag() == tag {
         return None;
@@ -393,8 +393,8 @@ fn needs_quotes(node: &Node, text: &str) -> bool {
         && !matches!(resolve_text(text, Dialect::V3), Resolved::String(_))
 }
 
-fn short_name(tag: &Tag) -> &str {
-    match tag {
+fn short_name(node: &Node) -> &str {
+    match node.tag {
         Tag::Implicit => "",
         Tag::Str => "!!str",
         Tag::Int => "!!int",
@@ -406,7 +406,7 @@ fn short_name(tag: &Tag) -> &str {
         Tag::Merge => "!!merge",
         Tag::Map => "!!map",
         Tag::Seq => "!!seq",
-        Tag::Custom(name) => name,
+        Tag::Custom => node.custom_tag().unwrap_or(""),
     }
 }
 
@@ -415,7 +415,7 @@ const MAX_SIMPLE_KEY: usize = 128;
 
 fn is_simple_key(key: &Node) -> bool {
     let tag = printed_tag(key).map_or(0, str::len);
-    let properties = key.anchor.as_deref().map_or(0, str::len) + tag;
+    let properties = key.anchor().map_or(0, str::len) + tag;
     match &key.value {
         NodeValue::Alias(name) => name.len() <= MAX_SIMPLE_KEY,
         NodeValue::Scalar(text) => {

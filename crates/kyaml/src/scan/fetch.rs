@@ -1,6 +1,6 @@
 //! One token after another: what stands here, and which scanner reads it.
 
-use super::{Fault, INDICATOR, Kind, MAX_LEVELS, Place, Scan, Scanner, SimpleKey, Token};
+use super::{INDICATOR, Kind, MAX_LEVELS, Place, Scan, Scanner, SimpleKey, Token};
 use crate::{Dialect, Style};
 
 impl Scanner<'_> {
@@ -54,10 +54,7 @@ impl Scanner<'_> {
             b'\'' => self.fetch_inline_scalar(Style::SingleQuoted),
             b'"' => self.fetch_inline_scalar(Style::DoubleQuoted),
             _ if self.may_start_plain() => self.fetch_inline_scalar(Style::Plain),
-            _ => Err(Fault {
-                context: Some(self.place()),
-                ..self.fault("found character that cannot start any token")
-            }),
+            _ => Err(self.fault_in(self.place(), "found character that cannot start any token")),
         }
     }
 

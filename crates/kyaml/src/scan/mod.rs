@@ -26,7 +26,7 @@ const MAX_LEVELS: usize = 10_000;
 /// Longest simple key, in characters.
 const MAX_SIMPLE_KEY: u32 = 1024;
 
-type Scan<T> = Result<T, Fault>;
+type Scan<T> = Result<T, Box<Fault>>;
 
 /// A place where a simple key may have started.
 #[derive(Clone, Copy, Debug)]
@@ -358,20 +358,14 @@ impl<'a> Scanner<'a> {
             && self.is_blank_or_end(3)
     }
 
-    fn fault(&self, problem: &str) -> Fault {
-        Fault {
+    #[cold]
+    fn fault_in(&self, context: Place, problem: &str) -> Box<Fault> {
+        Box::new(Fault {
             problem: problem.to_owned(),
             place: self.place(),
-            context: None,
-            lexical: true,
-        }
-    }
-
-    fn fault_in(&self, context: Place, problem: &str) -> Fault {
-        Fault {
             context: Some(context),
-            ..self.fault(problem)
-        }
+            lexical: true,
+        })
     }
 }
 
