@@ -11,6 +11,7 @@ mod bootstrap;
 mod catalog;
 mod controllers;
 mod crd;
+mod defaults;
 mod engine;
 mod environment;
 mod failure;

@@ -13,7 +13,9 @@ pub(super) fn job(object: &mut Map) {
     if let (Some(labels), Some(metadata)) = (labels, made(object, "metadata")) {
         put(metadata, "labels", labels);
     }
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     let absent = |spec: &Map, key: &str| spec.get(key).is_none_or(Value::is_null);
     if absent(spec, "completions") && absent(spec, "parallelism") {
         put(spec, "completions", 1);
@@ -32,14 +34,18 @@ pub(super) fn job(object: &mut Map) {
     put(spec, "podReplacementPolicy", policy);
     if let Some(policy) = map(spec, "podFailurePolicy") {
         each(policy, "rules", |rule| {
-            each(rule, "onPodConditions", |condition| put_text(condition, "status", "True"));
+            each(rule, "onPodConditions", |condition| {
+                put_text(condition, "status", "True")
+            });
         });
     }
     pod::template(spec, "template");
 }
 
 pub(super) fn cron_job(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put_text(spec, "concurrencyPolicy", "Allow");
     put(spec, "suspend", false);
     put(spec, "successfulJobsHistoryLimit", 3);
@@ -59,7 +65,9 @@ const JOB_LABELS: [(&str, bool); 4] = [
 
 /// Gives a created job its selector and the labels it selects by, unless its author manages them.
 pub fn generate_selector(object: &mut Map, name: &str, uid: &str) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     let manual = spec.get("manualSelector") == Some(&Value::Bool(true));
     let selected = spec.get("selector").is_some_and(|s| !s.is_null());
     if manual || selected {

@@ -42,12 +42,18 @@ pub(super) fn namespace(object: &mut Map) {
 
 /// Container limits default to the maximum, and requests to the limit.
 pub(super) fn limit_range(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     each(spec, "limits", |limit| {
         if text(limit, "type") != "Container" {
             return;
         }
-        for (source, target) in [("max", "default"), ("default", "defaultRequest"), ("min", "defaultRequest")] {
+        for (source, target) in [
+            ("max", "default"),
+            ("default", "defaultRequest"),
+            ("min", "defaultRequest"),
+        ] {
             let Some(Value::Object(amounts)) = limit.get(source).cloned() else {
                 continue;
             };
@@ -77,7 +83,9 @@ pub(super) fn priority_class(object: &mut Map) {
 
 pub(super) fn autoscaler(object: &mut Map) {
     let second = text(object, "apiVersion") == "autoscaling/v2";
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put(spec, "minReplicas", 1);
     if !second {
         return;
@@ -90,18 +98,30 @@ pub(super) fn autoscaler(object: &mut Map) {
         );
     }
     if let Some(behavior) = map(spec, "behavior") {
-        scaling_rules(behavior, "scaleUp", json!(0), json!([
-            {"type": "Pods", "value": 4, "periodSeconds": 15},
-            {"type": "Percent", "value": 100, "periodSeconds": 15},
-        ]));
-        scaling_rules(behavior, "scaleDown", Value::Null, json!([
-            {"type": "Percent", "value": 100, "periodSeconds": 15},
-        ]));
+        scaling_rules(
+            behavior,
+            "scaleUp",
+            json!(0),
+            json!([
+                {"type": "Pods", "value": 4, "periodSeconds": 15},
+                {"type": "Percent", "value": 100, "periodSeconds": 15},
+            ]),
+        );
+        scaling_rules(
+            behavior,
+            "scaleDown",
+            Value::Null,
+            json!([
+                {"type": "Percent", "value": 100, "periodSeconds": 15},
+            ]),
+        );
     }
 }
 
 fn scaling_rules(behavior: &mut Map, direction: &str, window: Value, policies: Value) {
-    let Some(rules) = made(behavior, direction) else { return };
+    let Some(rules) = made(behavior, direction) else {
+        return;
+    };
     put(rules, "selectPolicy", "Max");
     if is_empty_list(rules, "policies") {
         rules.insert("policies".into(), policies);
@@ -130,7 +150,9 @@ pub(super) fn webhooks(object: &mut Map) {
 }
 
 pub(super) fn admission_policy(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put(spec, "failurePolicy", "Fail");
     if let Some(constraints) = map(spec, "matchConstraints") {
         match_resources(constraints);
@@ -138,7 +160,9 @@ pub(super) fn admission_policy(object: &mut Map) {
 }
 
 pub(super) fn admission_binding(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     if let Some(resources) = map(spec, "matchResources") {
         match_resources(resources);
     }
@@ -154,8 +178,15 @@ fn match_resources(resources: &mut Map) {
 }
 
 pub(super) fn flow_schema(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
-    if spec.get("matchingPrecedence").and_then(Value::as_i64).unwrap_or(0) == 0 {
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
+    if spec
+        .get("matchingPrecedence")
+        .and_then(Value::as_i64)
+        .unwrap_or(0)
+        == 0
+    {
         spec.insert("matchingPrecedence".into(), 1000.into());
     }
 }

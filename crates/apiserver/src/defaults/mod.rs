@@ -13,7 +13,9 @@ mod workload;
 
 use objects::{Map, Value, json};
 
+pub use batch::generate_selector;
 pub use pod::quality_of_service;
+pub use workload::set_template_generation;
 
 type Default = fn(&mut Map);
 
@@ -21,7 +23,11 @@ type Default = fn(&mut Map);
 const TABLE: &[(&str, &str, Default)] = &[
     ("", "Pod", pod::pod),
     ("", "PodTemplate", workload::pod_template),
-    ("", "ReplicationController", workload::replication_controller),
+    (
+        "",
+        "ReplicationController",
+        workload::replication_controller,
+    ),
     ("", "Service", networking::service),
     ("", "Endpoints", networking::endpoints),
     ("", "Secret", configuration::secret),
@@ -35,20 +41,68 @@ const TABLE: &[(&str, &str, Default)] = &[
     ("apps", "DaemonSet", workload::daemon_set),
     ("batch", "Job", batch::job),
     ("batch", "CronJob", batch::cron_job),
-    ("autoscaling", "HorizontalPodAutoscaler", configuration::autoscaler),
-    ("networking.k8s.io", "NetworkPolicy", networking::network_policy),
-    ("networking.k8s.io", "IngressClass", networking::ingress_class),
-    ("discovery.k8s.io", "EndpointSlice", networking::endpoint_slice),
-    ("rbac.authorization.k8s.io", "RoleBinding", configuration::role_binding),
-    ("rbac.authorization.k8s.io", "ClusterRoleBinding", configuration::role_binding),
-    ("scheduling.k8s.io", "PriorityClass", configuration::priority_class),
+    (
+        "autoscaling",
+        "HorizontalPodAutoscaler",
+        configuration::autoscaler,
+    ),
+    (
+        "networking.k8s.io",
+        "NetworkPolicy",
+        networking::network_policy,
+    ),
+    (
+        "networking.k8s.io",
+        "IngressClass",
+        networking::ingress_class,
+    ),
+    (
+        "discovery.k8s.io",
+        "EndpointSlice",
+        networking::endpoint_slice,
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "RoleBinding",
+        configuration::role_binding,
+    ),
+    (
+        "rbac.authorization.k8s.io",
+        "ClusterRoleBinding",
+        configuration::role_binding,
+    ),
+    (
+        "scheduling.k8s.io",
+        "PriorityClass",
+        configuration::priority_class,
+    ),
     ("storage.k8s.io", "StorageClass", storage::class),
     ("storage.k8s.io", "CSIDriver", storage::driver),
-    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", configuration::webhooks),
-    ("admissionregistration.k8s.io", "MutatingWebhookConfiguration", configuration::webhooks),
-    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy", configuration::admission_policy),
-    ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding", configuration::admission_binding),
-    ("flowcontrol.apiserver.k8s.io", "FlowSchema", configuration::flow_schema),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingWebhookConfiguration",
+        configuration::webhooks,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "MutatingWebhookConfiguration",
+        configuration::webhooks,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicy",
+        configuration::admission_policy,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicyBinding",
+        configuration::admission_binding,
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        "FlowSchema",
+        configuration::flow_schema,
+    ),
 ];
 
 /// Fills in the defaults of an object's kind.

@@ -5,7 +5,9 @@ use objects::{Map, Value, json};
 use super::{each, is_empty_list, made, map, put, put_text, text};
 
 pub(super) fn service(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put_text(spec, "sessionAffinity", "None");
     match text(spec, "sessionAffinity") {
         "ClientIP" => {
@@ -57,7 +59,9 @@ pub(super) fn endpoint_slice(object: &mut Map) {
 }
 
 pub(super) fn network_policy(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     for direction in ["ingress", "egress"] {
         each(spec, direction, |rule| {
             each(rule, "ports", |port| put(port, "protocol", "TCP"));

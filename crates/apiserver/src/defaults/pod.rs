@@ -12,7 +12,9 @@ const CONTAINERS: [&str; 3] = ["initContainers", "containers", "ephemeralContain
 
 /// Defaults of a pod: those of its specification, and requests from limits.
 pub(super) fn pod(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     specification(spec);
     put(spec, "enableServiceLinks", true);
     for list in ["initContainers", "containers"] {
@@ -29,7 +31,9 @@ pub(super) fn pod(object: &mut Map) {
 
 /// Defaults of the pod template in a field such as `template`.
 pub(super) fn template(owner: &mut Map, key: &str) {
-    let Some(template) = map(owner, key) else { return };
+    let Some(template) = map(owner, key) else {
+        return;
+    };
     if let Some(spec) = map(template, "spec") {
         specification(spec);
     }
@@ -44,17 +48,22 @@ fn specification(spec: &mut Map) {
     service_account(spec);
     let host_network = spec.get("hostNetwork") == Some(&Value::Bool(true));
     for list in CONTAINERS {
-        each(spec, list, |container| self::container(container, host_network));
+        each(spec, list, |container| {
+            self::container(container, host_network)
+        });
     }
     each(spec, "volumes", volume);
 }
 
 /// Keeps the field and its deprecated alias equal.
 fn service_account(spec: &mut Map) {
-    let name = [text(spec, "serviceAccountName"), text(spec, "serviceAccount")]
-        .into_iter()
-        .find(|name| !name.is_empty())
-        .map(str::to_owned);
+    let name = [
+        text(spec, "serviceAccountName"),
+        text(spec, "serviceAccount"),
+    ]
+    .into_iter()
+    .find(|name| !name.is_empty())
+    .map(str::to_owned);
     if let Some(name) = name {
         spec.insert("serviceAccountName".into(), name.clone().into());
         spec.insert("serviceAccount".into(), name.into());

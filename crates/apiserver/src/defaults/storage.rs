@@ -30,7 +30,9 @@ pub(super) fn class(object: &mut Map) {
 }
 
 pub(super) fn driver(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put(spec, "attachRequired", true);
     put(spec, "podInfoOnMount", false);
     put(spec, "storageCapacity", false);

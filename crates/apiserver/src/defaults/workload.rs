@@ -9,7 +9,9 @@ pub(super) fn pod_template(object: &mut Map) {
 }
 
 pub(super) fn deployment(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put(spec, "replicas", 1);
     put(spec, "revisionHistoryLimit", 10);
     put(spec, "progressDeadlineSeconds", 600);
@@ -26,7 +28,9 @@ pub(super) fn deployment(object: &mut Map) {
 }
 
 pub(super) fn replica_set(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put(spec, "replicas", 1);
     pod::template(spec, "template");
 }
@@ -40,7 +44,9 @@ pub(super) fn replication_controller(object: &mut Map) {
     if let (Some(labels), Some(metadata)) = (&labels, made(object, "metadata")) {
         put(metadata, "labels", labels.clone());
     }
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     if let Some(labels) = labels {
         put(spec, "selector", labels);
     }
@@ -49,7 +55,9 @@ pub(super) fn replication_controller(object: &mut Map) {
 }
 
 pub(super) fn stateful_set(object: &mut Map) {
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put(spec, "replicas", 1);
     put(spec, "revisionHistoryLimit", 10);
     put_text(spec, "podManagementPolicy", "OrderedReady");
@@ -82,7 +90,9 @@ pub(super) fn daemon_set(object: &mut Map) {
     {
         put(annotations, TEMPLATE_GENERATION, "0");
     }
-    let Some(spec) = made(object, "spec") else { return };
+    let Some(spec) = made(object, "spec") else {
+        return;
+    };
     put(spec, "revisionHistoryLimit", 10);
     if let Some(strategy) = made(spec, "updateStrategy") {
         put_text(strategy, "type", "RollingUpdate");
@@ -100,7 +110,11 @@ pub(super) fn daemon_set(object: &mut Map) {
 pub fn set_template_generation(object: &mut Map, live: Option<&Map>) {
     let generation = |object: &Map| {
         let annotation = object.get("metadata")?.get("annotations")?;
-        annotation.get(TEMPLATE_GENERATION)?.as_str()?.parse::<i64>().ok()
+        annotation
+            .get(TEMPLATE_GENERATION)?
+            .as_str()?
+            .parse::<i64>()
+            .ok()
     };
     let template = |object: &Map| object.get("spec").and_then(|s| s.get("template")).cloned();
     let next = match live {
@@ -116,7 +130,7 @@ pub fn set_template_generation(object: &mut Map, live: Option<&Map>) {
 }
 
 /// Makes the map of labels in a template, for the labels that a server adds to it.
-pub(super) fn template_labels<'a>(spec: &'a mut Map) -> Option<&'a mut Map> {
+pub(super) fn template_labels(spec: &mut Map) -> Option<&mut Map> {
     put(spec, "template", json!({}));
     let template = map(spec, "template")?;
     made(made(template, "metadata")?, "labels")

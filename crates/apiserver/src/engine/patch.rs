@@ -213,7 +213,8 @@ impl Engine {
             )));
         }
         check_name(place, &mut applied)?;
-        check_namespace(place, &mut applied)?;
+        // The namespace is checked, not filled in: messages and last-applied show the object as sent.
+        check_namespace(place, &mut applied.clone())?;
         if applied
             .get("metadata")
             .and_then(|m| m.get("managedFields"))

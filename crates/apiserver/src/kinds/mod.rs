@@ -4,6 +4,7 @@
 //! [`normalise`] → [`default`] → (ownership) → [`admit`] → [`prepare_create`] or [`prepare_update`] →
 //! [`set_generation`] → [`validate`] or [`validate_update`]. Objects are in the version of the request.
 
+pub mod allocate;
 pub mod scale;
 
 use cluster::{Propagation, StatusCause};
@@ -45,6 +46,9 @@ pub fn normalise_patched(
 /// Fills in the kind's defaults.
 pub fn default(engine: &Engine, resource: &Resource, object: &mut Map) {
     let _ = engine;
+    if resource.custom.is_none() {
+        crate::defaults::default(resource.group(), resource.kind(), object);
+    }
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
         crate::crd::default(object);
     }
@@ -73,6 +77,7 @@ pub fn admit(
 
 /// Finishes a new object: status, generation, allocations.
 pub fn prepare_create(engine: &Engine, resource: &Resource, object: &mut Map) {
+    allocate::create(engine, resource, object);
     if resource.is("", "namespaces") {
         object.insert(
             "spec".into(),
@@ -129,6 +134,9 @@ pub fn prepare_update(engine: &Engine, place: &Place, live: &Map, next: &mut Map
     }
     if place.sub.is_empty() && place.resource.is("", "namespaces") {
         keep(next, "spec");
+    }
+    if place.sub.is_empty() {
+        allocate::update(engine, &place.resource, next, live);
     }
 }
 

@@ -12,399 +12,383 @@ use crate::recorded::{Run, difference};
 const KNOWN: &[(&str, &str)] = &[
     (
         "A09",
-        "not there yet: .body: expected {'apiVersion':'v1','code':404,'details':{},'kind':'Status','message':'the server could not fin",
+        "not there yet: step 2 GET /apis/apps/v9   .body: expected {'apiVersion':'v1','code':404,'details':{},'kind':'Status','message",
     ),
     (
         "A10",
-        "not there yet: .text: expected '[+]ping ok/n[+]log ok/n[+]informer-sync ok/n[+]poststarthook/start-apiserver-admission-initia",
+        "not there yet: step 3 GET /readyz?verbose=true   .text: expected '[+]ping ok/n[+]log ok/n[+]informer-sync ok/n[+]poststarthoo",
     ),
     (
         "A12",
-        "not there yet: .bodyKeys: expected ['components','info','openapi','paths'], absent",
+        "not there yet: step 0 GET /openapi/v3/apis/apps/v1   .bodyKeys: expected ['components','info','openapi','paths'], absent",
     ),
     (
         "A13",
-        "not there yet: .bodyKeys: expected ['definitions','info','parameters','paths','security','securityDefinitions','swagger'], ab",
+        "not there yet: step 0 GET /openapi/v2   .bodyKeys: expected ['definitions','info','parameters','paths','security','securityDe",
     ),
     (
         "A14",
-        "not there yet: .body.paths[47]: expected '/healthz/autoregister-completion', got '/healthz/log'",
+        "not there yet: step 0 GET /   .body.paths[47]: expected '/healthz/autoregister-completion', got '/healthz/log'",
     ),
     (
         "B10",
-        "not there yet: .body.details.causes[0].field: expected 'metadata.finalizers[0]', got 'metadata.finalizers'",
+        "not there yet: step 4 POST /api/v1/namespaces/${ns}/configmaps   .body.details.causes[0].field: expected 'metadata.finalizers",
     ),
-    ("B12", "not there yet: .body.code: expected 400, absent"),
+    (
+        "B12",
+        "not there yet: step 3 POST /api/v1/namespaces/${ns}/configmaps   .body.code: expected 400, absent",
+    ),
     (
         "B17",
-        "not there yet: .body.details.causes[0].field: expected 'metadata.ownerReferences.uid', got 'metadata.ownerReferences[0].uid'",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/configmaps   .body.details.causes[0].field: expected 'metadata.ownerRefer",
     ),
     (
         "B18",
-        "not there yet: .headers.Warning: expected '299 - /'duplicate field ///'data///'/'', absent",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/configmaps   .headers.Warning: expected '299 - /'duplicate field ///'data",
     ),
-    ("B20", "not there yet: .body.details: unexpected {}"),
-    ("B22", "not there yet: .code: expected 200, got 404"),
+    (
+        "B20",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/configmaps   .body.details: unexpected {}",
+    ),
+    (
+        "B22",
+        "not there yet: step 1 GET /openapi/v2   .code: expected 200, got 404",
+    ),
     (
         "C03",
-        "not there yet: .body.message: expected '/'data.n/' is not a known field selector: only /'metadata.name/', /'metadata.namespac",
+        "not there yet: step 8 GET /api/v1/namespaces/${ns}/configmaps?fieldSelector=data.n%3D1   .body.message: expected '/'data.n/' ",
     ),
-    ("C08", "not there yet: .body.items: expected [], absent"),
+    (
+        "C08",
+        "not there yet: step 8 GET /api/v1/namespaces/${ns}/configmaps?resourceVersion=1&resourceVersionMatch=Exact&limit=10   .body.i",
+    ),
     (
         "C10",
-        "not there yet: .body.columnDefinitions[0].description: expected 'Name must be unique within a namespace. Is required when cre",
+        "not there yet: step 2 GET /api/v1/namespaces/${ns}/configmaps   .body.columnDefinitions[0].description: expected 'Name must b",
     ),
     (
         "C11",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:containers.k:{'name':'c'}.f:imagePullPolicy: expected {}, ab",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/pods   .body.metadata.managedFields[0].fieldsV1.f:spec.f:containers.k:{'n",
     ),
     (
         "C13",
-        "not there yet: .bodyPrefix: expected '6b387300', got '7b226b69'",
+        "not there yet: step 1 GET /api/v1/namespaces/${ns}/configmaps   .bodyPrefix: expected '6b387300', got '7b226b69'",
     ),
     (
         "C14",
-        "not there yet: .text: expected 'apiVersion: v1/ndata:/n  /'n/': /'0/'/nkind: ConfigMap/nmetadata:/n  creationTimestamp: /'<ti",
+        "not there yet: step 1 GET /api/v1/namespaces/${ns}/configmaps/l0   .text: expected 'apiVersion: v1/ndata:/n  /'n/': /'0/'/nki",
     ),
     (
         "C16",
-        "not there yet: .body.items[0].metadata.managedFields: expected [{'apiVersion':'v1','fieldsType':'FieldsV1','fieldsV1':{'f:met",
+        "not there yet: step 6 GET /api/v1/namespaces?fieldSelector=status.phase%3DActive,metadata.name%3D${ns}   .body.items[0].metad",
     ),
     (
         "C17",
-        "not there yet: .body.message: expected 'Timeout: Too large resource version: 99999999, current: <rv>', got 'Timeout: Too larg",
+        "not there yet: step 3 GET /api/v1/namespaces/${ns}/configmaps/a?resourceVersion=99999999   .body.message: expected 'Timeout: ",
     ),
     (
         "D06",
-        "not there yet: .events[2].object.metadata.resourceVersion: expected '<rv2>', got '<rv3>'",
+        "not there yet: step 3 GET /api/v1/namespaces/${ns}/configmaps?watch=1&sendInitialEvents=true&allowWatchBookmarks=true&resourc",
     ),
     (
         "D12",
-        "not there yet: .events[1].object.metadata.finalizers: expected ['example.com/f'], absent",
+        "not there yet: step 2 GET /api/v1/namespaces/${ns}/configmaps?watch=1&resourceVersion=${rv}   .events[1].object.metadata.fina",
     ),
     (
         "E02",
-        "not there yet: .body.message: expected 'error decoding patch: json: cannot unmarshal object into Go value of type []handlers.",
+        "not there yet: step 5 PATCH /api/v1/namespaces/${ns}/configmaps/a   .body.message: expected 'error decoding patch: json: cann",
     ),
     (
         "E07",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.metadata.managedFields[0].fieldsV1.f:spec.f:tem",
     ),
-    ("E10", "not there yet: .body.code: expected 422, absent"),
+    (
+        "E10",
+        "not there yet: step 2 PATCH /api/v1/namespaces/${ns}/configmaps/a   .body.code: expected 422, absent",
+    ),
     (
         "E11",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.metadata.managedFields[0].fieldsV1.f:spec.f:tem",
     ),
     (
         "F07",
-        "not there yet: .body.message: expected 'invalid object type: /, Kind=', got 'Object 'Kind' is missing in '{/'metadata/':{/'na",
+        "not there yet: step 0 PATCH /api/v1/namespaces/${ns}/configmaps/a?fieldManager=flux   .body.message: expected 'invalid object",
     ),
     (
         "F09",
-        "not there yet: .body.spec.progressDeadlineSeconds: expected 600, absent",
+        "not there yet: step 0 PATCH /apis/apps/v1/namespaces/${ns}/deployments/web?fieldManager=flux   .body.spec.template.spec.conta",
     ),
     (
         "F11",
-        "not there yet: .body.spec.progressDeadlineSeconds: expected 600, absent",
+        "not there yet: step 0 PATCH /apis/apps/v1/namespaces/${ns}/deployments/web?fieldManager=flux   .body.spec.template.spec.conta",
     ),
     (
         "F12",
-        "not there yet: .body.message: expected 'failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.template.",
-    ),
-    (
-        "F13",
-        "not there yet: .body.spec.clusterIP: expected '<ip1>', absent",
+        "not there yet: step 0 PATCH /apis/apps/v1/namespaces/${ns}/deployments/web?fieldManager=flux   .body.message: expected 'faile",
     ),
     (
         "F14",
-        "not there yet: .body.spec.progressDeadlineSeconds: expected 600, absent",
+        "not there yet: step 0 PATCH /apis/apps/v1/namespaces/${ns}/deployments/web?fieldManager=flux   .body.spec.template.spec.conta",
     ),
     (
         "F15",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:metadata.f:ownerReferences.k:{'uid':'<uid1>'}: expected {}, absent",
+        "not there yet: step 1 PATCH /api/v1/namespaces/${ns}/configmaps/a?fieldManager=flux   .body.metadata.managedFields[0].fieldsV",
     ),
     (
         "F16",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.metadata.managedFields[0].fieldsV1.f:spec.f:tem",
     ),
     (
         "F17",
-        "not there yet: .body.metadata.annotations.kubectl.kubernetes.io/last-applied-configuration: expected '{/'apiVersion/':/'v1/',",
+        "not there yet: step 1 PATCH /api/v1/namespaces/${ns}/configmaps/a?fieldManager=kubectl   .body.metadata.annotations.kubectl.k",
     ),
-    ("F21", "not there yet: .body.code: expected 422, absent"),
     (
-        "F22",
-        "not there yet: .body.data: expected {'a':'Yg=='}, absent",
+        "F21",
+        "not there yet: step 3 PATCH /api/v1/namespaces/${ns}/configmaps/a?fieldManager=flux   .body.code: expected 422, absent",
     ),
     (
         "F23",
-        "not there yet: .body.message: expected 'failed to create typed patch object (/web; apps/v1, Kind=Deployment): .spec.replicas:",
+        "not there yet: step 0 PATCH /apis/apps/v1/namespaces/${ns}/deployments/web?fieldManager=flux   .body.message: expected 'faile",
     ),
     (
         "F24",
-        "not there yet: .body.metadata.labels: unexpected null",
+        "not there yet: step 0 PATCH /api/v1/namespaces/${ns}/configmaps/a?fieldManager=flux   .body.metadata.labels: unexpected null",
     ),
     (
         "F26",
-        "not there yet: .body.spec.minReplicas: expected 1, absent",
+        "not there yet: step 0 PATCH /apis/autoscaling/v2/namespaces/${ns}/horizontalpodautoscalers/h?fieldManager=flux   .body.status",
     ),
     (
         "G04",
-        "not there yet: .body.apiVersion: expected 'v1', got 'apps/v1'",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments?dryRun=All&fieldValidation=Strict   .body.apiVersion: e",
     ),
     (
         "G05",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.metadata.managedFields[0].fieldsV1.f:spec.f:tem",
     ),
     (
         "G06",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:containers.k:{'name':'c'}.f:imagePullPolicy: expected {}, ab",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/pods?dryRun=All   .body.metadata.managedFields[0].fieldsV1.f:spec.f:conta",
     ),
     (
         "H02",
-        "not there yet: .body.message: expected 'Operation cannot be fulfilled on ConfigMap /'a/': the ResourceVersion in the precondi",
+        "not there yet: step 2 DELETE /api/v1/namespaces/${ns}/configmaps/a   .body.message: expected 'Operation cannot be fulfilled o",
     ),
-    ("H03", "not there yet: .body.code: expected 422, absent"),
+    (
+        "H03",
+        "not there yet: step 4 PATCH /api/v1/namespaces/${ns}/configmaps/a   .body.code: expected 422, absent",
+    ),
     (
         "H04",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:metadata.f:ownerReferences.k:{'uid':'<uid1>'}: expected {}, absent",
+        "not there yet: step 1 POST /api/v1/namespaces/${ns}/configmaps   .body.metadata.managedFields[0].fieldsV1.f:metadata.f:ownerR",
     ),
     (
         "H05",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:metadata.f:ownerReferences.k:{'uid':'<uid1>'}: expected {}, absent",
+        "not there yet: step 1 POST /api/v1/namespaces/${ns}/configmaps   .body.metadata.managedFields[0].fieldsV1.f:metadata.f:ownerR",
     ),
     (
         "H06",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:metadata.f:ownerReferences.k:{'uid':'<uid1>'}: expected {}, absent",
+        "not there yet: step 1 POST /api/v1/namespaces/${ns}/configmaps   .body.metadata.managedFields[0].fieldsV1.f:metadata.f:ownerR",
     ),
     (
         "H07",
-        "not there yet: .body.metadata.ownerReferences[0].uid: expected '11111111-2222-3333-4444-555555555555', got '<uid1>'",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/configmaps   .body.metadata.ownerReferences[0].uid: expected '11111111-22",
     ),
     (
         "H09",
-        "not there yet: .body.message: expected 'no kind /'Pod/' is registered for version /'v1/' in scheme /'k8s.io/apimachinery/pkg/",
+        "not there yet: step 3 DELETE /api/v1/namespaces/${ns}/configmaps/a   .body.message: expected 'no kind /'Pod/' is registered f",
     ),
     (
         "H10",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:containers.k:{'name':'c'}.f:imagePullPolicy: expected {}, ab",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/pods   .body.metadata.managedFields[0].fieldsV1.f:spec.f:containers.k:{'n",
     ),
     (
         "H12",
-        "not there yet: .body.metadata.managedFields: expected [{'apiVersion':'v1','fieldsType':'FieldsV1','fieldsV1':{'f:metadata':{'",
+        "not there yet: step 2 DELETE /api/v1/namespaces/${ns}-x   .body.metadata.deletionGracePeriodSeconds: unexpected 0",
     ),
     (
         "H13",
-        "not there yet: .body.metadata.managedFields: expected [{'apiVersion':'v1','fieldsType':'FieldsV1','fieldsV1':{'f:metadata':{'",
+        "not there yet: step 2 DELETE /api/v1/namespaces/${ns}-t   .body.metadata.deletionGracePeriodSeconds: unexpected 0",
     ),
     (
         "H15",
-        "not there yet: .until: expected 'met', got 'timeout'",
+        "not there yet: step 0 GET /api/v1/namespaces/${ns}/serviceaccounts/default   .until: expected 'met', got 'timeout'",
     ),
     (
         "I01",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.metadata.managedFields[0].fieldsV1.f:spec.f:tem",
     ),
     (
         "I02",
-        "not there yet: .body.metadata.managedFields: expected [{'apiVersion':'v1','fieldsType':'FieldsV1','fieldsV1':{'f:type':{}},'m",
+        "not there yet: step 2 POST /api/v1/namespaces/${ns}/services   .body.status: expected {'loadBalancer':{}}, absent",
     ),
     (
         "I04",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.metadata.managedFields[0].fieldsV1.f:spec.f:tem",
     ),
     (
         "I05",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.metadata.managedFields[0].fieldsV1.f:spec.f:tem",
     ),
     (
         "I06",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:containers.k:{'name':'c'}.f:imagePullPolicy: expected {}, ab",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/pods   .body.metadata.managedFields[0].fieldsV1.f:spec.f:containers.k:{'n",
     ),
     (
         "J01",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.metadata.managedFields[0].fieldsV1.f:spec.f:tem",
     ),
     (
         "J02",
-        "not there yet: .body.metadata.labels: expected {'batch.kubernetes.io/controller-uid':'<uid1>','batch.kubernetes.io/job-name':",
+        "not there yet: step 0 POST /apis/batch/v1/namespaces/${ns}/jobs   .body.metadata.managedFields[0].fieldsV1.f:spec.f:template.",
     ),
     (
         "J03",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:internalTrafficPolicy: expected {}, absent",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/services   .body.status: expected {'loadBalancer':{}}, absent",
     ),
-    ("J04", "not there yet: .body.code: expected 422, absent"),
+    (
+        "J04",
+        "not there yet: step 1 PATCH /api/v1/namespaces/${ns}/configmaps/a   .body.code: expected 422, absent",
+    ),
     (
         "J05",
-        "not there yet: .body.subjects[0].apiGroup: expected 'rbac.authorization.k8s.io', absent",
+        "not there yet: step 1 PATCH /apis/rbac.authorization.k8s.io/v1/namespaces/${ns}/rolebindings/rb   .body.apiVersion: expected ",
     ),
     (
         "J08",
-        "not there yet: .body.apiVersion: expected 'v1', got 'apps/v1'",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments   .body.apiVersion: expected 'v1', got 'apps/v1'",
     ),
-    ("J09", "not there yet: .body.code: expected 422, absent"),
+    (
+        "J09",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/secrets   .body.code: expected 422, absent",
+    ),
     (
         "J20",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:progressDeadlineSeconds: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/deployments?fieldManager=t   .body.metadata.managedFields[0].fields",
     ),
     (
         "J23",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:replicas: expected {}, absent",
+        "not there yet: step 0 POST /apis/apps/v1/namespaces/${ns}/replicasets?fieldManager=t   .body.metadata.managedFields[0].fields",
     ),
     (
         "J24",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:containers.k:{'name':'c'}.f:imagePullPolicy: expected {}, ab",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/pods?fieldManager=t   .body.metadata.managedFields[0].fieldsV1.f:spec.f:i",
     ),
     (
         "J25",
-        "not there yet: .body.metadata.labels: expected {'batch.kubernetes.io/controller-uid':'<uid1>','batch.kubernetes.io/job-name':",
+        "not there yet: step 0 POST /apis/batch/v1/namespaces/${ns}/jobs?fieldManager=t   .body.metadata.managedFields[0].fieldsV1.f:s",
     ),
     (
         "J27",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:internalTrafficPolicy: expected {}, absent",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/services?fieldManager=t   .body.status: expected {'loadBalancer':{}}, abs",
     ),
     (
         "J28",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:allocateLoadBalancerNodePorts: expected {}, absent",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/services?fieldManager=t   .body.status: expected {'loadBalancer':{}}, abs",
     ),
     (
         "J30",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:sessionAffinity: expected {}, absent",
-    ),
-    (
-        "J32",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:policyTypes: expected {}, absent",
-    ),
-    (
-        "J33",
-        "not there yet: .body.metadata.finalizers: expected ['kubernetes.io/pvc-protection'], absent",
-    ),
-    (
-        "J35",
-        "not there yet: .body.data: expected {'a':'Yg=='}, absent",
-    ),
-    (
-        "J36",
-        "not there yet: .body.roleRef.apiGroup: expected 'rbac.authorization.k8s.io', absent",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/services?fieldManager=t   .body.status: expected {'loadBalancer':{}}, abs",
     ),
     (
         "J37",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:metrics: expected {}, absent",
-    ),
-    (
-        "J38",
-        "not there yet: .body.status: expected {'currentHealthy':0,'desiredHealthy':0,'disruptionsAllowed':0,'expectedPods':0}, absent",
-    ),
-    (
-        "J39",
-        "not there yet: .body.spec.limits[0].default: expected {'cpu':'100'}, absent",
+        "not there yet: step 0 POST /apis/autoscaling/v2/namespaces/${ns}/horizontalpodautoscalers?fieldManager=t   .body.status.curre",
     ),
     (
         "J41",
-        "not there yet: .body.endpoints[0].addresses[0]: expected '10.1.2.3', got '<ip1>'",
-    ),
-    (
-        "J50",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:preemptionPolicy: expected {}, absent",
-    ),
-    (
-        "J51",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:reclaimPolicy: expected {}, absent",
-    ),
-    (
-        "J52",
-        "not there yet: .body.roleRef.apiGroup: expected 'rbac.authorization.k8s.io', absent",
-    ),
-    (
-        "J54",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:webhooks.k:{'name':'a.example.com'}.f:clientConfig.f:service.f:port",
+        "not there yet: step 0 POST /apis/discovery.k8s.io/v1/namespaces/${ns}/endpointslices?fieldManager=t   .body.endpoints[0].addr",
     ),
     (
         "J56",
-        "not there yet: .body.spec: expected {'taints':[{'effect':'NoSchedule','key':'node.kubernetes.io/not-ready'}]}, absent",
+        "not there yet: step 0 POST /api/v1/nodes?fieldManager=t   .body.status: expected {'daemonEndpoints':{'kubeletEndpoint':{'Port",
     ),
-    ("J60", "not there yet: .body.code: expected 400, absent"),
+    (
+        "J60",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/pods   .body.code: expected 400, absent",
+    ),
     (
         "K01",
-        "not there yet: .body.status.acceptedNames.kind: expected '', got 'Widget'",
+        "not there yet: step 0 POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions   .body.status.acceptedNames.kind: expecte",
     ),
     (
         "K02",
-        "not there yet: .body.metadata.managedFields: expected [{'apiVersion':'${ns}.example.com/v1','fieldsType':'FieldsV1','fieldsV1",
+        "not there yet: step 3 POST /apis/${ns}.example.com/v1/namespaces/${ns}/widgets   .body.metadata.managedFields: expected [{'ap",
     ),
     (
         "K03",
-        "not there yet: .body.apiVersion: expected 'v1', got '${ns}.example.com/v1'",
+        "not there yet: step 3 POST /apis/${ns}.example.com/v1/namespaces/${ns}/widgets   .body.apiVersion: expected 'v1', got '${ns}.",
     ),
     (
         "K04",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:color: expected {}, absent",
+        "not there yet: step 3 POST /apis/${ns}.example.com/v1/namespaces/${ns}/widgets   .body.metadata.managedFields[0].fieldsV1.f:s",
     ),
     (
         "K05",
-        "not there yet: .body.spec.color: expected 'red', absent",
+        "not there yet: step 3 PATCH /apis/${ns}.example.com/v1/namespaces/${ns}/widgets/a?fieldManager=flux   .body.spec.color: expec",
     ),
     (
         "K06",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:color: expected {}, absent",
+        "not there yet: step 3 POST /apis/${ns}.example.com/v1/namespaces/${ns}/widgets   .body.metadata.managedFields[0].fieldsV1.f:s",
     ),
     (
         "K07",
-        "not there yet: .body.metadata.managedFields[0].fieldsV1.f:spec.f:color: expected {}, absent",
+        "not there yet: step 3 POST /apis/${ns}.example.com/v1/namespaces/${ns}/widgets   .body.metadata.managedFields[0].fieldsV1.f:s",
     ),
     (
         "K08",
-        "not there yet: .body.apiVersion: expected 'v1', got '${ns}.example.com/v1'",
+        "not there yet: step 3 POST /apis/${ns}.example.com/v1/namespaces/${ns}/widgets   .body.apiVersion: expected 'v1', got '${ns}.",
     ),
     (
         "K12",
-        "not there yet: .body.status.acceptedNames.kind: expected '', got 'Widget'",
+        "not there yet: step 3 POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions   .body.status.acceptedNames.kind: expecte",
     ),
     (
         "K14",
-        "not there yet: .body.items[0].metadata.managedFields[0].fieldsV1.f:spec.f:replicas: expected {}, absent",
+        "not there yet: step 6 GET /apis/${ns}.example.com/v1/namespaces/${ns}/widgets?fieldSelector=spec.color%3Dred   .body.items[0]",
     ),
     (
         "K15",
-        "not there yet: .during[0].body.metadata.managedFields[0].fieldsV1.f:spec.f:color: expected {}, absent",
-    ),
-    (
-        "L03",
-        "not there yet: .body.subjects[0].apiGroup: expected 'rbac.authorization.k8s.io', absent",
+        "not there yet: step 3 GET /apis/${ns}.example.com/v1/namespaces/${ns}/widgets?watch=1&resourceVersion=0   .during[0].body.met",
     ),
     (
         "L05",
-        "not there yet: .body.apiVersion: expected 'authorization.k8s.io/v1', got 'v1'",
+        "not there yet: step 0 POST /apis/authorization.k8s.io/v1/subjectaccessreviews   .body.apiVersion: expected 'authorization.k8s",
     ),
     (
         "L06",
-        "not there yet: .body.subjects[0].apiGroup: expected 'rbac.authorization.k8s.io', absent",
+        "not there yet: step 2 POST /apis/rbac.authorization.k8s.io/v1/namespaces/${ns}/roles   .body.apiVersion: expected 'v1', got '",
     ),
     (
         "L07",
-        "not there yet: .body.apiVersion: expected 'authentication.k8s.io/v1', got 'v1'",
+        "not there yet: step 1 POST /api/v1/namespaces/${ns}/serviceaccounts/flux/token   .body.apiVersion: expected 'authentication.k",
     ),
     (
         "M01",
-        "not there yet: .body.eventTime: expected null, absent",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/events   .body.eventTime: expected null, absent",
     ),
     (
         "M02",
-        "not there yet: .body.apiVersion: expected 'v1', got 'coordination.k8s.io/v1'",
+        "not there yet: step 3 POST /apis/coordination.k8s.io/v1/namespaces/${ns}/leases   .body.apiVersion: expected 'v1', got 'coord",
     ),
-    ("M03", "not there yet: .body.status: expected {}, absent"),
+    (
+        "M03",
+        "not there yet: step 2 GET /api/v1/namespaces/${ns}/resourcequotas/q   .body.metadata.managedFields[1]: expected {'apiVersion'",
+    ),
     (
         "M04",
-        "not there yet: .body.eventTime: expected null, absent",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/events   .body.eventTime: expected null, absent",
     ),
-    ("M05", "not there yet: .body.code: expected 403, absent"),
+    (
+        "M05",
+        "not there yet: step 0 POST /api/v1/namespaces/${ns}/pods   .body.code: expected 403, absent",
+    ),
     (
         "M06",
-        "not there yet: .body.apiVersion: expected 'apiregistration.k8s.io/v1', got 'v1'",
+        "not there yet: step 0 GET /apis/apiregistration.k8s.io/v1/apiservices/v1.apps   .body.apiVersion: expected 'apiregistration.k",
     ),
     (
         "M07",
-        "not there yet: .body.metadata.managedFields: expected [{'apiVersion':'v1','fieldsType':'FieldsV1','fieldsV1':{'f:metadata':{'",
+        "not there yet: step 4 GET /api/v1/namespaces/default/services/kubernetes   .body.kind: expected 'Service', got 'Status'",
     ),
 ];
 

@@ -1,0 +1,292 @@
+//! What the server adds to a new or changed object of a built-in kind beyond defaults: addresses and ports of services,
+//! selectors of jobs, the service account and tolerations of pods, protective finalizers, the first status.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use objects::{Map, Value, json};
+
+use crate::catalog::{Resource, text};
+use crate::defaults;
+use crate::engine::{Engine, metadata_mut, metadata_text};
+
+/// First address of services, 10.96.0.10; the range is a /12.
+const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 96, 0, 10]);
+const ADDRESSES: u32 = (1 << 20) - 20;
+const FIRST_NODE_PORT: u32 = 30_000;
+const NODE_PORTS: u32 = 2_768;
+
+/// Finishes a new object of a built-in kind; defaults are set, the uid is known.
+pub fn create(engine: &Engine, resource: &Resource, object: &mut Map) {
+    match (resource.group(), resource.plural()) {
+        ("", "pods") => pod(engine, object),
+        ("", "services") => service(engine, object, None),
+        ("", "persistentvolumeclaims") => {
+            object.insert("status".into(), json!({"phase": "Pending"}));
+            protect(object, "kubernetes.io/pvc-protection");
+        }
+        ("", "persistentvolumes") => {
+            object.insert("status".into(), json!({"phase": "Pending"}));
+            protect(object, "kubernetes.io/pv-protection");
+        }
+        ("", "nodes") => node(object),
+        ("batch", "jobs") => {
+            let (name, uid) = (
+                metadata_text(object, "name").to_owned(),
+                metadata_text(object, "uid").to_owned(),
+            );
+            reset_status(engine, resource, object);
+            defaults::generate_selector(object, &name, &uid);
+        }
+        ("apps", "daemonsets") => {
+            reset_status(engine, resource, object);
+            defaults::set_template_generation(object, None);
+        }
+        ("", "namespaces") => {}
+        _ if resource.custom.is_none() && resource.subresource("status").is_some() => {
+            reset_status(engine, resource, object);
+        }
+        _ => {}
+    }
+}
+
+/// Finishes a changed object of a built-in kind.
+pub fn update(engine: &Engine, resource: &Resource, object: &mut Map, live: &Map) {
+    match (resource.group(), resource.plural()) {
+        ("", "services") => service(engine, object, Some(live)),
+        ("apps", "daemonsets") => defaults::set_template_generation(object, Some(live)),
+        ("", "secrets") => {
+            object.remove("stringData");
+        }
+        _ => {}
+    }
+}
+
+/// Gives a new object the status that Go prints of an empty one.
+fn reset_status(_engine: &Engine, resource: &Resource, object: &mut Map) {
+    let (schema, ty) = crate::fields::schema_of(resource);
+    let empty = objects::managed::empty_object(&schema, ty);
+    match empty.get("status") {
+        Some(status) => object.insert("status".into(), status.clone()),
+        None => object.remove("status"),
+    };
+}
+
+fn protect(object: &mut Map, finalizer: &str) {
+    let finalizers = metadata_mut(object)
+        .entry("finalizers")
+        .or_insert_with(|| json!([]));
+    if let Some(list) = finalizers.as_array_mut()
+        && !list.iter().any(|f| f.as_str() == Some(finalizer))
+    {
+        list.push(finalizer.into());
+    }
+}
+
+fn node(object: &mut Map) {
+    let Some(spec) = object
+        .entry("spec")
+        .or_insert_with(|| json!({}))
+        .as_object_mut()
+    else {
+        return;
+    };
+    let taint = json!({"effect": "NoSchedule", "key": "node.kubernetes.io/not-ready"});
+    let taints = spec.entry("taints").or_insert_with(|| json!([]));
+    if let Some(list) = taints.as_array_mut()
+        && !list.contains(&taint)
+    {
+        list.push(taint);
+    }
+}
+
+/// Returns a number that is not handed out twice while the server runs, and differs after a restart.
+fn next_number(engine: &Engine) -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let floor = u32::try_from(engine.store.revision() & 0xffff_ffff).unwrap_or(0);
+    let last = LAST
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+            Some(last.max(floor).wrapping_add(1))
+        })
+        .unwrap_or(floor);
+    last.max(floor).wrapping_add(1)
+}
+
+fn service(engine: &Engine, object: &mut Map, live: Option<&Map>) {
+    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let live = live.and_then(|live| live.get("spec")?.as_object());
+    if text(spec, "type") == "ExternalName" {
+        for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+            spec.remove(key);
+        }
+        return;
+    }
+    if let Some(live) = live {
+        keep_allocated(spec, live);
+    }
+    if text(spec, "clusterIP").is_empty() {
+        let address = Ipv4Addr::from(FIRST_ADDRESS + next_number(engine) % ADDRESSES);
+        spec.insert("clusterIP".into(), address.to_string().into());
+    }
+    let address = spec.get("clusterIP").cloned().unwrap_or_default();
+    let headless = address.as_str() == Some("None");
+    let put = |spec: &mut Map, key: &str, value: Value| {
+        if spec.get(key).is_none_or(Value::is_null) {
+            spec.insert(key.to_owned(), value);
+        }
+    };
+    put(spec, "clusterIPs", json!([address]));
+    let selected = spec.get("selector").is_some_and(|s| !s.is_null());
+    if headless && !selected {
+        put(spec, "ipFamilies", json!(["IPv4", "IPv6"]));
+        put(spec, "ipFamilyPolicy", "RequireDualStack".into());
+    } else {
+        put(spec, "ipFamilies", json!(["IPv4"]));
+        put(spec, "ipFamilyPolicy", "SingleStack".into());
+    }
+    node_ports(engine, spec);
+}
+
+/// Keeps what was allocated before, where the new state leaves it out.
+fn keep_allocated(spec: &mut Map, live: &Map) {
+    for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        let absent = spec
+            .get(key)
+            .is_none_or(|v| v.is_null() || v.as_str() == Some(""));
+        if absent && let Some(value) = live.get(key) {
+            spec.insert(key.to_owned(), value.clone());
+        }
+    }
+    let live_ports = live.get("ports").and_then(Value::as_array);
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+        if port.get("nodePort").and_then(Value::as_i64).unwrap_or(0) != 0 {
+            continue;
+        }
+        let same = live_ports.into_iter().flatten().find(|l| {
+            l.get("port") == port.get("port") && l.get("protocol") == port.get("protocol")
+        });
+        if let Some(number) = same.and_then(|l| l.get("nodePort")) {
+            port.insert("nodePort".into(), number.clone());
+        }
+    }
+}
+
+fn node_ports(engine: &Engine, spec: &mut Map) {
+    let allocates = spec.get("allocateLoadBalancerNodePorts") != Some(&Value::Bool(false));
+    let wanted = match text(spec, "type") {
+        "NodePort" => true,
+        "LoadBalancer" => allocates,
+        _ => false,
+    };
+    let clusters = text(spec, "type") == "ClusterIP";
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let number = port.get("nodePort").and_then(Value::as_i64).unwrap_or(0);
+        if clusters && number != 0 {
+            port.remove("nodePort");
+        }
+        if wanted && number == 0 {
+            let number = FIRST_NODE_PORT + next_number(engine) % NODE_PORTS;
+            port.insert("nodePort".into(), number.into());
+        }
+    }
+}
+
+fn pod(engine: &Engine, object: &mut Map) {
+    let Some(spec) = object
+        .entry("spec")
+        .or_insert_with(|| json!({}))
+        .as_object_mut()
+    else {
+        return;
+    };
+    let account = match text(spec, "serviceAccountName") {
+        "" => "default".to_owned(),
+        name => name.to_owned(),
+    };
+    spec.insert("serviceAccountName".into(), account.clone().into());
+    spec.insert("serviceAccount".into(), account.into());
+    let put = |spec: &mut Map, key: &str, value: Value| {
+        if spec.get(key).is_none_or(Value::is_null) {
+            spec.insert(key.to_owned(), value);
+        }
+    };
+    put(spec, "priority", 0.into());
+    put(spec, "preemptionPolicy", "PreemptLowerPriority".into());
+    if spec.get("automountServiceAccountToken") != Some(&Value::Bool(false)) {
+        mount_token(engine, spec);
+    }
+    tolerate(spec);
+    let class = defaults::quality_of_service(spec);
+    object.insert(
+        "status".into(),
+        json!({"phase": "Pending", "qosClass": class}),
+    );
+}
+
+const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+/// Mounts the service account's token into every container that has nothing at its place.
+fn mount_token(engine: &Engine, spec: &mut Map) {
+    let name = format!("kube-api-access-{}", engine.environment.suffix());
+    let mut mounted = false;
+    for list in ["initContainers", "containers"] {
+        let containers = spec.get_mut(list).and_then(Value::as_array_mut);
+        for container in containers
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_object_mut)
+        {
+            let mounts = container.entry("volumeMounts").or_insert_with(|| json!([]));
+            let Some(mounts) = mounts.as_array_mut() else {
+                continue;
+            };
+            let taken = mounts
+                .iter()
+                .any(|m| m.get("mountPath").and_then(Value::as_str) == Some(TOKEN_PATH));
+            if !taken {
+                mounts.push(json!({"mountPath": TOKEN_PATH, "name": name, "readOnly": true}));
+                mounted = true;
+            }
+        }
+    }
+    if !mounted {
+        return;
+    }
+    let volume = json!({"name": name, "projected": {"defaultMode": 420, "sources": [
+        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
+        {"configMap": {"items": [{"key": "ca.crt", "path": "ca.crt"}], "name": "kube-root-ca.crt"}},
+        {"downwardAPI": {"items": [
+            {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}, "path": "namespace"}]}},
+    ]}});
+    let volumes = spec.entry("volumes").or_insert_with(|| json!([]));
+    if let Some(volumes) = volumes.as_array_mut() {
+        volumes.push(volume);
+    }
+}
+
+/// Lets pods stay five minutes on a node that is gone.
+fn tolerate(spec: &mut Map) {
+    let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
+    let Some(tolerations) = tolerations.as_array_mut() else {
+        return;
+    };
+    for key in [
+        "node.kubernetes.io/not-ready",
+        "node.kubernetes.io/unreachable",
+    ] {
+        let tolerated = tolerations.iter().any(|t| {
+            let text = |name: &str| t.get(name).and_then(Value::as_str).unwrap_or("");
+            (text("key") == key || (text("key").is_empty() && text("operator") == "Exists"))
+                && matches!(text("effect"), "" | "NoExecute")
+        });
+        if !tolerated {
+            tolerations.push(json!({
+                "effect": "NoExecute", "key": key, "operator": "Exists", "tolerationSeconds": 300,
+            }));
+        }
+    }
+}
