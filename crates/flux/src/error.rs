@@ -140,7 +140,7 @@ impl From<cluster::Error> for CliError {
         match &error {
             cluster::Error::Config(message) => Self::configuration(message.clone())
                 .hint("name a kubeconfig with --kubeconfig or the KUBECONFIG variable"),
-            cluster::Error::NoMatch { kind, .. } => {
+            cluster::Error::NoMatch { kind, api_version } if api_version.contains("fluxcd.io/") => {
                 let kind = kind.clone();
                 Self::cluster(error.to_string()).hint(format!(
                     "the cluster does not serve {kind}: is Flux installed there?"

@@ -35,7 +35,7 @@ pub struct GlobalArgs {
         default_value = "",
         hide_default_value = true
     )]
-    kubeconfig: PathBuf,
+    kubeconfig: String,
     /// Context of the kubeconfig to use.
     #[arg(long, global = true, default_value = "", hide_default_value = true)]
     context: String,
@@ -84,7 +84,7 @@ pub struct GlobalArgs {
         default_value = "",
         hide_default_value = true
     )]
-    client_certificate: PathBuf,
+    client_certificate: String,
     /// Client key file for the API server.
     #[arg(
         long,
@@ -93,7 +93,7 @@ pub struct GlobalArgs {
         default_value = "",
         hide_default_value = true
     )]
-    client_key: PathBuf,
+    client_key: String,
     /// File with the certificate authority of the API server.
     #[arg(
         long,
@@ -102,7 +102,7 @@ pub struct GlobalArgs {
         default_value = "",
         hide_default_value = true
     )]
-    certificate_authority: PathBuf,
+    certificate_authority: String,
     /// Name to expect in the API server's certificate.
     #[arg(
         long,
@@ -127,7 +127,7 @@ pub struct GlobalArgs {
         hide_default_value = true,
         hide_short_help = true
     )]
-    cache_dir: PathBuf,
+    cache_dir: String,
     /// Accepted for compatibility: requests are not throttled here.
     #[arg(long, global = true, default_value = "50", hide_short_help = true)]
     kube_api_qps: f32,
@@ -230,8 +230,8 @@ fn env(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 
-fn non_empty_path(path: PathBuf) -> Option<PathBuf> {
-    (!path.as_os_str().is_empty()).then_some(path)
+fn non_empty_path(path: String) -> Option<PathBuf> {
+    (!path.is_empty()).then(|| PathBuf::from(path))
 }
 
 fn split_extra(values: &[String]) -> CliResult<Vec<(String, String)>> {

@@ -18,8 +18,8 @@ use crate::kinds::builtin;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Only entries of this level: debug, info, error.
-    #[arg(long, default_value = "", hide_default_value = true, value_parser = level)]
-    level: String,
+    #[arg(long, value_parser = level)]
+    level: Option<String>,
     /// Only entries of this kind of object.
     #[arg(long, default_value = "", hide_default_value = true)]
     kind: String,
@@ -75,10 +75,10 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
     if !args.extra.is_empty() {
         return Err(CliError::user("no argument required"));
     }
-    let query = query(&args)?;
     let work = async {
         let cluster = ctx.cluster().await?;
         let pods = pods(&*cluster, &args.flux_namespace).await?;
+        let query = query(&args)?;
         let cluster = &*cluster;
         let (args, query) = (&args, &query);
         let reads = pods.iter().map(|pod| async move {
@@ -220,7 +220,7 @@ fn text<'a>(entry: &'a Value, key: &str) -> &'a str {
 
 fn selected(entry: &Value, args: &Args, namespace: &str) -> bool {
     let is = |wanted: &str, key: &str| wanted.eq_ignore_ascii_case(text(entry, key));
-    (args.level.is_empty() || args.level == text(entry, "level"))
+    args.level.as_ref().is_none_or(|level| level == text(entry, "level"))
         && (args.kind.is_empty()
             || is(&args.kind, "reconciler kind")
             || is(&args.kind, "controllerKind"))

@@ -19,14 +19,18 @@ pub async fn by_words(
     if words.iter().any(|word| word.contains('/')) {
         for word in words {
             wanted.push(word.split_once('/').ok_or_else(|| {
-                CliError::user("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form")
+                CliError::user("there is no need to specify a resource type as a separate argument when passing arguments in resource/name form (e.g. 'flux get resource/<resource_name>' instead of 'flux get resource resource/<resource_name>'")
             })?);
         }
     } else {
         let (resource, names) = words.split_first().ok_or_else(|| CliError::user(USAGE))?;
         wanted.extend(names.iter().map(|name| (resource.as_str(), name.as_str())));
     }
-    if wanted.is_empty() || wanted.iter().any(|(r, n)| r.is_empty() || n.is_empty()) {
+    if wanted.is_empty() {
+        let message = "resource(s) were provided, but no name was specified";
+        return Err(CliError::user(message));
+    }
+    if wanted.iter().any(|(r, n)| r.is_empty() || n.is_empty()) {
         return Err(CliError::user(USAGE));
     }
     let discovery = cluster.discovery().await?;
