@@ -18,7 +18,7 @@ pub struct GlobalArgs {
     /// Most time that the whole operation may take.
     #[arg(long, global = true, value_name = "DURATION", default_value = "5m0s")]
     timeout: GoDuration,
-    /// Print generated objects.
+    /// Accepted for compatibility: print generated objects.
     #[arg(long, global = true)]
     verbose: bool,
     /// Use the namespace of the kubeconfig context where --namespace is not given.
@@ -141,8 +141,6 @@ pub struct GlobalArgs {
 pub struct Settings {
     /// Most time for the whole operation.
     pub timeout: GoDuration,
-    /// Print generated objects.
-    pub verbose: bool,
     /// Namespace of the request.
     pub namespace: String,
     /// How to reach the cluster.
@@ -182,7 +180,6 @@ impl GlobalArgs {
         };
         Ok(Settings {
             timeout: self.timeout,
-            verbose: self.verbose,
             namespace,
             connect,
         })

@@ -4,11 +4,6 @@
 //! [`commands`]), its outcome becomes an exit code ([`error`]). Nothing is started that the command does
 //! not ask for: no runtime, no TLS, no thread; a local build has to fit into a few milliseconds.
 
-#![allow(
-    dead_code,
-    reason = "the commands that use all of the frame follow in the next commits"
-)]
-
 mod cli;
 mod cluster_info;
 mod commands;
@@ -18,7 +13,9 @@ mod error;
 mod flags;
 mod flux_object;
 mod globals;
+mod helm_inventory;
 mod kinds;
+mod manifest;
 mod output;
 mod prompt;
 mod table;

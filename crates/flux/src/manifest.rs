@@ -24,19 +24,36 @@ pub fn tidy(kind: &FluxKind, object: &Object) -> Value {
             kept.set(&["metadata", key], value.clone());
         }
     }
-    let mut spec = object.get(&["spec"]).cloned().unwrap_or_else(|| Map::new().into());
+    let mut spec = object
+        .get(&["spec"])
+        .cloned()
+        .unwrap_or_else(|| Map::new().into());
     normalize(&mut spec, "");
     kept.set(&["spec"], spec);
     kept.into_value()
 }
 
 /// Fields of Flux specs that hold durations.
-const DURATIONS: [&str; 6] = ["interval", "timeout", "retryInterval", "lookback", "scanTimeout", "period"];
+const DURATIONS: [&str; 6] = [
+    "interval",
+    "timeout",
+    "retryInterval",
+    "lookback",
+    "scanTimeout",
+    "period",
+];
 /// Fields that Go's structs write even when they are zero.
 const ALWAYS_WRITTEN: [&str; 2] = ["prune", "interval"];
 /// Fields whose contents belong to the user alone.
-const FREE_FORM: [&str; 7] =
-    ["values", "substitute", "patch", "labels", "annotations", "matchLabels", "accessFrom"];
+const FREE_FORM: [&str; 7] = [
+    "values",
+    "substitute",
+    "patch",
+    "labels",
+    "annotations",
+    "matchLabels",
+    "accessFrom",
+];
 
 /// Brings a value to the form that Go's structs give it: zero values left out, durations in full.
 fn normalize(value: &mut Value, field: &str) {

@@ -4,7 +4,7 @@ use clap_complete::{Shell, generate};
 
 use crate::cli;
 use crate::context::Context;
-use crate::error::{CliError, CliResult};
+use crate::error::CliResult;
 
 /// Arguments of `flux completion`.
 #[derive(clap::Args, Debug)]
@@ -21,15 +21,14 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
         "fish" => Shell::Fish,
         "powershell" => Shell::PowerShell,
         "zsh" => Shell::Zsh,
-        "" => {
-            return Err(CliError::user(
-                "a shell is required: bash, fish, powershell or zsh",
-            ));
-        }
-        other => {
-            return Err(CliError::user(format!(
-                "unknown command {other:?} for \"flux completion\""
-            )));
+        _ => {
+            let mut tree = cli::tree();
+            tree.build();
+            let help = tree
+                .find_subcommand_mut("completion")
+                .map(|command| command.render_help().to_string());
+            ctx.out.data(&help.unwrap_or_default());
+            return Ok(());
         }
     };
     let mut script = Vec::new();

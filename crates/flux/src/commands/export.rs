@@ -33,10 +33,12 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
     ctx.block_on(async {
         let cluster = ctx.cluster().await?;
         for object in find(ctx, &*cluster, kind, &names, args.all).await? {
-            ctx.out.data(&manifest::document(&manifest::tidy(kind, &object))?);
+            ctx.out
+                .data(&manifest::document(&manifest::tidy(kind, &object))?);
             let secret = object.str_at(&["spec", "secretRef", "name"]);
             if args.with_credentials && has_credentials(kind) && !secret.is_empty() {
-                ctx.out.data(&credentials(&*cluster, object.namespace(), secret).await?);
+                ctx.out
+                    .data(&credentials(&*cluster, object.namespace(), secret).await?);
                 // Upstream ends here, even with more objects to come.
                 return Ok(());
             }
@@ -56,8 +58,12 @@ async fn find(
         let target = kind.target(ctx.namespace(), &names[0]);
         return Ok(vec![cluster.get(&target).await?]);
     }
-    let list = cluster.list(&kind.scope(ctx.namespace()), &ListParams::default()).await;
-    let objects = list.map_err(|error| super::get::missing_kind(kind, error))?.items;
+    let list = cluster
+        .list(&kind.scope(ctx.namespace()), &ListParams::default())
+        .await;
+    let objects = list
+        .map_err(|error| super::get::missing_kind(kind, error))?
+        .items;
     if objects.is_empty() {
         let message = format!("no objects found in {} namespace", ctx.namespace());
         return Err(CliError::user(message));
@@ -66,7 +72,10 @@ async fn find(
 }
 
 fn has_credentials(kind: &FluxKind) -> bool {
-    matches!(kind.kind, "GitRepository" | "OCIRepository" | "Bucket" | "HelmRepository")
+    matches!(
+        kind.kind,
+        "GitRepository" | "OCIRepository" | "Bucket" | "HelmRepository"
+    )
 }
 
 async fn credentials(cluster: &dyn Cluster, namespace: &str, name: &str) -> CliResult<String> {

@@ -220,7 +220,9 @@ fn text<'a>(entry: &'a Value, key: &str) -> &'a str {
 
 fn selected(entry: &Value, args: &Args, namespace: &str) -> bool {
     let is = |wanted: &str, key: &str| wanted.eq_ignore_ascii_case(text(entry, key));
-    args.level.as_ref().is_none_or(|level| level == text(entry, "level"))
+    args.level
+        .as_ref()
+        .is_none_or(|level| level == text(entry, "level"))
         && (args.kind.is_empty()
             || is(&args.kind, "reconciler kind")
             || is(&args.kind, "controllerKind"))

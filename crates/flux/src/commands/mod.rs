@@ -6,9 +6,11 @@
 
 mod check;
 mod completion;
+mod create;
 mod delete;
 mod dev;
 mod events;
+mod export;
 mod get;
 mod leaf;
 mod logs;
@@ -17,6 +19,7 @@ mod resume;
 mod stats;
 mod suspend;
 mod trace;
+mod tree;
 mod version;
 
 use clap::Subcommand;
@@ -31,10 +34,14 @@ pub enum Command {
     Check(check::Args),
     /// Print a completion script for a shell.
     Completion(completion::Args),
+    /// Create or update an object.
+    Create(create::Args),
     /// Delete an object.
     Delete(delete::Args),
     /// Print Kubernetes events of Flux objects.
     Events(events::Args),
+    /// Print objects as manifests.
+    Export(export::Args),
     /// Print objects and their status.
     Get(get::Args),
     /// Print the controllers' logs.
@@ -49,6 +56,8 @@ pub enum Command {
     Suspend(suspend::Args),
     /// Trace an object back to its source.
     Trace(trace::Args),
+    /// Print what an object has applied.
+    Tree(tree::Args),
     /// Turn a Git repository into a running cluster on this machine.
     Dev(dev::Args),
     /// Print the versions of flux and of the controllers in the cluster.
@@ -60,9 +69,11 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
     match command {
         Command::Check(args) => check::run(ctx, args),
         Command::Completion(args) => completion::run(ctx, args),
+        Command::Create(args) => create::run(ctx, args),
         Command::Delete(args) => delete::run(ctx, args),
         Command::Dev(args) => dev::run(ctx, args),
         Command::Events(args) => events::run(ctx, args),
+        Command::Export(args) => export::run(ctx, args),
         Command::Get(args) => get::run(ctx, args),
         Command::Logs(args) => logs::run(ctx, args),
         Command::Reconcile(args) => reconcile::run(ctx, args),
@@ -70,6 +81,7 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Stats(args) => stats::run(ctx, args),
         Command::Suspend(args) => suspend::run(ctx, args),
         Command::Trace(args) => trace::run(ctx, args),
+        Command::Tree(args) => tree::run(ctx, args),
         Command::Version(args) => version::run(ctx, args),
     }
 }

@@ -1,7 +1,7 @@
 //! `flux tree kustomization`: what a Kustomization has applied, and what those have applied in turn.
 
-use cluster::Cluster;
 use clap::Subcommand;
+use cluster::Cluster;
 use futures::future::{BoxFuture, FutureExt as _};
 use objects::{Object, ObjectKey, Value, json};
 
@@ -80,18 +80,30 @@ fn grow(
 ) -> BoxFuture<'_, CliResult<Node>> {
     async move {
         let own = object.key();
-        let remote = object.get(&["spec", "kubeConfig"]).is_some_and(|v| !v.is_null());
+        let remote = object
+            .get(&["spec", "kubeConfig"])
+            .is_some_and(|v| !v.is_null());
         let mut children = Vec::new();
         for key in inventory(&object)? {
             let hidden = compact && !key.group.contains(FLUX_GROUPS);
             if hidden || key == own {
                 continue;
             }
-            let mut node = Node { key, children: Vec::new() };
+            let mut node = Node {
+                key,
+                children: Vec::new(),
+            };
             if is(&node.key, &kinds::HELM_RELEASE) {
                 let keys = helm_inventory::read(cluster, &node.key).await?;
-                let kept = keys.into_iter().filter(|k| !compact || k.group.contains(FLUX_GROUPS));
-                node.children = kept.map(|key| Node { key, children: Vec::new() }).collect();
+                let kept = keys
+                    .into_iter()
+                    .filter(|k| !compact || k.group.contains(FLUX_GROUPS));
+                node.children = kept
+                    .map(|key| Node {
+                        key,
+                        children: Vec::new(),
+                    })
+                    .collect();
             }
             if is(&node.key, &kinds::KUSTOMIZATION) && !remote && depth < DEPTH_MAX {
                 let target = kinds::KUSTOMIZATION.target(&node.key.namespace, &node.key.name);
@@ -140,7 +152,11 @@ fn draw(root: &Node) -> String {
 fn draw_children(node: &Node, indent: &str, text: &mut String) {
     for (index, child) in node.children.iter().enumerate() {
         let last = index + 1 == node.children.len();
-        let (branch, space) = if last { ("└── ", "    ") } else { ("├── ", "│   ") };
+        let (branch, space) = if last {
+            ("└── ", "    ")
+        } else {
+            ("├── ", "│   ")
+        };
         text.push_str(&format!("{indent}{branch}{}\n", subject(&child.key)));
         draw_children(child, &format!("{indent}{space}"), text);
     }
@@ -208,7 +224,10 @@ mod tests {
         let mut infrastructure = leaf("Kustomization", "flux-system", "infrastructure");
         infrastructure.children = vec![leaf("Namespace", "", "cert-manager"), leaf("A", "b", "c")];
         let mut root = leaf("Kustomization", "flux-system", "flux-system");
-        root.children = vec![infrastructure, leaf("GitRepository", "flux-system", "flux-system")];
+        root.children = vec![
+            infrastructure,
+            leaf("GitRepository", "flux-system", "flux-system"),
+        ];
         assert_eq!(
             draw(&root),
             "Kustomization/flux-system/flux-system\n\
