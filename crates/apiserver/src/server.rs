@@ -94,7 +94,7 @@ impl Server {
         let certificate = |error: rcgen::Error| Error::Certificate(error.to_string());
         let authority = Authority::generate().map_err(certificate)?;
         let environment = options.environment.clone();
-        let credentials = credentials(&environment, &options.tokens);
+        let credentials = credentials(&environment, &options.tokens, &authority.certificate);
         let store = Arc::new(Store::in_memory());
         let engine = Arc::new(Engine::new(store, environment, credentials));
         crate::bootstrap::run(&engine);
@@ -232,7 +232,11 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn credentials(environment: &Environment, tokens: &[(String, Identity)]) -> Credentials {
+fn credentials(
+    environment: &Environment,
+    tokens: &[(String, Identity)],
+    authority: &str,
+) -> Credentials {
     let mut signing_key = [0; 32];
     signing_key[..16].copy_from_slice(&environment.ids.bytes());
     signing_key[16..].copy_from_slice(&environment.ids.bytes());
@@ -246,6 +250,7 @@ fn credentials(environment: &Environment, tokens: &[(String, Identity)]) -> Cred
         (token.clone(), user)
     });
     Credentials {
+        authority: authority.to_owned(),
         admin_token,
         signing_key,
         tokens: tokens.collect(),

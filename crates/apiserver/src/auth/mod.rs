@@ -16,6 +16,8 @@ use crate::failure::{Answered, Failure};
 pub struct Credentials {
     /// Bearer token of the administrator.
     pub admin_token: String,
+    /// Certificate of the authority as PEM, for `kube-root-ca.crt`.
+    pub authority: String,
     /// Secret that signs service-account tokens.
     pub signing_key: [u8; 32],
     /// Further static tokens with their users (tests and simulations).

@@ -2,6 +2,11 @@
 //!
 //! Names are accepted and a CRD is established in the write that creates it, so that its endpoint serves at once.
 
+mod cel;
+mod check;
+mod names;
+pub mod schema;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
@@ -12,6 +17,12 @@ use objects::{Gvk, Map, Value, json};
 use crate::catalog::{Catalog, Column, Group, Resource, Subresource, table_name, text};
 use crate::engine::Engine;
 use crate::store::Entry;
+
+pub use check::validate;
+pub use names::{settle, stored_versions};
+
+/// Finalizer of a CRD whose objects have to go first.
+pub const CLEANUP: &str = "customresourcecleanup.apiextensions.k8s.io";
 
 /// One served version of a custom kind.
 #[derive(Debug)]
@@ -33,6 +44,7 @@ pub struct CustomVersion {
     /// `preserveUnknownFields` of the CRD.
     pub preserve_unknown: bool,
     merge_schema: OnceLock<(Arc<Schema>, TypeId)>,
+    rules: OnceLock<Option<cel::Rules>>,
 }
 
 impl CustomVersion {
@@ -55,8 +67,21 @@ impl CustomVersion {
 
     /// Finds everything that the schema says against an object.
     pub fn validate(&self, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
-        let _ = (object, live);
-        Vec::new()
+        let mut causes = schema::validate(&self.schema, object, live);
+        let rules = self.rules.get_or_init(|| cel::Rules::compile(&self.schema));
+        let Some(rules) = rules else {
+            return causes;
+        };
+        if causes.iter().any(schema::blocks) {
+            causes.push(StatusCause {
+                reason: "FieldValueInvalid".into(),
+                message: "Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation".into(),
+                field: "<nil>".into(),
+            });
+        } else {
+            causes.extend(rules.evaluate(object, live));
+        }
+        causes
     }
 }
 
@@ -172,6 +197,7 @@ fn serve(crd: &Map, spec: &Map, names: &Map, version: &Map, storage: &str) -> Re
         storage_version: storage.to_owned(),
         preserve_unknown: spec.get("preserveUnknownFields") == Some(&Value::Bool(true)),
         merge_schema: OnceLock::new(),
+        rules: OnceLock::new(),
     };
     let verbs = [
         "delete",
@@ -330,33 +356,27 @@ pub fn default(crd: &mut Map) {
     }
 }
 
-/// Accepts the names of a new CRD and establishes it, or says which names are taken.
-pub fn establish(engine: &Engine, crd: &mut Map) {
-    let now = engine.environment.timestamp();
-    let spec = crd.get("spec").cloned().unwrap_or(Value::Null);
-    let stored: Vec<Value> = spec
-        .as_object()
-        .into_iter()
-        .flat_map(versions)
-        .filter(|v| v.get("storage") == Some(&Value::Bool(true)))
-        .map(|v| text(v, "name").into())
-        .collect();
-    let condition = |kind: &str, reason: &str, message: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now, "reason": reason, "message": message});
+/// Gives a new CRD its first status.
+pub fn initialise(crd: &mut Map) {
     let status = json!({
-        "conditions": [
-            condition("NamesAccepted", "NoConflicts", "no conflicts found"),
-            condition("Established", "InitialNamesAccepted", "the initial names have been accepted"),
-        ],
-        "acceptedNames": spec["names"],
-        "storedVersions": stored,
+        "conditions": null,
+        "acceptedNames": {"kind": "", "plural": ""},
+        "storedVersions": names::stored_versions(crd, None),
     });
     crd.insert("status".into(), status);
-    crate::engine::metadata_mut(crd);
 }
 
 /// Marks a CRD that is being deleted.
 pub fn terminating(engine: &Engine, crd: &mut Map) {
     let now = engine.environment.timestamp();
+    let list = crate::engine::metadata_mut(crd)
+        .entry("finalizers")
+        .or_insert_with(|| json!([]));
+    if let Some(list) = list.as_array_mut()
+        && !list.iter().any(|f| f == CLEANUP)
+    {
+        list.push(CLEANUP.into());
+    }
     let Some(conditions) = crd
         .get_mut("status")
         .and_then(|status| status.get_mut("conditions"))
@@ -371,12 +391,6 @@ pub fn terminating(engine: &Engine, crd: &mut Map) {
         "type": "Terminating", "status": "True", "lastTransitionTime": now,
         "reason": "InstanceDeletionPending", "message": "CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon",
     }));
-}
-
-/// Finds what is wrong with a CRD.
-pub fn validate(engine: &Engine, crd: &Map, live: Option<&Map>) -> Vec<StatusCause> {
-    let _ = (engine, crd, live);
-    Vec::new()
 }
 
 /// Tells whether a condition of a CRD is true.

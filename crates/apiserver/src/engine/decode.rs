@@ -48,6 +48,14 @@ impl Body {
         Ok(map)
     }
 
+    /// Finds keys that the body has twice; only JSON texts can tell.
+    pub fn duplicates(&self) -> Vec<String> {
+        match self {
+            Self::Raw(bytes, Format::Json) => super::duplicates::duplicate_keys(bytes),
+            _ => Vec::new(),
+        }
+    }
+
     fn to_map(&self, wanted: Wanted<'_>) -> Answered<Map> {
         match self {
             Self::Object(map) => Ok(map.clone()),
@@ -117,11 +125,8 @@ fn known(group: &str, version: &str, kind: &str) -> bool {
 
 /// Writes `group/version, Kind=kind` as Go does.
 pub fn go_gvk(api_version: &str, kind: &str) -> String {
-    if api_version.contains('/') {
-        format!("{api_version}, Kind={kind}")
-    } else {
-        format!("/{api_version}, Kind={kind}")
-    }
+    let slash = if api_version.contains('/') { "" } else { "/" };
+    format!("{slash}{api_version}, Kind={kind}")
 }
 
 fn unrecognised(wanted: Wanted<'_>, why: &str, bytes: &[u8]) -> Box<Failure> {

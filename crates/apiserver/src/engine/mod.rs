@@ -6,6 +6,7 @@
 
 mod decode;
 mod delete;
+mod duplicates;
 mod list;
 mod options;
 mod patch;
@@ -24,6 +25,7 @@ use crate::failure::{Answered, Failure, Named};
 use crate::store::{self, Draft, Entry, Expect, Refused, Store};
 
 pub use decode::{Body, Format, Wanted, yaml_map};
+pub use delete::{FOREGROUND, ORPHAN};
 pub use list::{Listing, Watching};
 pub use options::{DeleteOptions, ListOptions, Query, WriteOptions, parse_query, percent_decode};
 pub use patch::PatchBody;

@@ -9,6 +9,7 @@ use super::{Body, Context, Engine, Place, WriteOptions, Written, metadata_text};
 use crate::catalog::text;
 use crate::failure::{Answered, Failure, Named};
 use crate::kinds;
+use crate::kinds::form::{self, Source};
 
 /// Most operations of one JSON patch.
 const JSON_PATCH_OPERATIONS_MAX: usize = 10_000;
@@ -71,7 +72,7 @@ fn patch_list(bytes: &[u8]) -> Answered<Value> {
         }
         Ok(list @ Value::Array(_)) => Ok(list),
         Ok(_) => Err(Failure::bad_request(
-            "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch",
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
         )),
         Err(error) => Err(Failure::bad_request(format!(
             "error decoding patch: {error}"
@@ -99,7 +100,12 @@ impl Engine {
             let mut next = self.patched(place, live, patch)?;
             check_name(place, &mut next)?;
             check_namespace(place, &mut next)?;
-            kinds::normalise_patched(self, context, resource, &mut next, options)?;
+            let shown = match patch {
+                PatchBody::Strategic(patch) => objects::smd::go_v(patch),
+                _ => Value::Object(next.clone()).to_string(),
+            };
+            let source = Source::Patch(&shown);
+            form::shape(context, resource, &mut next, options, &[], source)?;
             kinds::default(self, resource, &mut next);
             Ok(next)
         })
@@ -155,6 +161,7 @@ impl Engine {
                 force,
                 &place.sub,
             )?;
+            form::settle(&place.resource, &mut next)?;
             kinds::prepare_update(self, place, live, &mut next);
             kinds::default(self, &place.resource, &mut next);
             Ok(next)
@@ -188,33 +195,29 @@ impl Engine {
             false,
             "",
         )?;
+        form::settle(&place.resource, &mut object)?;
         kinds::default(self, &place.resource, &mut object);
         self.insert(context, place, object, options)
     }
 
     fn decode_applied(&self, place: &Place, body: &Body) -> Answered<Map> {
         let resource = &place.resource;
-        let mut applied = match body {
+        let applied = match body {
             Body::Object(map) => map.clone(),
             Body::Raw(bytes, _) => yaml_map(bytes)
                 .map_err(|why| Failure::bad_request(format!("error decoding YAML: {why}")))?,
         };
         let (api_version, kind) = (text(&applied, "apiVersion"), text(&applied, "kind"));
-        if kind.is_empty() {
-            return Err(Failure::bad_request(format!(
-                "Object 'Kind' is missing in '{}'",
-                Value::Object(applied)
-            )));
-        }
         if api_version != resource.api_version || kind != resource.kind() {
             return Err(Failure::bad_request(format!(
                 "invalid object type: {}",
                 go_gvk(api_version, kind)
             )));
         }
-        check_name(place, &mut applied)?;
-        // The namespace is checked, not filled in: messages and last-applied show the object as sent.
-        check_namespace(place, &mut applied.clone())?;
+        // The body stays as it was sent: messages and the last-applied annotation show it.
+        let mut complete = applied.clone();
+        check_name(place, &mut complete)?;
+        check_namespace(place, &mut complete)?;
         if applied
             .get("metadata")
             .and_then(|m| m.get("managedFields"))

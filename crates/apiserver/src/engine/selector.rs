@@ -32,6 +32,14 @@ impl Selection {
         })
     }
 
+    /// Parses a label selector alone; `None` where it is malformed.
+    pub fn of_labels(labels: &str) -> Option<Self> {
+        Some(Self {
+            labels: parse_labels(labels).ok()?,
+            fields: Vec::new(),
+        })
+    }
+
     /// Tells whether everything is selected.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
@@ -314,9 +322,7 @@ fn parse_fields(resource: &Resource, text: &str) -> Answered<Vec<(String, String
 }
 
 fn unknown_label(resource: &Resource, field: &str) -> String {
-    let known_words = resource.custom.is_some()
-        || resource.group().is_empty()
-        || !selectable(resource).is_empty();
+    let known_words = resource.custom.is_some() || !selectable(resource).is_empty();
     if known_words {
         format!("field label not supported: {field}")
     } else {

@@ -11,6 +11,7 @@ use super::{
 use crate::catalog::Resource;
 use crate::failure::{Answered, Failure, Named, field};
 use crate::kinds;
+use crate::kinds::form::{self, Source};
 use crate::store::{self, Entry, Expect};
 
 /// Tries of an update that has no precondition of its own.
@@ -36,7 +37,15 @@ impl Engine {
         };
         let mut object = body.decode(wanted)?;
         check_kind(resource, wanted, &object)?;
-        kinds::normalise(self, context, resource, &mut object, options)?;
+        let duplicates = body.duplicates();
+        form::shape(
+            context,
+            resource,
+            &mut object,
+            options,
+            &duplicates,
+            Source::Body,
+        )?;
         check_namespace(place, &mut object)?;
         if let Some(reply) =
             crate::auth::review::create(self, context, place, &mut object, options)?
@@ -92,7 +101,10 @@ impl Engine {
                 return Ok(created(Reply::Loose(Box::new(object))));
             }
             match self.commit(&place, Expect::Absent, &object)? {
-                Some(entry) => return Ok(created(Reply::Stored(entry))),
+                Some(entry) => {
+                    kinds::created(self, &place);
+                    return Ok(created(Reply::Stored(entry)));
+                }
                 None if generated => {}
                 None => return Err(Failure::already_exists(place.named())),
             }
@@ -118,6 +130,9 @@ impl Engine {
         }
         metadata.insert("uid".into(), uid.into());
         metadata.insert("creationTimestamp".into(), now.into());
+        if !place.name.is_empty() {
+            metadata.insert("name".into(), place.name.clone().into());
+        }
         if !place.namespace.is_empty() {
             metadata.insert("namespace".into(), place.namespace.clone().into());
         }
@@ -152,7 +167,15 @@ impl Engine {
         };
         let mut object = body.decode(wanted)?;
         check_kind(resource, wanted, &object)?;
-        kinds::normalise(self, context, resource, &mut object, options)?;
+        let duplicates = body.duplicates();
+        form::shape(
+            context,
+            resource,
+            &mut object,
+            options,
+            &duplicates,
+            Source::Body,
+        )?;
         check_name(place, &mut object)?;
         check_namespace(place, &mut object)?;
         if self.store.get(&resource.table, &place.key()).is_none() {

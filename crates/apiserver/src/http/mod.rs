@@ -503,7 +503,5 @@ pub fn too_large() -> Response<ResponseBody> {
 
 fn too_large_failure() -> Box<Failure> {
     let message = format!("Request entity too large: limit is {BODY_BYTES_MAX}");
-    let mut failure = Failure::new(413, "RequestEntityTooLarge", message);
-    failure.empty_details = true;
-    failure
+    Failure::new(413, "RequestEntityTooLarge", message)
 }

@@ -1,10 +1,11 @@
 //! Per-kind behaviour: tables and hooks around the generic engine.
 //!
 //! The engine calls these functions at fixed points of a write and knows nothing else about kinds:
-//! [`normalise`] → [`default`] → (ownership) → [`admit`] → [`prepare_create`] or [`prepare_update`] →
+//! [`form::shape`] → [`default`] → (ownership) → [`admit`] → [`prepare_create`] or [`prepare_update`] →
 //! [`set_generation`] → [`validate`] or [`validate_update`]. Objects are in the version of the request.
 
 pub mod allocate;
+pub mod form;
 pub mod scale;
 
 use cluster::{Propagation, StatusCause};
@@ -19,30 +20,6 @@ use crate::engine::{
 use crate::failure::{Answered, Failure, field};
 use crate::names;
 
-/// Brings a decoded body into the form of its kind: unknown fields are dropped, warned about or refused,
-/// wrong types are refused, quantities and the like are written in their normal form.
-pub fn normalise(
-    engine: &Engine,
-    context: &Context,
-    resource: &Resource,
-    object: &mut Map,
-    options: &WriteOptions,
-) -> Answered<()> {
-    let _ = (engine, context, resource, object, options);
-    Ok(())
-}
-
-/// As [`normalise`], for the outcome of a patch (the failures differ).
-pub fn normalise_patched(
-    engine: &Engine,
-    context: &Context,
-    resource: &Resource,
-    object: &mut Map,
-    options: &WriteOptions,
-) -> Answered<()> {
-    normalise(engine, context, resource, object, options)
-}
-
 /// Fills in the kind's defaults.
 pub fn default(engine: &Engine, resource: &Resource, object: &mut Map) {
     let _ = engine;
@@ -51,6 +28,18 @@ pub fn default(engine: &Engine, resource: &Resource, object: &mut Map) {
     }
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
         crate::crd::default(object);
+    }
+    if let Some(custom) = &resource.custom {
+        crate::crd::schema::apply_defaults(&custom.schema, object);
+    }
+    if resource.is("", "namespaces") {
+        let name = crate::engine::metadata_text(object, "name").to_owned();
+        let labels = metadata_mut(object)
+            .entry("labels")
+            .or_insert_with(|| Value::Object(Map::new()));
+        if let Some(labels) = labels.as_object_mut() {
+            labels.insert("kubernetes.io/metadata.name".into(), name.into());
+        }
     }
 }
 
@@ -62,16 +51,7 @@ pub fn admit(
     object: &mut Map,
     live: Option<&Map>,
 ) -> Answered<()> {
-    let _ = (engine, context);
-    if place.resource.is("", "namespaces") && live.is_none() {
-        let name = place.name.clone();
-        let labels = metadata_mut(object)
-            .entry("labels")
-            .or_insert_with(|| Value::Object(Map::new()));
-        if let Some(labels) = labels.as_object_mut() {
-            labels.insert("kubernetes.io/metadata.name".into(), name.into());
-        }
-    }
+    let _ = (engine, context, place, object, live);
     Ok(())
 }
 
@@ -91,7 +71,15 @@ pub fn prepare_create(engine: &Engine, resource: &Resource, object: &mut Map) {
         metadata_mut(object).insert("generation".into(), 1.into());
     }
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
-        crate::crd::establish(engine, object);
+        crate::crd::initialise(object);
+    }
+}
+
+/// Does at once what a controller would do after a create, so that a client need not wait.
+pub fn created(engine: &Engine, place: &Place) {
+    let resource = &place.resource;
+    if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
+        crate::crd::settle(engine, &place.name);
     }
 }
 
@@ -131,6 +119,16 @@ pub fn prepare_update(engine: &Engine, place: &Place, live: &Map, next: &mut Map
         "finalize" => {}
         "" if place.resource.subresource("status").is_some() => keep(next, "status"),
         _ => {}
+    }
+    if place.sub.is_empty()
+        && place
+            .resource
+            .is("apiextensions.k8s.io", "customresourcedefinitions")
+    {
+        let stored = crate::crd::stored_versions(next, Some(live));
+        if let Some(status) = next.get_mut("status").and_then(Value::as_object_mut) {
+            status.insert("storedVersions".into(), stored);
+        }
     }
     if place.sub.is_empty() && place.resource.is("", "namespaces") {
         keep(next, "spec");
@@ -213,12 +211,13 @@ pub fn validate(
     object: &Map,
     live: Option<&Map>,
 ) -> Vec<StatusCause> {
+    let _ = engine;
     let mut causes = validate_metadata(resource, object);
     if let Some(custom) = &resource.custom {
         causes.extend(custom.validate(object, live));
     }
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
-        causes.extend(crate::crd::validate(engine, object, live));
+        causes.extend(crate::crd::validate(object, live));
     }
     causes
 }
@@ -293,16 +292,11 @@ fn validate_annotations(annotations: Option<&Value>) -> Vec<StatusCause> {
 fn validate_owners(owners: Option<&Value>) -> Vec<StatusCause> {
     let mut causes = Vec::new();
     let mut controllers: Vec<String> = Vec::new();
-    for (index, owner) in owners
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .enumerate()
-    {
+    for owner in owners.and_then(Value::as_array).into_iter().flatten() {
         let Some(owner) = owner.as_object() else {
             continue;
         };
-        let at = |key: &str| format!("metadata.ownerReferences[{index}].{key}");
+        let at = |key: &str| format!("metadata.ownerReferences.{key}");
         let empty = Value::from("");
         if !text(owner, "apiVersion").contains('/') && text(owner, "apiVersion") != "v1" {
             let value = owner.get("apiVersion").unwrap_or(&empty);
@@ -340,14 +334,15 @@ fn validate_finalizers(finalizers: Option<&Value>) -> Vec<StatusCause> {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    for finalizer in &listed {
+    for (index, finalizer) in listed.iter().enumerate() {
+        let at = format!("{FIELD}[{index}]");
         for problem in names::qualified_name(finalizer) {
-            causes.push(field::invalid(FIELD, &(*finalizer).into(), &problem));
+            causes.push(field::invalid(&at, &(*finalizer).into(), &problem));
         }
         let standard = matches!(*finalizer, "kubernetes" | "orphan" | "foregroundDeletion");
         if !finalizer.contains('/') && !standard {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
-            causes.push(field::invalid(FIELD, &(*finalizer).into(), why));
+            causes.push(field::invalid(&at, &(*finalizer).into(), why));
         }
     }
     if listed.contains(&"orphan") && listed.contains(&"foregroundDeletion") {
@@ -500,6 +495,15 @@ pub fn grace_seconds(place: &Place, live: &Map, options: &DeleteOptions) -> i64 
 
 /// Tells whether a kind ends by itself after its delete, without finalizers in its metadata.
 pub fn finalizes_itself(place: &Place, live: &Map) -> bool {
+    if place
+        .resource
+        .is("apiextensions.k8s.io", "customresourcedefinitions")
+    {
+        let deleting = live
+            .get("metadata")
+            .is_some_and(|m| m.get("deletionTimestamp").is_some());
+        return !deleting;
+    }
     place.resource.is("", "namespaces")
         && live
             .get("spec")
@@ -511,6 +515,7 @@ pub fn finalizes_itself(place: &Place, live: &Map) -> bool {
 /// Adds what a kind shows while it is being deleted.
 pub fn mark_deleting(engine: &Engine, place: &Place, next: &mut Map) {
     if place.resource.is("", "namespaces") {
+        metadata_mut(next).remove("deletionGracePeriodSeconds");
         let status = next
             .entry("status")
             .or_insert_with(|| Value::Object(Map::new()));

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use parking_lot::RwLock;
 
-pub use entry::{Draft, Entry};
+pub use entry::{Draft, Entry, Owner};
 pub use watch::{Cursor, Event};
 
 /// First revision of an empty store; above 1 so that "1" is always too old.

@@ -19,6 +19,7 @@ pub struct Run<'a> {
     vars: BTreeMap<String, String>,
     symbols: Symbols,
     script_times: BTreeSet<String>,
+    script: String,
 }
 
 impl<'a> Run<'a> {
@@ -29,14 +30,17 @@ impl<'a> Run<'a> {
             server,
             vars: BTreeMap::from([("ns".to_owned(), namespace.clone())]),
             symbols: Symbols::default(),
+            script: scenario.to_string(),
             script_times: TIME
                 .find_iter(&scenario.to_string())
                 .map(|m| m.as_str().to_owned())
                 .collect(),
         };
         let body = json!({"metadata": {"name": namespace}});
-        run.send(&json!({"do": "POST /api/v1/namespaces", "body": body}))
-            .await;
+        run.send(
+            &json!({"do": "POST /api/v1/namespaces", "body": body, "headers": {"User-Agent": ""}}),
+        )
+        .await;
         for _ in 0..40 {
             let path = "GET /api/v1/namespaces/${ns}/serviceaccounts/default";
             if run.send(&json!({ "do": path })).await.code == 200 {
@@ -354,14 +358,18 @@ impl<'a> Run<'a> {
         if JWT.is_match(text) {
             return "<jwt>".into();
         }
-        if ADDRESS.is_match(text) && !self.script_times.contains(text) && text.starts_with("10.") {
+        if ADDRESS.is_match(text) && !self.script.contains(text) && text.starts_with("10.") {
             if text == "10.0.0.1" {
                 return text.to_owned();
             }
             return self.symbols.of("ip", text);
         }
         let text = UID.replace_all(text, |found: &regex::Captures<'_>| {
-            self.symbols.of("uid", &found[0])
+            if self.script.contains(&found[0]) {
+                found[0].to_owned()
+            } else {
+                self.symbols.of("uid", &found[0])
+            }
         });
         let text = TIME.replace_all(&text, |found: &regex::Captures<'_>| {
             if self.script_times.contains(&found[0]) {
@@ -408,7 +416,7 @@ static ACCESS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("kube-api-access-[a-z0-9]{5}").unwrap());
 static VERSIONS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(resource version: |current: |ResourceVersion in (?:precondition|record) \(|\()\d+(?:\b)",
+        r"(current: |ResourceVersion in record \(|too old resource version: \d+ \(|required revision is a future revision: )\d+",
     )
     .unwrap()
 });
@@ -468,7 +476,7 @@ fn kept(headers: &http::HeaderMap, show: &[String]) -> Map<String, Value> {
                 found.insert(name, (*one).into());
             }
             many => {
-                found.insert(name, many.join(", ").into());
+                found.insert(name, json!(many));
             }
         }
     }

@@ -71,7 +71,7 @@ pub(crate) fn push_display(out: &mut String, value: &Value) {
 }
 
 /// Renders a value as Go's `%v` prints it.
-pub(crate) fn go_v(value: &Value) -> String {
+pub fn go_v(value: &Value) -> String {
     let mut out = String::new();
     push_go_v(&mut out, value);
     out

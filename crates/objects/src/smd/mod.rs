@@ -19,6 +19,7 @@ mod typed;
 mod updater;
 
 pub use compare::Comparison;
+pub use gotext::go_v;
 pub use matcher::{FieldFilter, PatternElement, SetMatcher};
 pub use order::{compare_values, values_equal};
 pub use path::{KeyField, Path, PathElement, PathElementError};

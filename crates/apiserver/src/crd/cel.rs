@@ -1,0 +1,104 @@
+//! CEL rules of custom kinds (`x-kubernetes-validations`).
+
+use cluster::StatusCause;
+use kube_cel::{CompiledSchema, Validator, compile_schema};
+use objects::{Map, Value};
+
+use crate::failure::field;
+
+/// The compiled rules of one version.
+pub struct Rules {
+    compiled: CompiledSchema,
+}
+
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rules")
+    }
+}
+
+impl Rules {
+    /// Compiles the rules of a schema; `None` where it has none.
+    pub fn compile(schema: &Value) -> Option<Self> {
+        has_rules(schema, 0).then(|| Self {
+            compiled: compile_schema(schema),
+        })
+    }
+
+    /// Evaluates all rules; failures over parts that an update did not change are dropped.
+    pub fn evaluate(&self, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
+        let object = Value::Object(object.clone());
+        let live = live.map(|live| Value::Object(live.clone()));
+        let outcome = Validator::new().validate_compiled(&self.compiled, &object, live.as_ref());
+        let Err(errors) = outcome else {
+            return Vec::new();
+        };
+        errors
+            .into_vec()
+            .into_iter()
+            .filter_map(|error| {
+                let path = error.field_path.trim_start_matches('.');
+                let value = at(&object, path);
+                let unchanged = live
+                    .as_ref()
+                    .is_some_and(|live| value.is_some() && at(live, path) == value);
+                if unchanged && error.reason.is_none() && !error.rule.contains("oldSelf") {
+                    return None;
+                }
+                Some(cause(path, value, &error.message, error.reason.as_deref()))
+            })
+            .collect()
+    }
+}
+
+fn cause(path: &str, value: Option<&Value>, message: &str, reason: Option<&str>) -> StatusCause {
+    match reason {
+        Some("FieldValueForbidden") => field::forbidden(path, message),
+        Some("FieldValueRequired") => field::required(path, message),
+        Some("FieldValueDuplicate") => match value {
+            Some(value) => field::duplicate(path, value),
+            None => field::duplicate(path, &Value::Null),
+        },
+        _ => match value {
+            Some(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {
+                field::invalid(path, value, message)
+            }
+            // Objects and lists are not printed.
+            _ => StatusCause {
+                reason: "FieldValueInvalid".into(),
+                message: format!("Invalid value: {message}"),
+                field: path.to_owned(),
+            },
+        },
+    }
+}
+
+fn at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
+    if path.is_empty() {
+        return Some(object);
+    }
+    path.replace('[', ".")
+        .replace(']', "")
+        .split('.')
+        .try_fold(object, |value, key| match value {
+            Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+            value => value.get(key),
+        })
+}
+
+/// Bound on nesting of schemas.
+const DEPTH_MAX: usize = 100;
+
+fn has_rules(schema: &Value, depth: usize) -> bool {
+    if depth > DEPTH_MAX {
+        return false;
+    }
+    match schema {
+        Value::Object(map) => {
+            map.contains_key("x-kubernetes-validations")
+                || map.values().any(|value| has_rules(value, depth + 1))
+        }
+        Value::Array(items) => items.iter().any(|item| has_rules(item, depth + 1)),
+        _ => false,
+    }
+}

@@ -1,0 +1,464 @@
+//! Structural schemas at work: defaults, and everything a schema says against an object.
+//!
+//! Messages are those of kube-openapi's validator. On update, a part that did not change is not judged again.
+
+use std::sync::OnceLock;
+
+use cluster::StatusCause;
+use objects::{Map, Value};
+use parking_lot::Mutex;
+use regex::Regex;
+
+use crate::failure::field;
+
+/// Bound on nesting of schemas and objects.
+const DEPTH_MAX: usize = 200;
+
+/// Drops nulls that the schema does not allow and fills in its defaults.
+pub fn apply_defaults(schema: &Value, object: &mut Map) {
+    defaults_of_map(schema, object, 0, true);
+}
+
+fn defaults_of_map(schema: &Value, map: &mut Map, depth: usize, root: bool) {
+    if depth > DEPTH_MAX {
+        return;
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    for (name, property) in properties.into_iter().flatten() {
+        if root && matches!(name.as_str(), "metadata" | "apiVersion" | "kind") {
+            continue;
+        }
+        if map.get(name).is_some_and(Value::is_null) && !nullable(property) {
+            map.remove(name);
+        }
+        if !map.contains_key(name)
+            && let Some(default) = property.get("default")
+        {
+            map.insert(name.clone(), default.clone());
+        }
+        if let Some(value) = map.get_mut(name) {
+            defaults_of(property, value, depth + 1);
+        }
+    }
+    if let Some(additional) = schema.get("additionalProperties").filter(|a| a.is_object()) {
+        let known = |key: &String| properties.is_some_and(|p| p.contains_key(key));
+        if !nullable(additional) {
+            map.retain(|key, value| known(key) || !value.is_null() || root);
+        }
+        for (key, value) in map.iter_mut() {
+            if !known(key) {
+                defaults_of(additional, value, depth + 1);
+            }
+        }
+    }
+}
+
+fn defaults_of(schema: &Value, value: &mut Value, depth: usize) {
+    match value {
+        Value::Object(map) => defaults_of_map(schema, map, depth, false),
+        Value::Array(items) => {
+            if let Some(element) = schema.get("items") {
+                for item in items {
+                    defaults_of(element, item, depth + 1);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn nullable(schema: &Value) -> bool {
+    schema.get("nullable") == Some(&Value::Bool(true))
+        || (flag(schema, "x-kubernetes-preserve-unknown-fields") && schema.get("type").is_none())
+}
+
+fn flag(schema: &Value, key: &str) -> bool {
+    schema.get(key) == Some(&Value::Bool(true))
+}
+
+/// Finds everything that a schema says against an object; `live` is its state before an update.
+pub fn validate(schema: &Value, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
+    let mut judge = Judge { causes: Vec::new() };
+    let mut body = object.clone();
+    body.remove("metadata");
+    let before = live.map(|live| Value::Object(live.clone()));
+    judge.map(schema, &body, before.as_ref(), "", 0);
+    judge.causes
+}
+
+/// Finds what a schema says against one value.
+pub fn validate_value(schema: &Value, value: &Value) -> Vec<StatusCause> {
+    let mut judge = Judge { causes: Vec::new() };
+    judge.value(schema, value, None, "", 0);
+    judge.causes
+}
+
+/// Tells whether nothing further can be checked while a cause stands.
+pub fn blocks(cause: &StatusCause) -> bool {
+    matches!(
+        cause.reason.as_str(),
+        "FieldValueRequired" | "FieldValueTooLong" | "FieldValueTooMany" | "FieldValueTypeInvalid"
+    )
+}
+
+struct Judge {
+    causes: Vec<StatusCause>,
+}
+
+fn below(path: &str, name: &str) -> String {
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+impl Judge {
+    fn value(
+        &mut self,
+        schema: &Value,
+        value: &Value,
+        old: Option<&Value>,
+        path: &str,
+        depth: usize,
+    ) {
+        if depth > DEPTH_MAX || old == Some(value) {
+            return;
+        }
+        if value.is_null() {
+            if !nullable(schema) && schema.get("type").is_some() {
+                self.wrong_type(schema, value, path);
+            }
+            return;
+        }
+        if !fits_type(schema, value) {
+            self.wrong_type(schema, value, path);
+            return;
+        }
+        self.allowed(schema, value, path);
+        match value {
+            Value::Object(map) => self.map(schema, map, old, path, depth),
+            Value::Array(items) => self.list(schema, items, old, path, depth),
+            Value::String(text) => self.text(schema, text, path),
+            Value::Number(number) => {
+                self.number(schema, number.as_f64().unwrap_or(0.0), value, path)
+            }
+            _ => {}
+        }
+        self.combined(schema, value, path, depth);
+    }
+
+    fn wrong_type(&mut self, schema: &Value, value: &Value, path: &str) {
+        let wanted = if flag(schema, "x-kubernetes-int-or-string") {
+            "integer,string".to_owned()
+        } else {
+            schema["type"].as_str().unwrap_or("").to_owned()
+        };
+        let found = json_type(value);
+        let shown = Value::from(found);
+        if wanted == "integer" && found == "number" {
+            let why = format!("Checked value must be of type integer (default format) in {path}");
+            self.causes.push(field::invalid("<nil>", &"".into(), &why));
+        }
+        let why = format!("{path} in body must be of type {wanted}: {shown}");
+        self.causes.push(field::type_invalid(path, &shown, &why));
+    }
+
+    fn allowed(&mut self, schema: &Value, value: &Value, path: &str) {
+        let Some(list) = schema.get("enum").and_then(Value::as_array) else {
+            return;
+        };
+        if list.contains(value) {
+            return;
+        }
+        let texts: Vec<String> = list
+            .iter()
+            .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+            .collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        self.causes.push(field::not_supported(path, value, &texts));
+    }
+
+    fn map(&mut self, schema: &Value, map: &Map, old: Option<&Value>, path: &str, depth: usize) {
+        let root = path.is_empty();
+        for name in strings(schema.get("required")) {
+            if !map.contains_key(name) && !(root && name == "metadata") {
+                self.causes.push(field::required(&below(path, name), ""));
+            }
+        }
+        if flag(schema, "x-kubernetes-embedded-resource") {
+            for name in ["apiVersion", "kind"] {
+                if map
+                    .get(name)
+                    .and_then(Value::as_str)
+                    .is_none_or(str::is_empty)
+                {
+                    self.causes.push(field::required(&below(path, name), ""));
+                }
+            }
+        }
+        self.count(schema, map.len(), "Properties", "properties", path);
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let additional = schema.get("additionalProperties").filter(|a| a.is_object());
+        for (key, value) in map {
+            let property = properties.and_then(|p| p.get(key)).or(additional);
+            let Some(property) = property else { continue };
+            if root && matches!(key.as_str(), "apiVersion" | "kind") {
+                continue;
+            }
+            let before = old.and_then(|old| old.get(key));
+            self.value(property, value, before, &below(path, key), depth + 1);
+        }
+    }
+
+    fn list(
+        &mut self,
+        schema: &Value,
+        items: &[Value],
+        old: Option<&Value>,
+        path: &str,
+        depth: usize,
+    ) {
+        self.count(schema, items.len(), "Items", "items", path);
+        let keys: Vec<&str> = strings(schema.get("x-kubernetes-list-map-keys")).collect();
+        match schema.get("x-kubernetes-list-type").and_then(Value::as_str) {
+            Some("set") => self.duplicates(items, path, |item| Some(item.clone())),
+            Some("map") => self.duplicates(items, path, |item| key_of(&keys, item)),
+            _ => {}
+        }
+        let Some(element) = schema.get("items") else {
+            return;
+        };
+        let before = old.and_then(Value::as_array);
+        for (index, item) in items.iter().enumerate() {
+            let old_item = if keys.is_empty() {
+                None
+            } else {
+                let key = key_of(&keys, item);
+                before.and_then(|list| list.iter().find(|other| key_of(&keys, other) == key))
+            };
+            let place = format!("{path}[{index}]");
+            self.value(element, item, old_item, &place, depth + 1);
+        }
+    }
+
+    fn duplicates(&mut self, items: &[Value], path: &str, key: impl Fn(&Value) -> Option<Value>) {
+        let mut seen = std::collections::HashSet::new();
+        for (index, item) in items.iter().enumerate() {
+            let Some(key) = key(item) else { continue };
+            if !seen.insert(key.to_string()) {
+                let place = format!("{path}[{index}]");
+                self.causes.push(field::duplicate(&place, &key));
+            }
+        }
+    }
+
+    fn count(&mut self, schema: &Value, count: usize, suffix: &str, words: &str, path: &str) {
+        let bound = |prefix: &str| {
+            let bound = schema.get(format!("{prefix}{suffix}"))?.as_u64()?;
+            usize::try_from(bound).ok()
+        };
+        if let Some(max) = bound("max")
+            && count > max
+        {
+            self.causes.push(StatusCause {
+                reason: "FieldValueTooMany".into(),
+                message: format!("Too many: {count}: must have at most {max} items"),
+                field: path.to_owned(),
+            });
+        }
+        if let Some(min) = bound("min")
+            && count < min
+        {
+            let why = format!("{path} in body should have at least {min} {words}");
+            let value = Value::from(count);
+            self.causes.push(field::invalid(path, &value, &why));
+        }
+    }
+
+    /// The first rule that a text breaks is told.
+    fn text(&mut self, schema: &Value, text: &str, path: &str) {
+        let length = text.chars().count();
+        let bound = |key: &str| {
+            let bound = schema.get(key)?.as_u64()?;
+            usize::try_from(bound).ok()
+        };
+        let value = Value::from(text);
+        if let Some(max) = bound("maxLength")
+            && length > max
+        {
+            self.causes.push(field::too_long(path, "bytes", max));
+            return;
+        }
+        if let Some(min) = bound("minLength")
+            && length < min
+        {
+            let why = format!("{path} in body should be at least {min} chars long");
+            self.causes.push(field::invalid(path, &value, &why));
+            return;
+        }
+        if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
+            && !matches_pattern(pattern, text)
+        {
+            let why = format!("{path} in body should match '{pattern}'");
+            self.causes.push(field::invalid(path, &value, &why));
+            return;
+        }
+        if let Some(format) = schema.get("format").and_then(Value::as_str)
+            && !fits_format(format, text)
+        {
+            let why = format!("{path} in body must be of type {format}: {value}");
+            self.causes.push(field::invalid(path, &value, &why));
+        }
+    }
+
+    fn number(&mut self, schema: &Value, number: f64, value: &Value, path: &str) {
+        let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+        let shown = |key: &str| schema[key].to_string();
+        let mut say = |words: String| {
+            let why = format!("{path} in body {words}");
+            self.causes.push(field::invalid(path, value, &why));
+        };
+        if let Some(of) = bound("multipleOf")
+            && of != 0.0
+            && ((number / of) - (number / of).round()).abs() > 1e-9
+        {
+            say(format!("should be a multiple of {}", shown("multipleOf")));
+        }
+        if let Some(max) = bound("maximum") {
+            let exclusive = flag(schema, "exclusiveMaximum");
+            if exclusive && number >= max {
+                say(format!("should be less than {}", shown("maximum")));
+            } else if number > max {
+                say(format!(
+                    "should be less than or equal to {}",
+                    shown("maximum")
+                ));
+            }
+        }
+        if let Some(min) = bound("minimum") {
+            let exclusive = flag(schema, "exclusiveMinimum");
+            if exclusive && number <= min {
+                say(format!("should be greater than {}", shown("minimum")));
+            } else if number < min {
+                say(format!(
+                    "should be greater than or equal to {}",
+                    shown("minimum")
+                ));
+            }
+        }
+    }
+
+    fn combined(&mut self, schema: &Value, value: &Value, path: &str, depth: usize) {
+        let branches = |key: &str| schema.get(key).and_then(Value::as_array);
+        let fits = |branch: &Value| {
+            let mut judge = Judge { causes: Vec::new() };
+            judge.value(branch, value, None, path, depth + 1);
+            judge.causes.is_empty()
+        };
+        let mut say = |words: &str| {
+            let why = format!("\"{path}\" must {words}");
+            self.causes.push(field::invalid(path, &"".into(), &why));
+        };
+        if let Some(list) = branches("anyOf")
+            && !flag(schema, "x-kubernetes-int-or-string")
+            && !list.iter().any(fits)
+        {
+            say("validate at least one schema (anyOf)");
+        }
+        if let Some(list) = branches("oneOf") {
+            match list.iter().filter(|branch| fits(branch)).count() {
+                1 => {}
+                0 => say("validate one and only one schema (oneOf). Found none valid"),
+                many => say(&format!(
+                    "validate one and only one schema (oneOf). Found {many} valid alternatives"
+                )),
+            }
+        }
+        if let Some(list) = branches("allOf") {
+            let valid = list.iter().filter(|branch| fits(branch)).count();
+            if valid == 0 && !list.is_empty() {
+                say("validate all the schemas (allOf). None validated");
+            } else if valid < list.len() {
+                say("validate all the schemas (allOf)");
+            }
+        }
+        if let Some(not) = schema.get("not")
+            && fits(not)
+        {
+            say("not validate the schema (not)");
+        }
+    }
+}
+
+fn strings(list: Option<&Value>) -> impl Iterator<Item = &str> {
+    let list = list.and_then(Value::as_array).into_iter().flatten();
+    list.filter_map(Value::as_str)
+}
+
+fn key_of(keys: &[&str], item: &Value) -> Option<Value> {
+    let item = item.as_object()?;
+    let members = keys
+        .iter()
+        .filter_map(|key| Some(((*key).to_owned(), item.get(*key)?.clone())));
+    Some(Value::Object(members.collect()))
+}
+
+fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+fn fits_type(schema: &Value, value: &Value) -> bool {
+    if flag(schema, "x-kubernetes-int-or-string") {
+        return matches!(json_type(value), "integer" | "string");
+    }
+    match schema.get("type").and_then(Value::as_str) {
+        None | Some("") => true,
+        Some("number") => value.is_number(),
+        Some("integer") => value.as_f64().is_some_and(|number| number.fract() == 0.0),
+        Some(wanted) => json_type(value) == wanted,
+    }
+}
+
+/// Patterns compiled so far; a server sees few different ones.
+const PATTERNS_MAX: usize = 4096;
+
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    type Cache = Mutex<std::collections::HashMap<String, Option<Regex>>>;
+    static CACHE: OnceLock<Cache> = OnceLock::new();
+    let mut cache = CACHE.get_or_init(Cache::default).lock();
+    if cache.len() > PATTERNS_MAX {
+        cache.clear();
+    }
+    let compiled = cache
+        .entry(pattern.to_owned())
+        .or_insert_with(|| Regex::new(pattern).ok());
+    // A pattern that this library does not know refuses nothing.
+    compiled.as_ref().is_none_or(|regex| regex.is_match(text))
+}
+
+fn fits_format(format: &str, text: &str) -> bool {
+    match format {
+        "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
+        "date" => text.parse::<jiff::civil::Date>().is_ok(),
+        "ipv4" => text.parse::<std::net::Ipv4Addr>().is_ok(),
+        "ipv6" => text.parse::<std::net::Ipv6Addr>().is_ok(),
+        "uuid" => uuid::Uuid::parse_str(text).is_ok(),
+        "byte" => {
+            use base64::Engine as _;
+            base64::engine::general_purpose::STANDARD
+                .decode(text)
+                .is_ok()
+        }
+        "duration" => gocompat::duration::parse(text).is_ok(),
+        _ => true,
+    }
+}
