@@ -3,7 +3,7 @@
 //! It keeps a graph of who owns whom by uid, fed by every table. An owner that goes, or that never was, takes its
 //! dependents along; foreground deletion waits for the dependents that block it; orphaning cuts the references.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use compact_str::CompactString;
@@ -89,7 +89,7 @@ pub async fn run(engine: Arc<Engine>) {
         graph: Mutex::default(),
         queue,
     });
-    let mut followed: BTreeMap<TableName, tokio::task::AbortHandle> = BTreeMap::new();
+    let mut followed: BTreeSet<TableName> = BTreeSet::new();
     let mut tasks = tokio::task::JoinSet::new();
     let mut crds = engine
         .store
@@ -100,9 +100,8 @@ pub async fn run(engine: Arc<Engine>) {
         .ok();
     loop {
         for (table, _) in engine.catalog().stored() {
-            if !followed.contains_key(&table) {
-                let task = tasks.spawn(feed(collector.clone(), table.clone()));
-                followed.insert(table, task);
+            if followed.insert(table.clone()) {
+                tasks.spawn(feed(collector.clone(), table));
             }
         }
         let crd_changed = async {

@@ -166,7 +166,7 @@ fn report(engine: &Engine, context: &Context, name: &str, left: &Left) {
             &message,
         )
     };
-    let conditions = vec![
+    let conditions = [
         condition(
             "NamespaceDeletionDiscoveryFailure",
             false,

@@ -361,7 +361,7 @@ pub fn initialise(crd: &mut Map) {
     let status = json!({
         "conditions": null,
         "acceptedNames": {"kind": "", "plural": ""},
-        "storedVersions": names::stored_versions(crd, None),
+        "storedVersions": stored_versions(crd, None),
     });
     crd.insert("status".into(), status);
 }

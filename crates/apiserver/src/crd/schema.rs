@@ -182,7 +182,8 @@ impl Judge {
     fn map(&mut self, schema: &Value, map: &Map, old: Option<&Value>, path: &str, depth: usize) {
         let root = path.is_empty();
         for name in strings(schema.get("required")) {
-            if !map.contains_key(name) && !(root && name == "metadata") {
+            let given = root && name == "metadata";
+            if !given && !map.contains_key(name) {
                 self.causes.push(field::required(&below(path, name), ""));
             }
         }
