@@ -1,5 +1,7 @@
 //! Benchmarks against the goals: each writes its report to `docs/bench/NAME.md`.
 
+mod sync;
+
 use anyhow::Context as _;
 
 /// Arguments of `cargo xtask bench`.
@@ -15,7 +17,7 @@ pub struct Arguments {
 type Bench = fn(&Arguments) -> anyhow::Result<()>;
 
 /// The benchmarks, by name.
-const BENCHES: &[(&str, Bench)] = &[];
+const BENCHES: &[(&str, Bench)] = &[("sync", sync::run)];
 
 /// Runs one benchmark.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -77,7 +77,6 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
 /// One run of `flux dev`.
 struct Session<'a> {
     args: &'a Args,
-    cluster: Arc<dyn Cluster>,
     board: Board,
     display: Display,
     started: Instant,
@@ -136,7 +135,6 @@ impl Session<'_> {
         let changes = follow(cluster.clone()).await?;
         let mut session = Session {
             args,
-            cluster,
             board: Board::new(&request),
             display,
             started,
