@@ -67,7 +67,11 @@ pub fn build(tree: &dyn FileTree, dir: &str, options: &BuildOptions<'_>) -> Resu
     let keep_transformations = kustomization.builds_metadata("transformerAnnotations");
     let mut resources = objects.into_resources();
     for resource in &mut resources {
+        crate::folded::reprint(&mut resource.node);
         resource.remove_build_annotations()?;
+        if !(keep_origin && keep_transformations) {
+            resource.drop_empty_annotations();
+        }
         if !keep_origin {
             drop_annotation(resource, ORIGIN)?;
         }

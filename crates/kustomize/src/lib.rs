@@ -21,6 +21,7 @@ mod decode;
 mod emission;
 mod error;
 mod flux;
+mod folded;
 mod generators;
 mod id;
 mod kustomization;

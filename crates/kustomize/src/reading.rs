@@ -93,10 +93,11 @@ pub(crate) fn parse_embedded(content: &str) -> Result<Node> {
 fn resolve_tags(node: &mut Node) {
     match &mut node.value {
         NodeValue::Mapping(entries) => {
-            for (key, value) in entries {
+            for (key, value) in entries.iter_mut() {
                 resolve_tags(key);
                 resolve_tags(value);
             }
+            drop_quoted_merge(entries);
             node.tag = explicit_or(&node.tag, Tag::Map);
         }
         NodeValue::Sequence(items) => {
@@ -111,6 +112,14 @@ fn resolve_tags(node: &mut Node) {
             };
         }
         NodeValue::Scalar(_) | NodeValue::Alias(_) => {}
+    }
+}
+
+/// Upstream removes a key `<<` together with merge keys, even where it is quoted and merges nothing.
+fn drop_quoted_merge(entries: &mut Vec<(Node, Node)>) {
+    let first = entries.iter().position(|(key, _)| text(key) == "<<");
+    if let Some(index) = first.filter(|index| entries[*index].0.tag != Tag::Merge) {
+        entries.remove(index);
     }
 }
 

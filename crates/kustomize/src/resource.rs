@@ -395,6 +395,18 @@ impl Resource {
         Ok(())
     }
 
+    /// Removes annotations that say nothing, as upstream's rewriting of them does.
+    pub fn drop_empty_annotations(&mut self) {
+        let Some(metadata) = self.node.get_mut("metadata") else {
+            return;
+        };
+        let annotations = metadata.get("annotations");
+        let says_something = |map: &Node| map.entries().is_some_and(|entries| !entries.is_empty());
+        if annotations.is_some_and(|annotations| !says_something(annotations)) {
+            metadata.remove("annotations");
+        }
+    }
+
     /// Returns the value at a path of plain names, if every step is there.
     pub fn at(&self, path: &[&str]) -> Option<&Node> {
         path.iter()

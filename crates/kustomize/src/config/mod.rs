@@ -145,10 +145,17 @@ fn merge_references(into: &mut Vec<NameBackReference>, others: &[NameBackReferen
 }
 
 impl Config {
-    /// Merges two sets; an absent one changes nothing, and equal ones are merged already.
+    /// Merges two sets. The built-in one merged with nothing or with itself stays as it is.
     pub fn merge(left: &Option<Arc<Config>>, right: &Arc<Config>) -> Result<Arc<Config>> {
         match left {
-            None => Ok(right.clone()),
+            None if Arc::ptr_eq(right, &Self::built_in()) => Ok(right.clone()),
+            None => {
+                // Even alone, a set is merged: a specification for all kinds goes where one for some kinds
+                // stands before it.
+                let mut merged = Config::default();
+                merged.absorb(right)?;
+                Ok(Arc::new(merged))
+            }
             Some(left) if Arc::ptr_eq(left, right) => Ok(left.clone()),
             Some(left) => {
                 let mut merged = Config::clone(left);

@@ -13,6 +13,8 @@ const REFERENCES_MAX: usize = 32;
 /// Parsed definitions with an index by kind.
 pub(crate) struct CustomSchema {
     document: Value,
+    /// Whether references may lead to built-in definitions.
+    with_built_in: bool,
     /// API version and kind → name of the definition.
     kinds: HashMap<(String, String), String>,
     /// API version and kind → has a namespace.
@@ -21,7 +23,7 @@ pub(crate) struct CustomSchema {
 
 impl CustomSchema {
     /// Reads a document in JSON or YAML.
-    pub fn parse(document: &[u8]) -> Result<Self> {
+    pub fn parse(document: &[u8], with_built_in: bool) -> Result<Self> {
         let document = crate::reading::yaml_to_json(document)
             .map_err(|error| error.wrap("invalid schema file"))?;
         if !document.is_object() {
@@ -29,6 +31,7 @@ impl CustomSchema {
         }
         let mut schema = Self {
             document,
+            with_built_in,
             kinds: HashMap::new(),
             namespaced: HashMap::new(),
         };
@@ -74,7 +77,7 @@ impl CustomSchema {
             .get(self.kinds.get(&key)?.as_str())
     }
 
-    pub fn field<'a>(&'a self, definition: &'a Value, name: &str) -> Option<&'a Value> {
+    pub fn field<'a>(&'a self, definition: &'a Value, name: &str) -> Option<Schema<'a>> {
         let own = definition
             .get("properties")
             .and_then(|fields| fields.get(name));
@@ -101,18 +104,21 @@ impl CustomSchema {
         let is_list = definition.get("type").and_then(Value::as_str) == Some("array");
         let items = definition.get("items").filter(|_| is_list);
         let items = items.and_then(|items| self.resolve(items));
-        Some(ListMerge {
-            keys,
-            items: items.map(|items| Schema::Custom(self, items)),
-        })
+        Some(ListMerge { keys, items })
     }
 
-    fn resolve<'a>(&'a self, mut schema: &'a Value) -> Option<&'a Value> {
+    fn resolve<'a>(&'a self, mut schema: &'a Value) -> Option<Schema<'a>> {
         for _ in 0..REFERENCES_MAX {
             let Some(reference) = schema.get("$ref").and_then(Value::as_str) else {
-                return Some(schema);
+                return Some(Schema::Custom(self, schema));
             };
-            schema = self.document.pointer(reference.strip_prefix('#')?)?;
+            match self.document.pointer(reference.strip_prefix('#')?) {
+                Some(found) => schema = found,
+                None if self.with_built_in => {
+                    return super::definition(reference.strip_prefix("#/definitions/")?);
+                }
+                None => return None,
+            }
         }
         None
     }

@@ -66,7 +66,10 @@ impl Schemas {
                 fail!("builtin version and custom schema provided, cannot use both");
             }
             // The cell is empty: this is the only place that fills it, and it was checked above.
-            let _ = self.custom.set(CustomSchema::parse(document)?);
+            let with_built_in = self.built_in_asked.get().is_some();
+            let _ = self
+                .custom
+                .set(CustomSchema::parse(document, with_built_in)?);
             return Ok(());
         }
         match version {
@@ -111,6 +114,14 @@ impl Schemas {
     }
 }
 
+/// Finds a built-in definition by its name.
+fn definition(name: &str) -> Option<Schema<'static>> {
+    let row = table::DEFINITIONS
+        .binary_search_by(|row| row.0.cmp(name))
+        .ok()?;
+    built_in(table::DEFINITIONS[row].1)
+}
+
 fn built_in_row(api_version: &str, kind: &str) -> Option<u16> {
     let row = table::KINDS
         .binary_search_by(|row| row.0.cmp(api_version).then(row.1.cmp(kind)))
@@ -133,9 +144,7 @@ impl<'a> Schema<'a> {
                 }
                 Type::List(_) => None,
             },
-            Schema::Custom(custom, definition) => custom
-                .field(definition, name)
-                .map(|field| Schema::Custom(custom, field)),
+            Schema::Custom(custom, definition) => custom.field(definition, name),
         }
     }
 

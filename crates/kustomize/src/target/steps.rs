@@ -124,7 +124,11 @@ impl<'a> Target<'a> {
     fn chart(&self, chart: HelmChart) -> Result<Vec<Resource>> {
         let options = self.loader.options();
         if !options.enable_helm {
-            fail!("must specify --enable-helm");
+            let config = kyaml::emit_sigs(&chart_fields(&chart)).unwrap_or_default();
+            fail!(
+                "trouble configuring builtin HelmChartInflationGenerator with config: `\n{config}`: \
+                 must specify --enable-helm"
+            );
         }
         let Some(renderer) = options.charts else {
             fail!("helm charts cannot be rendered here: '{}'", chart.name);

@@ -261,6 +261,7 @@ fn touches_annotations(patch: &kyaml::Node) -> bool {
 
 /// Passes an object through JSON and a patch.
 fn apply_json(resource: &mut Resource, patch: &JsonPatch) -> Result<()> {
+    crate::folded::reprint(&mut resource.node);
     let mut json = crate::emission::to_json(&resource.node)?;
     if resource.has_notes() {
         make_annotations(&mut json);

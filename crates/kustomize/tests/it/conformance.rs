@@ -67,19 +67,11 @@ const KNOWN: &[(&str, &str)] = &[
         "not implemented yet",
     ),
     (
-        "namereference-issue4884-uselocalconfigasnamerefsource",
-        "not implemented yet",
-    ),
-    (
         "namespaces-namespacenotaddedtovalidatingadmissionpolicies",
         "behaviour of a release after 5.8.1",
     ),
     (
         "namespacetransformer-namespacetransformer-invalidfieldspecs",
-        "not implemented yet",
-    ),
-    (
-        "openapicustomschema-customopenapifieldfromcomponentwithoverlays",
         "not implemented yet",
     ),
     ("probe-strings-lookalikes", "not implemented yet"),
