@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::{ApiResource, Cluster, DeleteParams, Error, Patch, Propagation, Target, WriteParams};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use objects::{GroupKind, Gvk, Object};
 
 use crate::adopt::clean_up;
@@ -150,8 +150,11 @@ impl ResourceManager {
         let mut errors = Vec::new();
         // Kinds of one rank depend on kinds of lower ranks at most, so a rank goes at once.
         for batch in objects.chunk_by(|a, b| rank(a.kind()) == rank(b.kind())) {
-            let results: Vec<Result<ChangeSetEntry, ObjectError>> = futures::stream::iter(batch)
-                .map(|object| self.apply_one(object, &resources, options))
+            let applies: Vec<_> = batch
+                .iter()
+                .map(|object| self.apply_one(object, &resources, options).boxed())
+                .collect();
+            let results: Vec<Result<ChangeSetEntry, ObjectError>> = futures::stream::iter(applies)
                 .buffered(options.concurrency.max(1))
                 .collect()
                 .await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cluster::{DeleteParams, Deleted, Error, Propagation, Target};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use objects::{Gvk, ObjectKey};
 
 use crate::change::{Action, ChangeSet, ChangeSetEntry};
@@ -58,12 +58,15 @@ impl ResourceManager {
         objects.sort_by(|a, b| compare(&b.key, &a.key));
         let mut outcome = PruneOutcome::default();
         for batch in objects.chunk_by(|a, b| rank(&a.key.kind) == rank(&b.key.kind)) {
-            let results: Vec<_> = futures::stream::iter(batch)
-                .map(|stored| async move { (stored, self.delete_one(stored, options).await) })
+            let deletes: Vec<_> = batch
+                .iter()
+                .map(|stored| self.delete_one(stored, options).boxed())
+                .collect();
+            let results: Vec<Result<Action, String>> = futures::stream::iter(deletes)
                 .buffered(options.concurrency.max(1))
                 .collect()
                 .await;
-            for (stored, result) in results {
+            for (stored, result) in batch.iter().zip(results) {
                 match result {
                     Ok(action) => outcome.changes.entries.push(ChangeSetEntry {
                         key: stored.key.clone(),

@@ -1,0 +1,133 @@
+//! What happens when a Kustomization is deleted.
+
+use std::time::Duration;
+
+use api::{DeletionPolicy, Severity, names};
+use apply::Action;
+use cluster::Target;
+use controller_runtime::{Failed, Outcome, remove_finalizer};
+use objects::{Gvk, ObjectKey};
+use reconcile::kustomization::{EventDraft, notice, parse};
+use tracing::{error, info};
+
+use super::apply_step::{prune_options, stored};
+use super::pass::Pass;
+
+/// Time between two looks at objects that are being deleted.
+const TERMINATION_POLL: Duration = Duration::from_millis(250);
+
+/// Deletes what the policy says, then lets the Kustomization go.
+pub(super) async fn finalize(pass: &Pass<'_>) -> Result<Outcome, Failed> {
+    if pass.own.metadata.has_finalizer() {
+        let inventory = pass.own.status.inventory.clone().unwrap_or_default();
+        let objects = parse(&inventory);
+        if deletes(pass) && !objects.is_empty() {
+            delete(pass, objects).await?;
+        }
+        let removed = remove_finalizer(
+            &*pass.run.runtime.cluster,
+            &pass.target,
+            &pass.run.object,
+            names::FINALIZER,
+            names::KUSTOMIZE_STATUS_MANAGER,
+        )
+        .await?;
+        if let Some(object) = removed {
+            pass.run.runtime.observe(&object);
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn deletes(pass: &Pass<'_>) -> bool {
+    !pass.own.spec.suspend
+        && match pass.own.spec.deletion_policy() {
+            DeletionPolicy::MirrorPrune => pass.own.spec.prune,
+            DeletionPolicy::Delete | DeletionPolicy::WaitForTermination => true,
+            DeletionPolicy::Orphan => false,
+        }
+}
+
+async fn delete(pass: &Pass<'_>, objects: Vec<(ObjectKey, String)>) -> Result<(), Failed> {
+    let controller = pass.controller;
+    if !can_impersonate(pass).await? {
+        error!("skiping pruning, failed to find account to impersonate");
+        let lines: Vec<String> = objects.iter().map(|(key, _)| key.to_string()).collect();
+        warn(
+            pass,
+            format!("unable to prune objects: \n{}", lines.join("\n")),
+        );
+        return Ok(());
+    }
+    if pass.own.spec.kube_config.is_some() {
+        return Err(Failed(
+            "failed to build kube client: remote clusters (spec.kubeConfig) are not supported yet"
+                .to_owned(),
+        ));
+    }
+    let cluster = controller.acting_cluster(
+        &pass.run.runtime,
+        &pass.own.metadata.namespace,
+        &pass.own.spec.service_account_name,
+    );
+    let manager = controller.manager(cluster);
+    let options = prune_options(&pass.own, &controller.settings);
+    let outcome = manager.delete_all(stored(objects), &options).await;
+    if let Some(error) = outcome.error() {
+        warn(pass, "pruning for deleted resource failed".to_owned());
+        return Err(Failed(error));
+    }
+    if !outcome.changes.entries.is_empty() {
+        info!("garbage collection completed: {}", outcome.changes);
+        pass.record(notice(
+            &pass.status,
+            &outcome.changes.to_string(),
+            &pass.facts,
+        ));
+    }
+    if pass.own.spec.deletion_policy() == DeletionPolicy::WaitForTermination {
+        let deleted = outcome.changes.with(&[Action::Deleted]);
+        let deleted = stored(
+            deleted
+                .entries
+                .into_iter()
+                .map(|e| (e.key, e.version))
+                .collect(),
+        );
+        let wait =
+            manager.wait_for_termination(&deleted, pass.own.spec.timeout(), TERMINATION_POLL);
+        if !pass.run.waiting(wait).await.is_empty() {
+            error!("failed to wait for resources termination");
+            warn(pass, "failed to wait for resources termination".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether the account to act as exists, where there is one to act as.
+async fn can_impersonate(pass: &Pass<'_>) -> Result<bool, Failed> {
+    let account = pass
+        .controller
+        .service_account(&pass.own.spec.service_account_name);
+    if account.is_empty() {
+        return Ok(true);
+    }
+    let cluster = &pass.run.runtime.cluster;
+    let resource = cluster
+        .resolve(&Gvk::new("", "v1", "ServiceAccount"))
+        .await?;
+    let target = Target::new(&resource, &pass.own.metadata.namespace, account);
+    match cluster.get(&target).await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn warn(pass: &Pass<'_>, message: String) {
+    let draft = notice(&pass.status, &message, &pass.facts);
+    pass.record(EventDraft {
+        severity: Severity::Error,
+        ..draft
+    });
+}

@@ -1,0 +1,350 @@
+//! What makes the controller look: indexes over Kustomizations, and which of them a change concerns.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use api::names;
+use controller_runtime::{Change, Key, Runtime, Store, Trigger, WatchSpec};
+use objects::{Gvk, Object, Value};
+use parking_lot::Mutex;
+
+use super::Settings;
+use super::source::source_gvk;
+
+/// `Kind/namespace/name` of the source.
+const BY_SOURCE: &str = "source";
+/// `namespace/name` of every dependency.
+const BY_DEPENDENCY: &str = "dependency";
+/// `Kind/namespace/name` of every ConfigMap and Secret referred to.
+const BY_CONFIG: &str = "config";
+
+pub(super) fn add_indexes(store: &Store) {
+    store.add_index(BY_SOURCE, |object| vec![source_of(object)]);
+    store.add_index(BY_DEPENDENCY, dependencies_of);
+    store.add_index(BY_CONFIG, configs_of);
+}
+
+/// Builds the watches beside the own kind.
+pub(super) fn triggers(
+    runtime: &Runtime,
+    settings: &Settings,
+    missing_kinds: &Arc<Mutex<HashMap<Key, Vec<Gvk>>>>,
+) -> Vec<Trigger> {
+    let mut kinds = vec![names::GIT_REPOSITORY, names::OCI_REPOSITORY, names::BUCKET];
+    if settings.gates.external_artifact {
+        kinds.push(names::EXTERNAL_ARTIFACT);
+    }
+    let mut triggers: Vec<Trigger> = kinds
+        .into_iter()
+        .map(|kind| Trigger::new(runtime.spec(source_gvk(kind), ""), source_changed))
+        .collect();
+    let own = runtime.spec(
+        Gvk::new(names::KUSTOMIZE_GROUP, "v1", names::KUSTOMIZATION),
+        &settings.label_selector,
+    );
+    triggers.push(Trigger::new(own, dependency_changed));
+    if !settings.gates.disable_config_watchers {
+        for kind in ["ConfigMap", "Secret"] {
+            let watch = WatchSpec {
+                metadata_only: true,
+                ..runtime.spec(Gvk::new("", "v1", kind), &settings.configs_label_selector)
+            };
+            triggers.push(Trigger::new(watch, config_changed));
+        }
+    }
+    let watch = WatchSpec {
+        gvk: Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
+        metadata_only: true,
+        ..WatchSpec::default()
+    };
+    let missing = missing_kinds.clone();
+    triggers.push(Trigger::new(watch, move |change, _| {
+        definition_changed(change, &missing)
+    }));
+    triggers
+}
+
+fn source_of(object: &Object) -> String {
+    let text = |field: &str| object.str_at(&["spec", "sourceRef", field]);
+    let namespace = match text("namespace") {
+        "" => object.namespace(),
+        namespace => namespace,
+    };
+    format!("{}/{namespace}/{}", text("kind"), text("name"))
+}
+
+fn dependencies_of(object: &Object) -> Vec<String> {
+    let entries = object.get(&["spec", "dependsOn"]).and_then(Value::as_array);
+    let entries = entries.into_iter().flatten();
+    entries
+        .filter_map(|entry| {
+            let namespace = entry["namespace"].as_str().filter(|n| !n.is_empty());
+            let namespace = namespace.unwrap_or(object.namespace());
+            Some(format!("{namespace}/{}", entry["name"].as_str()?))
+        })
+        .collect()
+}
+
+fn configs_of(object: &Object) -> Vec<String> {
+    let namespace = object.namespace();
+    let mut configs = Vec::new();
+    let variables = object
+        .get(&["spec", "postBuild", "substituteFrom"])
+        .and_then(Value::as_array);
+    for entry in variables.into_iter().flatten() {
+        if let (Some(kind), Some(name)) = (entry["kind"].as_str(), entry["name"].as_str()) {
+            configs.push(format!("{kind}/{namespace}/{name}"));
+        }
+    }
+    for (kind, path) in [
+        ("Secret", ["spec", "decryption", "secretRef", "name"]),
+        ("Secret", ["spec", "kubeConfig", "secretRef", "name"]),
+        ("ConfigMap", ["spec", "kubeConfig", "configMapRef", "name"]),
+    ] {
+        let name = object.str_at(&path);
+        if !name.is_empty() {
+            configs.push(format!("{kind}/{namespace}/{name}"));
+        }
+    }
+    configs
+}
+
+fn revision(object: Option<&Arc<Object>>) -> &str {
+    object.map_or("", |o| o.str_at(&["status", "artifact", "revision"]))
+}
+
+/// A new artifact concerns the Kustomizations that have not tried its revision yet.
+fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
+    let new = revision(change.new.as_ref());
+    let same_file = change.old.as_ref().is_some_and(|old| {
+        let digest = |o: &Object| o.str_at(&["status", "artifact", "digest"]).to_owned();
+        revision(Some(old)) == new && digest(old) == digest(change.object())
+    });
+    if new.is_empty() || same_file {
+        return Vec::new();
+    }
+    let source = change.object();
+    let label = format!("{}/{}/{}", source.kind(), source.namespace(), source.name());
+    store
+        .by_index(BY_SOURCE, &label)
+        .into_iter()
+        .filter(|key| {
+            let object = store.get(key);
+            object.is_none_or(|o| !(has_tried(&o, new) && is_settled(&o)))
+        })
+        .collect()
+}
+
+fn has_tried(object: &Object, revision: &str) -> bool {
+    object.str_at(&["status", "lastAttemptedRevision"]) == revision
+}
+
+/// Ready, or at work.
+fn is_settled(object: &Object) -> bool {
+    condition(object, names::READY) == Some("True")
+        || condition(object, names::RECONCILING) == Some("True")
+}
+
+fn condition<'a>(object: &'a Object, type_: &str) -> Option<&'a str> {
+    let conditions = object.get(&["status", "conditions"])?.as_array()?;
+    conditions.iter().find(|c| c["type"] == type_)?["status"].as_str()
+}
+
+/// A dependency that became ready, or applied another revision, concerns those that depend on it.
+fn dependency_changed(change: &Change, store: &Store) -> Vec<Key> {
+    let facts = |object: &Object| {
+        (
+            condition(object, names::READY) == Some("True"),
+            object.str_at(&["status", "lastAppliedRevision"]).to_owned(),
+            object.get(&["status", "observedGeneration"]).cloned(),
+        )
+    };
+    let Some(new) = &change.new else {
+        return Vec::new();
+    };
+    let after = facts(new);
+    // Expressions may look at anything, so their readers hear of every change.
+    let told = after.0 && change.old.as_ref().is_none_or(|old| facts(old) != after);
+    let label = format!("{}/{}", new.namespace(), new.name());
+    store
+        .by_index(BY_DEPENDENCY, &label)
+        .into_iter()
+        .filter(|key| told || store.get(key).is_some_and(|o| waits_by_expression(&o)))
+        .collect()
+}
+
+fn waits_by_expression(object: &Object) -> bool {
+    let entries = object.get(&["spec", "dependsOn"]).and_then(Value::as_array);
+    let by_expression = entries
+        .into_iter()
+        .flatten()
+        .any(|entry| entry["readyExpr"].is_string());
+    by_expression && condition(object, names::READY) != Some("True")
+}
+
+fn config_changed(change: &Change, store: &Store) -> Vec<Key> {
+    let config = change.object();
+    let label = format!("{}/{}/{}", config.kind(), config.namespace(), config.name());
+    store.by_index(BY_CONFIG, &label)
+}
+
+/// A CRD concerns those that failed on a kind of its group.
+fn definition_changed(change: &Change, missing: &Mutex<HashMap<Key, Vec<Gvk>>>) -> Vec<Key> {
+    let Some(definition) = &change.new else {
+        return Vec::new();
+    };
+    let group = definition
+        .name()
+        .split_once('.')
+        .map_or("", |(_, group)| group);
+    missing
+        .lock()
+        .iter()
+        .filter(|(_, kinds)| kinds.iter().any(|kind| kind.group == group))
+        .map(|(key, _)| key.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::json;
+
+    fn kustomization(name: &str, version: u32, spec: Value, status: Value) -> Object {
+        Object::from_value(json!({
+            "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
+            "metadata": {"name": name, "namespace": "flux", "resourceVersion": version.to_string()},
+            "spec": spec, "status": status
+        }))
+        .unwrap()
+    }
+
+    fn store(objects: &[Object]) -> Store {
+        let store = Store::default();
+        add_indexes(&store);
+        for object in objects {
+            store.observe(object.clone());
+        }
+        store
+    }
+
+    fn change(old: Option<Object>, new: Option<Object>) -> Change {
+        Change {
+            old: old.map(Arc::new),
+            new: new.map(Arc::new),
+        }
+    }
+
+    fn named(keys: Vec<Key>) -> Vec<String> {
+        keys.into_iter().map(|k| k.name).collect()
+    }
+
+    #[test]
+    fn a_new_artifact_concerns_exactly_its_users_that_did_not_try_it() {
+        let source = json!({"sourceRef": {"kind": "GitRepository", "name": "repo"}});
+        let elsewhere =
+            json!({"sourceRef": {"kind": "GitRepository", "name": "repo", "namespace": "other"}});
+        let ready = json!({"lastAttemptedRevision": "r2", "conditions": [{"type": "Ready", "status": "True"}]});
+        let store = store(&[
+            kustomization("behind", 1, source.clone(), json!({})),
+            kustomization("done", 2, source, ready),
+            kustomization("elsewhere", 3, elsewhere, json!({})),
+        ]);
+        let repo = |revision: &str| {
+            let mut object = Object::new(&source_gvk("GitRepository"), "flux", "repo");
+            object.set(&["status", "artifact", "revision"], revision);
+            object
+        };
+        for (name, old, new, keys) in [
+            (
+                "a new revision",
+                Some(repo("r1")),
+                Some(repo("r2")),
+                vec!["behind"],
+            ),
+            (
+                "the same revision",
+                Some(repo("r2")),
+                Some(repo("r2")),
+                vec![],
+            ),
+            ("no artifact", None, Some(repo("")), vec![]),
+            ("a deleted source", Some(repo("r2")), None, vec![]),
+        ] {
+            assert_eq!(
+                named(source_changed(&change(old, new), &store)),
+                keys,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_dependency_that_becomes_ready_concerns_those_that_wait() {
+        let depends = json!({"dependsOn": [{"name": "infra"}]});
+        let by_expression = json!({"dependsOn": [{"name": "infra", "readyExpr": "true"}]});
+        let store = store(&[
+            kustomization("apps", 1, depends, json!({})),
+            kustomization("expr", 2, by_expression, json!({})),
+            kustomization("free", 3, json!({}), json!({})),
+        ]);
+        let infra = |status: &str, revision: &str| {
+            kustomization(
+                "infra",
+                9,
+                json!({}),
+                json!({"lastAppliedRevision": revision, "conditions": [{"type": "Ready", "status": status}]}),
+            )
+        };
+        for (name, old, new, keys) in [
+            (
+                "it becomes ready",
+                infra("False", "r1"),
+                infra("True", "r1"),
+                vec!["apps", "expr"],
+            ),
+            (
+                "it applies a new revision",
+                infra("True", "r1"),
+                infra("True", "r2"),
+                vec!["apps", "expr"],
+            ),
+            (
+                "nothing that counts changes",
+                infra("True", "r1"),
+                infra("True", "r1"),
+                vec!["expr"],
+            ),
+            (
+                "it fails",
+                infra("True", "r1"),
+                infra("False", "r1"),
+                vec!["expr"],
+            ),
+        ] {
+            assert_eq!(
+                named(dependency_changed(&change(Some(old), Some(new)), &store)),
+                keys,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn configs_concern_their_readers() {
+        let spec =
+            json!({"postBuild": {"substituteFrom": [{"kind": "ConfigMap", "name": "vars"}]}});
+        let store = store(&[kustomization("apps", 1, spec, json!({}))]);
+        let vars =
+            |namespace: &str| Object::new(&Gvk::new("", "v1", "ConfigMap"), namespace, "vars");
+        assert_eq!(
+            named(config_changed(&change(None, Some(vars("flux"))), &store)),
+            ["apps"]
+        );
+        assert_eq!(
+            named(config_changed(&change(Some(vars("flux")), None), &store)),
+            ["apps"]
+        );
+        assert!(config_changed(&change(None, Some(vars("other"))), &store).is_empty());
+    }
+}
