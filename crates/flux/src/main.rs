@@ -15,6 +15,7 @@ mod flux_object;
 mod globals;
 mod helm_inventory;
 mod kinds;
+mod local_build;
 mod manifest;
 mod output;
 mod prompt;

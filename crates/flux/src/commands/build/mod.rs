@@ -1,0 +1,31 @@
+//! `flux build`: what would be applied, from local files.
+
+pub mod kustomization;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::CliResult;
+
+/// Arguments of `flux build`.
+#[derive(clap::Args, Debug)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Args {
+    #[command(subcommand)]
+    leaf: Leaf,
+}
+
+#[derive(Subcommand, Debug)]
+enum Leaf {
+    /// Build the objects of a Kustomization.
+    #[command(visible_alias = "ks")]
+    Kustomization(Box<kustomization::Args>),
+}
+
+/// Builds and prints.
+pub fn run(ctx: &Context, args: Args) -> CliResult {
+    ctx.settings.check_namespace()?;
+    match args.leaf {
+        Leaf::Kustomization(args) => kustomization::run(ctx, *args),
+    }
+}
