@@ -23,6 +23,7 @@ mod port;
 mod proto;
 mod server;
 mod store;
+mod workloads;
 mod yaml;
 
 pub use environment::{Clock, Environment, Ids};

@@ -26,13 +26,17 @@ pub fn start(
     workloads: bool,
     stop: &watch::Sender<bool>,
 ) -> Vec<JoinHandle<()>> {
-    vec![
+    let mut tasks = vec![
         spawn(stop, namespaces::run(engine.clone())),
         spawn(stop, service_accounts::run(engine.clone(), workloads)),
         spawn(stop, garbage::run(engine.clone())),
         spawn(stop, crds::run(engine.clone())),
         spawn(stop, aggregation::run(engine.clone())),
-    ]
+    ];
+    if workloads {
+        tasks.push(spawn(stop, crate::workloads::run(engine.clone())));
+    }
+    tasks
 }
 
 fn spawn(

@@ -3,3 +3,4 @@
 mod conformance;
 mod port;
 mod recorded;
+mod workloads;
