@@ -74,7 +74,6 @@ const KNOWN: &[(&str, &str)] = &[
         "namespacetransformer-namespacetransformer-invalidfieldspecs",
         "not implemented yet",
     ),
-    ("probe-strings-lookalikes", "not implemented yet"),
 ];
 
 #[test]
