@@ -3,9 +3,29 @@
 //! Two versions of the reference program are followed, [`Version::V4`] by default; where they differ, a function
 //! takes the version as an argument.
 
+pub mod action;
+pub mod capabilities;
+pub mod chart;
+mod coalesce;
+mod context;
+pub mod convert;
+pub mod dependencies;
+mod failure;
+pub mod functions;
+mod glob;
 pub mod ignore;
+pub mod kinds;
+pub mod load;
 pub mod manifest;
+pub mod metadata;
+pub mod render;
+pub mod schema;
 pub mod strvals;
+pub mod template;
+pub mod toml;
+pub mod values;
+
+pub use context::Release;
 
 /// Major version of the reference program whose behaviour is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -306,11 +306,6 @@ impl<'p> Translator<'p> {
                 self.take(1);
                 return Ok(());
             }
-            // A dash stands for itself only at either end.
-            if c == '-' && !first && self.rest.len() > 1 && !self.rest[1..].starts_with(']') {
-                let width = self.rest[1..].chars().next().map_or(0, char::len_utf8);
-                return error("invalid character class range", &self.rest[..1 + width]);
-            }
             first = false;
             if self.rest.starts_with("[:")
                 && let Some(end) = self.rest.find(":]")

@@ -1,3 +1,9 @@
 //! Integration tests of the Helm engine; one binary, because linking is what costs.
 
+#![allow(clippy::unwrap_used)]
+
+mod charts;
+mod conformance_charts;
 mod conformance_tables;
+mod conformance_templates;
+mod known;

@@ -1,0 +1,269 @@
+//! Rendering a release as `helm template` and an installation do: checks, values, templates, manifests.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use gotemplate::{Map, Text};
+
+use crate::Version;
+use crate::capabilities::Capabilities;
+use crate::chart::Chart;
+use crate::coalesce::Coalescer;
+use crate::context::Release;
+use crate::dependencies;
+use crate::functions::World;
+use crate::kinds::{Hook, Manifest, sort_manifests};
+use crate::render::{RenderInput, render};
+use crate::schema;
+
+/// How a release is rendered.
+pub struct Options {
+    /// The release.
+    pub release: Release,
+    /// Capabilities, with the version of Helm to follow.
+    pub capabilities: Capabilities,
+    /// Whether custom resource definitions go before the manifests.
+    pub include_crds: bool,
+    /// Whether schemas are not checked.
+    pub skip_schema: bool,
+    /// Whether the notes of all charts are joined.
+    pub sub_notes: bool,
+    /// Whether a missing key is an error.
+    pub strict: bool,
+}
+
+/// A rendered release.
+#[derive(Clone, Debug, Default)]
+pub struct Rendered {
+    /// Hooks by kind.
+    pub hooks: Vec<Hook>,
+    /// Manifests by kind.
+    pub manifests: Vec<Manifest>,
+    /// The manifests as one text, as the release record holds it.
+    pub manifest: String,
+    /// Notes.
+    pub notes: String,
+    /// The chart as it was rendered, dependencies processed.
+    pub chart: Option<Chart>,
+    /// Coalesced values of the root chart.
+    pub values: Option<Map>,
+    /// What upstream would warn of.
+    pub warnings: Vec<String>,
+}
+
+/// A release that could not be rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    /// Nothing was rendered.
+    #[error("{0}")]
+    Failed(String),
+    /// Templates were rendered, but not to manifests.
+    #[error("{error}")]
+    Invalid {
+        /// Why.
+        error: String,
+        /// All rendered text, for finding the fault.
+        manifest: String,
+    },
+}
+
+fn failed(text: impl Into<String>) -> ActionError {
+    ActionError::Failed(text.into())
+}
+
+/// Checks that a chart may be installed and has what it declares.
+///
+/// # Errors
+/// The chart is a library, or a declared chart is missing.
+pub fn check_installable(chart: &Chart) -> Result<(), String> {
+    if !matches!(chart.metadata.chart_type.as_str(), "" | "application") {
+        return Err(format!(
+            "{} charts are not installable",
+            chart.metadata.chart_type
+        ));
+    }
+    let missing = dependencies::missing(chart);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "an error occurred while checking for chart dependencies. You may need to run `helm dependency build` to fetch missing dependencies: found in Chart.yaml, but missing in charts/ directory: {}",
+        missing.join(", ")
+    ))
+}
+
+/// Values that the templates of the root chart see.
+///
+/// # Errors
+/// As [`render_release`].
+pub fn coalesced(
+    chart: &mut Chart,
+    values: &Map,
+    version: Version,
+) -> Result<(Map, Vec<String>), String> {
+    let processed = dependencies::process(chart, values, version);
+    let mut warnings =
+        processed.map_err(|error| format!("chart dependencies processing failed: {error}"))?;
+    let mut coalescer = Coalescer::new(version);
+    let all = coalescer.coalesce(chart, values)?;
+    warnings.append(&mut coalescer.warnings);
+    Ok((all, warnings))
+}
+
+/// Renders a release.
+///
+/// # Errors
+/// Any step fails, in Helm's words.
+pub fn render_release(
+    mut chart: Chart,
+    user: &Map,
+    options: &Options,
+    world: &World,
+) -> Result<Rendered, ActionError> {
+    let version = options.capabilities.helm;
+    check_installable(&chart).map_err(failed)?;
+    let (values, warnings) = coalesced(&mut chart, user, version).map_err(failed)?;
+    if !options.skip_schema {
+        schema::validate(&chart, &values, version).map_err(|error| {
+            failed(format!(
+                "values don't meet the specifications of the schema(s) in the following chart(s):\n{error}"
+            ))
+        })?;
+    }
+    let range = &chart.metadata.kube_version;
+    let kube = &options.capabilities.kube_version;
+    if !range.is_empty() && !dependencies::in_range(range, &kube.normalized) {
+        return Err(failed(format!(
+            "chart requires kubeVersion: {range} which is incompatible with Kubernetes {}",
+            kube.version
+        )));
+    }
+    let input = RenderInput {
+        chart: &chart,
+        values: &values,
+        release: &options.release,
+        capabilities: &options.capabilities,
+        strict: options.strict,
+        world,
+    };
+    let mut files = render(&input).map_err(failed)?;
+    let notes = take_notes(&mut files, chart.name(), options.sub_notes);
+    let (hooks, manifests) =
+        sort_manifests(&files, version).map_err(|error| ActionError::Invalid {
+            error,
+            manifest: joined(
+                files
+                    .iter()
+                    .map(|(path, text)| (path.as_str(), text.to_str().into_owned())),
+            ),
+        })?;
+    let mut manifest = String::new();
+    if options.include_crds {
+        for crd in chart.crds() {
+            let _ = write!(
+                manifest,
+                "---\n# Source: {}\n{}\n",
+                crd.path,
+                String::from_utf8_lossy(&crd.data)
+            );
+        }
+    }
+    for one in &manifests {
+        let _ = write!(manifest, "---\n# Source: {}\n{}\n", one.path, one.content);
+    }
+    Ok(Rendered {
+        hooks,
+        manifests,
+        manifest,
+        notes,
+        chart: Some(chart),
+        values: Some(values),
+        warnings,
+    })
+}
+
+fn joined<'t>(files: impl Iterator<Item = (&'t str, String)>) -> String {
+    let mut out = String::new();
+    for (path, text) in files.filter(|(_, text)| !text.trim().is_empty()) {
+        let _ = write!(out, "---\n# Source: {path}\n{text}\n");
+    }
+    out
+}
+
+/// Takes the notes out of the rendered files.
+fn take_notes(files: &mut BTreeMap<String, Text>, chart: &str, all: bool) -> String {
+    const SUFFIX: &str = "NOTES.txt";
+    let own = format!("{chart}/templates/{SUFFIX}");
+    let mut notes: Vec<String> = Vec::new();
+    files.retain(|path, text| {
+        if !path.ends_with(SUFFIX) {
+            return true;
+        }
+        if all || *path == own {
+            notes.push(text.to_str().into_owned());
+        }
+        false
+    });
+    notes.join("\n")
+}
+
+/// What `helm template` prints of a release besides its manifests.
+#[derive(Clone, Debug, Default)]
+pub struct PrintOptions {
+    /// Hooks are left out.
+    pub no_hooks: bool,
+    /// Test hooks are left out.
+    pub skip_tests: bool,
+    /// Only these templates, by patterns on the path inside the chart.
+    pub show_only: Vec<String>,
+}
+
+/// Prints a release as `helm template` does.
+///
+/// # Errors
+/// A pattern of `show_only` matches nothing.
+pub fn print(
+    rendered: &Rendered,
+    options: &PrintOptions,
+    version: Version,
+) -> Result<String, String> {
+    let mut out = rendered.manifest.trim().to_owned();
+    out.push('\n');
+    for hook in &rendered.hooks {
+        if options.no_hooks
+            || (options.skip_tests && hook.events.iter().any(|event| event == "test"))
+        {
+            continue;
+        }
+        let _ = write!(out, "---\n# Source: {}\n{}\n", hook.path, hook.manifest);
+    }
+    if options.show_only.is_empty() {
+        return Ok(out);
+    }
+    show_only(&out, &options.show_only, version)
+}
+
+fn show_only(all: &str, patterns: &[String], version: Version) -> Result<String, String> {
+    let documents = crate::manifest::split(all, version);
+    let mut out = String::new();
+    for pattern in patterns {
+        let mut found = false;
+        for document in &documents {
+            let source = document
+                .split("# Source: ")
+                .nth(1)
+                .and_then(|rest| rest.lines().next());
+            let Some((_, path)) = source.and_then(|source| source.split_once('/')) else {
+                continue;
+            };
+            if filetree::glob::matches(pattern, path).unwrap_or(false) {
+                let _ = write!(out, "---\n{document}\n");
+                found = true;
+            }
+        }
+        if !found {
+            return Err(format!("could not find template {pattern} in chart"));
+        }
+    }
+    Ok(out)
+}

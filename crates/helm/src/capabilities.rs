@@ -1,0 +1,168 @@
+//! What the cluster can do, as templates see it: versions of Kubernetes, of the API and of Helm.
+
+use crate::Version;
+
+/// API versions that exist where there is no cluster to ask: those the client library of both versions knows.
+const DEFAULT_API_VERSIONS: &[&str] = &[
+    "admissionregistration.k8s.io/v1",
+    "admissionregistration.k8s.io/v1alpha1",
+    "admissionregistration.k8s.io/v1beta1",
+    "apiextensions.k8s.io/v1",
+    "apiextensions.k8s.io/v1beta1",
+    "apps/v1",
+    "apps/v1beta1",
+    "apps/v1beta2",
+    "authentication.k8s.io/v1",
+    "authentication.k8s.io/v1alpha1",
+    "authentication.k8s.io/v1beta1",
+    "authorization.k8s.io/v1",
+    "authorization.k8s.io/v1beta1",
+    "autoscaling/v1",
+    "autoscaling/v2",
+    "batch/v1",
+    "batch/v1beta1",
+    "certificates.k8s.io/v1",
+    "certificates.k8s.io/v1alpha1",
+    "certificates.k8s.io/v1beta1",
+    "coordination.k8s.io/v1",
+    "coordination.k8s.io/v1alpha2",
+    "coordination.k8s.io/v1beta1",
+    "discovery.k8s.io/v1",
+    "discovery.k8s.io/v1beta1",
+    "events.k8s.io/v1",
+    "events.k8s.io/v1beta1",
+    "extensions/v1beta1",
+    "flowcontrol.apiserver.k8s.io/v1",
+    "flowcontrol.apiserver.k8s.io/v1beta1",
+    "flowcontrol.apiserver.k8s.io/v1beta2",
+    "flowcontrol.apiserver.k8s.io/v1beta3",
+    "internal.apiserver.k8s.io/v1alpha1",
+    "networking.k8s.io/v1",
+    "networking.k8s.io/v1beta1",
+    "node.k8s.io/v1",
+    "node.k8s.io/v1alpha1",
+    "node.k8s.io/v1beta1",
+    "policy/v1",
+    "policy/v1beta1",
+    "rbac.authorization.k8s.io/v1",
+    "rbac.authorization.k8s.io/v1alpha1",
+    "rbac.authorization.k8s.io/v1beta1",
+    "resource.k8s.io/v1",
+    "resource.k8s.io/v1alpha3",
+    "resource.k8s.io/v1beta1",
+    "resource.k8s.io/v1beta2",
+    "scheduling.k8s.io/v1",
+    "scheduling.k8s.io/v1alpha2",
+    "scheduling.k8s.io/v1beta1",
+    "storage.k8s.io/v1",
+    "storage.k8s.io/v1alpha1",
+    "storage.k8s.io/v1beta1",
+    "storagemigration.k8s.io/v1beta1",
+    "v1",
+];
+
+/// Kubernetes version assumed where there is no cluster to ask.
+pub const DEFAULT_KUBE_VERSION: &str = "v1.36.0";
+
+/// A version of Kubernetes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubeVersion {
+    /// Full text with a `v`.
+    pub version: String,
+    /// The text without suffixes, for range checks.
+    pub normalized: String,
+    /// First number.
+    pub major: String,
+    /// Second number.
+    pub minor: String,
+}
+
+/// A text that is no Kubernetes version.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KubeVersionError {
+    /// Not two numbers at least.
+    #[error("could not parse {} as version", gocompat::quote::quote(.0.as_bytes()))]
+    Form(String),
+    /// A number with a leading zero.
+    #[error("illegal zero-prefixed version component {} in {}", gocompat::quote::quote(.0.as_bytes()), gocompat::quote::quote(.1.as_bytes()))]
+    LeadingZero(String, String),
+}
+
+impl KubeVersion {
+    /// Reads a version, with or without `v`; what follows the numbers is kept by Helm 4 only.
+    ///
+    /// # Errors
+    /// The text has fewer than two numbers, or one with a leading zero.
+    pub fn parse(text: &str, version: Version) -> Result<Self, KubeVersionError> {
+        let form = || KubeVersionError::Form(text.to_owned());
+        let trimmed = text.trim_start();
+        let body = trimmed.strip_prefix('v').unwrap_or(trimmed);
+        let mut numbers: Vec<&str> = Vec::new();
+        let mut rest = body;
+        loop {
+            let len = rest.bytes().take_while(u8::is_ascii_digit).count();
+            if len == 0 {
+                break;
+            }
+            numbers.push(&rest[..len]);
+            match rest[len..].strip_prefix('.') {
+                Some(after) if after.starts_with(|c: char| c.is_ascii_digit()) => rest = after,
+                _ => break,
+            }
+        }
+        if numbers.len() < 2 {
+            return Err(form());
+        }
+        for number in &numbers {
+            if number.len() > 1 && number.starts_with('0') {
+                return Err(KubeVersionError::LeadingZero(
+                    (*number).to_owned(),
+                    text.to_owned(),
+                ));
+            }
+            number.parse::<u64>().map_err(|_| form())?;
+        }
+        let normalized = format!("v{}", numbers.join("."));
+        let full = if text.starts_with('v') {
+            text.to_owned()
+        } else {
+            format!("v{text}")
+        };
+        Ok(Self {
+            version: if version == Version::V4 {
+                full
+            } else {
+                normalized.clone()
+            },
+            major: numbers[0].to_owned(),
+            minor: numbers[1].to_owned(),
+            normalized,
+        })
+    }
+}
+
+/// What templates see as `.Capabilities`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Version of Kubernetes.
+    pub kube_version: KubeVersion,
+    /// Versions of the API, `group/version` and `group/version/Kind`.
+    pub api_versions: Vec<String>,
+    /// Which Helm is followed.
+    pub helm: Version,
+}
+
+impl Capabilities {
+    /// What is assumed where there is no cluster to ask.
+    pub fn offline(helm: Version) -> Self {
+        Self {
+            kube_version: KubeVersion::parse(DEFAULT_KUBE_VERSION, helm)
+                .expect("the default version is well formed"),
+            api_versions: DEFAULT_API_VERSIONS
+                .iter()
+                .map(|text| (*text).to_owned())
+                .collect(),
+            helm,
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Which charts inside a chart take part, under which names, and what values they lend to their parents.
+
+use gocompat::semver::{Range, Version as Semver};
+use gotemplate::{Map, Tree, Value};
+use serde_json::Value as Json;
+
+use crate::Version;
+use crate::chart::Chart;
+use crate::coalesce::{Coalescer, deep_copy};
+use crate::metadata::Dependency;
+
+/// Whether a version lies in a range; what does not parse does not.
+pub fn in_range(range: &str, version: &str) -> bool {
+    match (Range::parse(range), Semver::parse(version)) {
+        (Ok(range), Ok(version)) => range.matches(&version),
+        _ => false,
+    }
+}
+
+/// Names of declared dependencies that are not there.
+pub fn missing(chart: &Chart) -> Vec<&str> {
+    let declared = chart.metadata.dependencies.iter().flatten();
+    declared
+        .map(|dependency| dependency.name.as_str())
+        .filter(|name| !chart.dependencies.iter().any(|sub| sub.name() == *name))
+        .collect()
+}
+
+/// Drops disabled charts, applies aliases and imports values. Returns warnings.
+///
+/// # Errors
+/// Values of a subchart are not a map.
+pub fn process(chart: &mut Chart, values: &Map, version: Version) -> Result<Vec<String>, String> {
+    let mut coalescer = Coalescer::new(version);
+    enable(chart, values, "", &mut coalescer)?;
+    import(chart, &mut coalescer)?;
+    Ok(coalescer.warnings)
+}
+
+fn enable(
+    chart: &mut Chart,
+    values: &Map,
+    path: &str,
+    coalescer: &mut Coalescer,
+) -> Result<(), String> {
+    let Some(mut declared) = chart.metadata.dependencies.take() else {
+        return Ok(());
+    };
+    let matches = |sub: &Chart, dependency: &Dependency| {
+        sub.name() == dependency.name && in_range(&dependency.version, &sub.metadata.version)
+    };
+    let present = std::mem::take(&mut chart.dependencies);
+    let undeclared = present
+        .iter()
+        .filter(|sub| !declared.iter().any(|d| matches(sub, d)));
+    let mut charts: Vec<Chart> = undeclared.cloned().collect();
+    for dependency in &mut declared {
+        if let Some(sub) = present.iter().find(|sub| matches(sub, dependency)) {
+            let mut sub = sub.clone();
+            if !dependency.alias.is_empty() {
+                sub.metadata.name.clone_from(&dependency.alias);
+            }
+            charts.push(sub);
+        }
+        if !dependency.alias.is_empty() {
+            dependency.name.clone_from(&dependency.alias);
+        }
+        dependency.enabled = true;
+    }
+    chart.dependencies = charts;
+    let all = coalescer.coalesce(chart, values)?;
+    apply_tags(&mut declared, &all);
+    apply_conditions(&mut declared, &all, path);
+    let disabled: Vec<String> = declared
+        .iter()
+        .filter(|d| !d.enabled)
+        .map(|d| d.name.clone())
+        .collect();
+    chart
+        .dependencies
+        .retain(|sub| !disabled.iter().any(|name| name == sub.name()));
+    declared.retain(|d| !disabled.contains(&d.name));
+    for sub in &mut chart.dependencies {
+        let path = format!("{path}{}.", sub.name());
+        enable(sub, &all, &path, coalescer)?;
+    }
+    chart.metadata.dependencies = (!declared.is_empty()).then_some(declared);
+    Ok(())
+}
+
+fn apply_tags(declared: &mut [Dependency], values: &Map) {
+    let Some(tags) = table_at(values, "tags") else {
+        return;
+    };
+    for dependency in declared {
+        let flags: Vec<bool> = dependency
+            .tags
+            .iter()
+            .filter_map(|tag| match tags.get(tag.as_bytes()) {
+                Some(Value::Bool(flag)) => Some(flag),
+                _ => None,
+            })
+            .collect();
+        dependency.enabled = flags.contains(&true) || !flags.contains(&false);
+    }
+}
+
+fn apply_conditions(declared: &mut [Dependency], values: &Map, path: &str) {
+    for dependency in declared {
+        for condition in dependency
+            .condition
+            .trim()
+            .split(',')
+            .filter(|c| !c.is_empty())
+        {
+            if let Some(Value::Bool(flag)) = value_at(values, &format!("{path}{condition}")) {
+                dependency.enabled = flag;
+                break;
+            }
+        }
+    }
+}
+
+/// The map at a dotted path.
+pub(crate) fn table_at(values: &Map, path: &str) -> Option<Map> {
+    let mut current = values.clone();
+    for name in path.split('.') {
+        match current.get(name.as_bytes()) {
+            Some(Value::Map(map)) => current = map,
+            _ => return None,
+        }
+    }
+    Some(current)
+}
+
+/// The value at a dotted path; maps do not count.
+fn value_at(values: &Map, path: &str) -> Option<Value> {
+    if path.is_empty() {
+        return None;
+    }
+    let (table, name) = match path.rsplit_once('.') {
+        Some((parent, name)) => (table_at(values, parent)?, name),
+        None => (values.clone(), path),
+    };
+    table
+        .get(name.as_bytes())
+        .filter(|value| !matches!(value, Value::Map(_)))
+}
+
+/// Imports bottom-up; a chart with declared dependencies gets its merged tree as defaults.
+fn import(chart: &mut Chart, coalescer: &mut Coalescer) -> Result<(), String> {
+    for sub in &mut chart.dependencies {
+        import(sub, coalescer)?;
+    }
+    let Some(mut declared) = chart.metadata.dependencies.take() else {
+        return Ok(());
+    };
+    let merged = coalescer.merge(chart, &Map::new(Tree::new()))?;
+    let imported = Map::new(Tree::new());
+    for dependency in &mut declared {
+        let mut resolved = Vec::new();
+        for entry in &dependency.import_values {
+            let Some((from, to)) = import_paths(entry) else {
+                continue;
+            };
+            resolved.push(serde_json::json!({"child": from, "parent": to}));
+            let Some(table) = table_at(&merged, &format!("{}.{from}", dependency.name)) else {
+                let name = &dependency.name;
+                coalescer.warnings.push(format!(
+                    "ImportValues missing table from chart {name}: {from}"
+                ));
+                continue;
+            };
+            coalescer.tables(&imported, &at_path(&to, table), "", true, 0);
+        }
+        dependency.import_values = resolved;
+    }
+    let defaults = deep_copy(&merged);
+    coalescer.tables(&defaults, &imported, "", true, 0);
+    chart.values = defaults;
+    chart.metadata.dependencies = Some(declared);
+    Ok(())
+}
+
+fn import_paths(entry: &Json) -> Option<(String, String)> {
+    match entry {
+        Json::String(name) => Some((format!("exports.{name}"), ".".to_owned())),
+        Json::Object(map) => {
+            let text = |key: &str| match map.get(key) {
+                Some(Json::String(text)) => text.clone(),
+                Some(Json::Null) | None => "<nil>".to_owned(),
+                Some(other) => other.to_string(),
+            };
+            Some((text("child"), text("parent")))
+        }
+        _ => None,
+    }
+}
+
+/// A map with another one at a dotted path.
+fn at_path(path: &str, table: Map) -> Map {
+    if path == "." {
+        return table;
+    }
+    path.rsplit('.').fold(table, |inner, name| {
+        Map::new(std::iter::once((name.into(), Value::Map(inner))).collect())
+    })
+}

@@ -1,0 +1,264 @@
+//! The functions that Helm adds to the template language, and those of Sprig that it replaces or removes.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use gotemplate::json::{self, Style};
+use gotemplate::time::Time;
+use gotemplate::{
+    Call, CallError, CallResult, Function, Host, List, Map, Registry, Type, Value, sprig,
+};
+use kyaml::json_kind;
+
+use crate::convert::{from_json, to_json, to_json_floats};
+use crate::{Version, toml};
+
+const T: Type = Type::Text;
+const A: Type = Type::Any;
+
+/// Where `lookup` finds objects of the cluster.
+pub trait Lookup: Send + Sync {
+    /// One object by name, or a list object where the name is empty; `None` where nothing is found.
+    ///
+    /// # Errors
+    /// The cluster could not answer; the render fails with this text.
+    fn lookup(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<objects::Value>, String>;
+}
+
+/// What rendering may ask of the world.
+pub struct World {
+    /// The present time.
+    pub now: Time,
+    /// Source of random bytes.
+    pub random: fn(&mut [u8]),
+    /// The cluster, where there is one.
+    pub lookup: Option<Arc<dyn Lookup>>,
+    /// Lint mode: `required` and `fail` let the render go on.
+    pub lint: bool,
+}
+
+impl Host for World {
+    fn now(&self) -> Time {
+        self.now.clone()
+    }
+
+    fn random(&self, buffer: &mut [u8]) {
+        (self.random)(buffer);
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Texts around a message of `required` and `fail`, by which the error is found again.
+const WARN_START: &str = "HELM_ERR_START";
+const WARN_END: &str = "HELM_ERR_END";
+
+/// The message that `required` or `fail` put into an error text.
+pub(crate) fn warning(text: &str) -> Option<&str> {
+    let start = text.find(WARN_START)? + WARN_START.len();
+    let end = start + text[start..].rfind(WARN_END)?;
+    Some(&text[start..end])
+}
+
+fn warn<V>(message: &str) -> Result<V, CallError> {
+    Err(CallError::text(format!("{WARN_START}{message}{WARN_END}")))
+}
+
+/// All functions that a chart's templates may call.
+pub fn registry(version: Version) -> Registry {
+    let mut registry = Registry::new();
+    registry.add(&sprig::functions()).add(FUNCTIONS);
+    if version == Version::V4 {
+        registry.add(FUNCTIONS_V4);
+    }
+    registry
+}
+
+const FUNCTIONS: &[Function] = &[
+    Function::fixed("include", &[T, A], T, |c| {
+        let (name, data) = (c.shared_text(0), c.value(1));
+        Ok(Value::text(c.run.include(&name, &data)?))
+    }),
+    Function::fixed("tpl", &[T, A], T, |c| {
+        let (text, data) = (c.shared_text(0), c.value(1));
+        Ok(Value::text(without_no_value(
+            &c.run.evaluate(&text, &data)?,
+        )))
+    }),
+    Function::fixed("required", &[T, A], A, required),
+    Function::fixed("fail", &[T], T, |c| {
+        if world(c).is_some_and(|world| world.lint) {
+            return Ok("".into());
+        }
+        warn(&c.str(0))
+    }),
+    Function::fixed("lookup", &[T, T, T, T], Type::Map, lookup),
+    Function::fixed("getHostByName", &[T], T, |_| Ok("".into())),
+    Function::fixed("toYaml", &[A], T, |c| {
+        Ok(yaml(&c.args[0]).unwrap_or_default().into())
+    }),
+    Function::fixed("toYamlPretty", &[A], T, |c| {
+        Ok(yaml_pretty(&c.args[0]).unwrap_or_default().into())
+    }),
+    Function::fixed("fromYaml", &[T], Type::Map, |c| {
+        Ok(from_text(c, read_yaml(c.text(0))))
+    }),
+    Function::fixed("fromYamlArray", &[T], Type::List, |c| {
+        Ok(from_text_array(read_yaml(c.text(0)), YAML_PREFIX))
+    }),
+    Function::fixed("fromJson", &[T], Type::Map, |c| {
+        let value = json::parse(c.text(0)).map_err(|error| error.to_string());
+        Ok(map_or_error(value, ""))
+    }),
+    Function::fixed("fromJsonArray", &[T], Type::List, |c| {
+        let value = json::parse(c.text(0)).map_err(|error| error.to_string());
+        Ok(from_text_array(value, ""))
+    }),
+    Function::fixed("toToml", &[A], T, |c| {
+        Ok(toml::write(&c.args[0]).unwrap_or_else(|error| error).into())
+    }),
+    Function::fixed("fromToml", &[T], Type::Map, |c| {
+        Ok(toml::read(&c.str(0))
+            .unwrap_or_else(|error| Value::map([("Error", Value::from(error))])))
+    }),
+];
+
+const FUNCTIONS_V4: &[Function] = &[
+    Function::fixed("mustToYaml", &[A], T, |c| {
+        Ok(yaml(&c.args[0]).map_err(CallError::Text)?.into())
+    }),
+    Function::fixed("mustToToml", &[A], T, |c| {
+        Ok(toml::write(&c.args[0]).map_err(CallError::Text)?.into())
+    }),
+    Function::fixed("mustToJson", &[A], T, |c| {
+        let text = json::write(&c.args[0], Style::Compact);
+        Ok(text
+            .map_err(|error| CallError::text(error.to_string()))?
+            .into())
+    }),
+];
+
+/// What sigs.k8s.io/yaml writes before the errors of the JSON decoder.
+const YAML_PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
+
+fn world<'c>(c: &'c Call<'_, '_>) -> Option<&'c World> {
+    c.host().as_any().downcast_ref()
+}
+
+/// Output without the marks that absent values leave.
+pub(crate) fn without_no_value(text: &[u8]) -> Vec<u8> {
+    const MARK: &[u8] = b"<no value>";
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.iter().position(|&b| b == b'<') {
+        let tail = &rest[at..];
+        out.extend_from_slice(&rest[..at]);
+        match tail.strip_prefix(MARK) {
+            Some(after) => rest = after,
+            None => {
+                out.push(b'<');
+                rest = &tail[1..];
+            }
+        }
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+fn required(c: &mut Call<'_, '_>) -> CallResult {
+    let value = c.value(1);
+    let absent = match &value {
+        Value::Nil => true,
+        Value::Text(text) => text.is_empty(),
+        _ => false,
+    };
+    if !absent {
+        return Ok(value);
+    }
+    if world(c).is_some_and(|world| world.lint) {
+        return Ok("".into());
+    }
+    warn(&c.str(0))
+}
+
+fn lookup(c: &mut Call<'_, '_>) -> CallResult {
+    let empty = || Value::Map(Map::new(Default::default()));
+    let cluster = world(c)
+        .filter(|world| !world.lint)
+        .and_then(|world| world.lookup.clone());
+    let Some(cluster) = cluster else {
+        return Ok(empty());
+    };
+    let found = cluster.lookup(&c.str(0), &c.str(1), &c.str(2), &c.str(3));
+    Ok(found
+        .map_err(CallError::Text)?
+        .map_or_else(empty, |object| from_json(&object)))
+}
+
+/// `toYaml`: one trailing line break removed.
+pub(crate) fn yaml(value: &Value) -> Result<String, String> {
+    let json = to_json(value).map_err(|error| format!("error marshaling into JSON: {error}"))?;
+    let mut text = kyaml::emit_sigs(&json).map_err(|error| error.to_string())?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+fn yaml_pretty(value: &Value) -> Result<String, String> {
+    let json = to_json_floats(value).map_err(|error| error.to_string())?;
+    let mut text = kyaml::emit_pretty(&json).map_err(|error| error.to_string())?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+fn read_yaml(text: &[u8]) -> Result<Value, String> {
+    let json = kyaml::yaml_to_json(text).map_err(|error| error.to_string())?;
+    Ok(from_json(&json))
+}
+
+fn from_text(_c: &Call<'_, '_>, value: Result<Value, String>) -> Value {
+    map_or_error(value, YAML_PREFIX)
+}
+
+/// The map that was read, or a map that holds the error.
+fn map_or_error(value: Result<Value, String>, prefix: &str) -> Value {
+    let error = match value {
+        Ok(Value::Map(map)) => return Value::Map(map),
+        // A null leaves the empty map that the decoder was given... but JSON makes it nil.
+        Ok(Value::Nil) if prefix.is_empty() => return Value::Map(Map::nil()),
+        Ok(Value::Nil) => return Value::Map(Map::new(Default::default())),
+        Ok(other) => mismatch(prefix, &other, "map[string]interface {}"),
+        Err(error) => error,
+    };
+    Value::map([("Error", Value::from(error))])
+}
+
+/// The list that was read, or a list that holds the error.
+fn from_text_array(value: Result<Value, String>, prefix: &str) -> Value {
+    let error = match value {
+        Ok(Value::List(list)) => return Value::List(list),
+        Ok(Value::Nil) => return Value::List(List::nil(gotemplate::Element::Any)),
+        Ok(other) => mismatch(prefix, &other, "[]interface {}"),
+        Err(error) => error,
+    };
+    Value::list(vec![Value::from(error)])
+}
+
+fn mismatch(prefix: &str, value: &Value, wanted: &str) -> String {
+    let json = to_json(value).unwrap_or_default();
+    format!(
+        "{prefix}json: cannot unmarshal {} into Go value of type {wanted}",
+        json_kind(&json)
+    )
+}

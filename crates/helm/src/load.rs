@@ -1,0 +1,358 @@
+//! Charts from directories, archives and lists of files, within Helm's limits.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::Arc;
+
+use filetree::{EntryKind, FileTree, TreeError};
+use flate2::read::GzDecoder;
+use gocompat::quote::quote;
+use gotemplate::{Map, Tree};
+
+use crate::Version;
+use crate::chart::{Chart, File};
+use crate::ignore::Rules;
+use crate::metadata::Metadata;
+use crate::values::read_values;
+
+/// Most bytes of one file.
+pub const FILE_BYTES_MAX: u64 = 5 << 20;
+/// Most bytes of a chart's files together.
+pub const CHART_BYTES_MAX: u64 = 100 << 20;
+/// Deepest nesting of charts; upstream has no bound.
+const CHARTS_DEPTH_MAX: usize = 32;
+
+/// Why a chart could not be loaded, in Helm's words.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct LoadError(pub String);
+
+fn fail<T>(message: impl Into<String>) -> Result<T, LoadError> {
+    Err(LoadError(message.into()))
+}
+
+impl From<TreeError> for LoadError {
+    fn from(error: TreeError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Loads a chart from a directory of a tree, or from an archive file in it.
+///
+/// # Errors
+/// The files cannot be read or make no valid chart.
+pub fn load_path(tree: &dyn FileTree, path: &str, version: Version) -> Result<Chart, LoadError> {
+    match tree.kind(path)? {
+        EntryKind::Directory => load_directory(tree, path, version),
+        EntryKind::File => load_archive(&tree.read(path)?, version),
+    }
+}
+
+/// Loads a chart from a directory of a tree, leaving out what `.helmignore` says.
+///
+/// # Errors
+/// The files cannot be read or make no valid chart.
+pub fn load_directory(
+    tree: &dyn FileTree,
+    directory: &str,
+    version: Version,
+) -> Result<Chart, LoadError> {
+    let ignore_path = filetree::join(directory, ".helmignore").unwrap_or_default();
+    let text = tree
+        .read(&ignore_path)
+        .map(|data| String::from_utf8_lossy(&data).into_owned());
+    let mut rules =
+        Rules::parse(&text.unwrap_or_default()).map_err(|error| LoadError(error.to_string()))?;
+    rules.add_defaults();
+    let mut files = Vec::new();
+    walk(tree, directory, "", &rules, &mut files)?;
+    load_files(files, version)
+}
+
+fn walk(
+    tree: &dyn FileTree,
+    directory: &str,
+    relative: &str,
+    rules: &Rules,
+    files: &mut Vec<File>,
+) -> Result<(), LoadError> {
+    let at = |name: &str| {
+        if name.is_empty() {
+            directory.to_owned()
+        } else {
+            format!("{directory}/{name}")
+        }
+    };
+    let here = at(relative);
+    for entry in tree.list(here.trim_start_matches('/'))? {
+        let name = if relative.is_empty() {
+            entry.name
+        } else {
+            format!("{relative}/{}", entry.name)
+        };
+        let is_directory = entry.kind == EntryKind::Directory;
+        if rules.ignores(&name, is_directory) {
+            continue;
+        }
+        if is_directory {
+            walk(tree, directory, &name, rules, files)?;
+            continue;
+        }
+        let path = at(&name);
+        let data = tree.read(path.trim_start_matches('/'))?;
+        if data.len() as u64 > FILE_BYTES_MAX {
+            let shown = quote(name.as_bytes());
+            return fail(format!(
+                "chart file {shown} is larger than the maximum file size {FILE_BYTES_MAX}"
+            ));
+        }
+        files.push(File {
+            data: without_mark(data),
+            name,
+        });
+    }
+    Ok(())
+}
+
+fn without_mark(data: Arc<[u8]>) -> Arc<[u8]> {
+    match data.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => Arc::from(rest),
+        None => data,
+    }
+}
+
+/// Loads a chart from a gzipped tar archive.
+///
+/// # Errors
+/// The archive is malformed, unsafe or too large, or holds no valid chart.
+pub fn load_archive(bytes: &[u8], version: Version) -> Result<Chart, LoadError> {
+    load_files(archive_files(bytes)?, version)
+}
+
+/// Reads the files of a chart archive; the first element of each path is dropped.
+///
+/// # Errors
+/// As [`load_archive`], but for the chart itself.
+pub fn archive_files(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
+    let io = |error: std::io::Error| LoadError(error.to_string());
+    if bytes.len() < 3 || bytes[..2] != [0x1f, 0x8b] {
+        return fail("gzip: invalid header");
+    }
+    let mut archive = tar::Archive::new(GzDecoder::new(bytes).take(CHART_BYTES_MAX * 2));
+    let mut remaining = CHART_BYTES_MAX;
+    let mut files = Vec::new();
+    for entry in archive.entries().map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let kind = entry.header().entry_type();
+        if kind.is_dir() || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
+            continue;
+        }
+        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if path.ends_with('/') {
+            continue;
+        }
+        let name = inner_name(&path)?;
+        let size = entry.size();
+        if size > remaining {
+            return fail(format!(
+                "decompressed chart is larger than the maximum size {CHART_BYTES_MAX}"
+            ));
+        }
+        if size > FILE_BYTES_MAX {
+            let shown = quote(path.as_bytes());
+            return fail(format!(
+                "decompressed chart file {shown} is larger than the maximum file size {FILE_BYTES_MAX}"
+            ));
+        }
+        let mut data = Vec::with_capacity(size as usize);
+        entry.take(remaining).read_to_end(&mut data).map_err(io)?;
+        remaining -= data.len() as u64;
+        if (data.len() as u64) < size || remaining == 0 {
+            return fail(format!(
+                "decompressed chart is larger than the maximum size {CHART_BYTES_MAX}"
+            ));
+        }
+        files.push(File {
+            name,
+            data: without_mark(data.into()),
+        });
+    }
+    if files.is_empty() {
+        return fail("no files in chart archive");
+    }
+    Ok(files)
+}
+
+/// The path inside the chart, cleaned and checked.
+fn inner_name(path: &str) -> Result<String, LoadError> {
+    let delimiter = if path.contains('\\') { '\\' } else { '/' };
+    let (first, rest) = path.split_once(delimiter).unwrap_or((path, ""));
+    let rest = rest.replace(delimiter, "/");
+    if rest.starts_with('/') {
+        return fail("chart illegally contains absolute paths");
+    }
+    let mut parts: Vec<&str> = Vec::new();
+    for part in rest.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if parts.pop().is_some() => {}
+            ".." => return fail("chart illegally references parent directory"),
+            part => parts.push(part),
+        }
+    }
+    let name = parts.join("/");
+    if name.is_empty() {
+        let shown = quote(path.as_bytes());
+        return fail(format!(
+            "chart illegally contains content outside the base directory: {shown}"
+        ));
+    }
+    if name.starts_with("..") {
+        return fail("chart illegally references parent directory");
+    }
+    let bytes = name.as_bytes();
+    if bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && &bytes[1..3] == b":/" {
+        return fail("chart contains illegally named files");
+    }
+    if first == "Chart.yaml" {
+        return fail("chart yaml not in base directory");
+    }
+    Ok(name)
+}
+
+/// Makes a chart of files by path.
+///
+/// # Errors
+/// `Chart.yaml` is missing or invalid, or another file does not parse.
+pub fn load_files(files: Vec<File>, version: Version) -> Result<Chart, LoadError> {
+    load_nested(files, version, 0)
+}
+
+fn load_nested(files: Vec<File>, version: Version, depth: usize) -> Result<Chart, LoadError> {
+    if depth > CHARTS_DEPTH_MAX {
+        return fail(format!("charts are nested deeper than {CHARTS_DEPTH_MAX}"));
+    }
+    let mut metadata: Option<Metadata> = None;
+    for file in files.iter().filter(|file| file.name == "Chart.yaml") {
+        let metadata = metadata.get_or_insert_default();
+        let read = metadata.read_yaml(&file.data);
+        read.map_err(|error| LoadError(format!("cannot load Chart.yaml: {error}")))?;
+        if metadata.api_version.is_empty() {
+            metadata.api_version = "v1".to_owned();
+        }
+    }
+    let found = metadata.is_some();
+    let mut chart = Chart {
+        metadata: metadata.unwrap_or_default(),
+        lock: None,
+        values: Map::new(Tree::new()),
+        schema: None,
+        templates: Vec::new(),
+        files: Vec::new(),
+        raw: files.clone(),
+        dependencies: Vec::new(),
+    };
+    let mut required = false;
+    let mut inner: BTreeMap<String, Vec<File>> = BTreeMap::new();
+    for file in files {
+        required |= matches!(
+            file.name.as_str(),
+            "requirements.yaml" | "requirements.lock"
+        );
+        sort_file(&mut chart, file, &mut inner, version)?;
+    }
+    if !found && !required {
+        return fail("Chart.yaml file is missing");
+    }
+    chart.metadata.validate().map_err(LoadError)?;
+    if version == Version::V4
+        && !matches!(chart.metadata.api_version.as_str(), "v1" | "v2" | "v3")
+        && depth == 0
+    {
+        return fail("unsupported chart version");
+    }
+    for (name, files) in inner {
+        let subchart = load_subchart(&name, files, version, depth + 1).map_err(|error| {
+            LoadError(format!(
+                "error unpacking subchart {name} in {}: {error}",
+                chart.name()
+            ))
+        })?;
+        chart.dependencies.extend(subchart);
+    }
+    Ok(chart)
+}
+
+fn sort_file(
+    chart: &mut Chart,
+    file: File,
+    inner: &mut BTreeMap<String, Vec<File>>,
+    version: Version,
+) -> Result<(), LoadError> {
+    let lock = |data: &[u8], name: &str| {
+        kyaml::yaml_to_json(data).map_err(|error| LoadError(format!("cannot load {name}: {error}")))
+    };
+    match file.name.as_str() {
+        "Chart.yaml" => {}
+        "Chart.lock" => chart.lock = Some(lock(&file.data, "Chart.lock")?),
+        "values.yaml" => {
+            let values = read_values(&file.data, version);
+            chart.values =
+                values.map_err(|error| LoadError(format!("cannot load values.yaml: {error}")))?;
+        }
+        "values.schema.json" => chart.schema = Some(file.data),
+        "requirements.yaml" => {
+            let read = chart.metadata.read_yaml(&file.data);
+            read.map_err(|error| LoadError(format!("cannot load requirements.yaml: {error}")))?;
+            if chart.metadata.api_version == "v1" {
+                chart.files.push(file);
+            }
+        }
+        "requirements.lock" => {
+            chart.lock = Some(lock(&file.data, "requirements.lock")?);
+            if chart.metadata.api_version == "v1" {
+                chart.files.push(file);
+            }
+        }
+        name if name.starts_with("templates/") => chart.templates.push(file),
+        name if name.starts_with("charts/") && !name.ends_with(".prov") => {
+            let name = name["charts/".len()..].to_owned();
+            let first = name.split('/').next().unwrap_or_default().to_owned();
+            inner.entry(first).or_default().push(File {
+                name,
+                data: file.data,
+            });
+        }
+        _ => chart.files.push(file),
+    }
+    Ok(())
+}
+
+fn load_subchart(
+    name: &str,
+    files: Vec<File>,
+    version: Version,
+    depth: usize,
+) -> Result<Option<Chart>, LoadError> {
+    if name.starts_with(['_', '.']) {
+        return Ok(None);
+    }
+    if name.ends_with(".tgz") {
+        if files[0].name != name {
+            return fail(format!(
+                "error unpacking subchart tar: expected {name}, got {}",
+                files[0].name
+            ));
+        }
+        return load_nested(archive_files(&files[0].data)?, version, depth).map(Some);
+    }
+    let inside = files.into_iter().filter_map(|file| {
+        let (_, rest) = file.name.split_once('/')?;
+        Some(File {
+            name: rest.to_owned(),
+            data: file.data.clone(),
+        })
+    });
+    let inside: Vec<File> = inside.collect();
+    load_nested(inside, version, depth).map(Some)
+}
