@@ -11,7 +11,7 @@ use objects::smd::{
 };
 use objects::{Gvk, Map, Value};
 
-use crate::catalog::{Catalog, Resource};
+use crate::catalog::{Catalog, Resource, text};
 use crate::engine::Engine;
 use crate::failure::{Answered, Failure};
 
@@ -106,6 +106,45 @@ pub fn recorded(
 ) {
     let work = Work::new(engine, resource, sub);
     work.manager(sub).update(live, next, manager);
+    if sub == "scale" {
+        forget_scale_times(next);
+    }
+}
+
+/// Entries of the scale subresource carry no time, and so come first among the updates.
+fn forget_scale_times(next: &mut Map) {
+    let list = crate::engine::metadata_mut(next).get_mut("managedFields");
+    let Some(list) = list.and_then(Value::as_array_mut) else {
+        return;
+    };
+    for entry in list.iter_mut().filter_map(Value::as_object_mut) {
+        if text(entry, "subresource") == "scale" {
+            entry.remove("time");
+        }
+    }
+    list.sort_by_cached_key(|entry| {
+        let text = |key: &str| entry[key].as_str().unwrap_or("").to_owned();
+        (text("operation"), text("time"))
+    });
+}
+
+/// As [`recorded`], for a new object of a kind that no resource has.
+pub fn recorded_kind(engine: &Engine, gvk: &Gvk, next: &mut Map, manager: &str, sub: &str) {
+    let schema = builtin();
+    let Some(ty) = schema.kind(gvk) else { return };
+    let work = Work {
+        schema: schema.clone(),
+        ty,
+        gvk: gvk.clone(),
+        converter: Versions {
+            catalog: engine.catalog(),
+            gvk: gvk.clone(),
+        },
+        reset: None,
+        empty: objects::managed::empty_object(schema, ty),
+        now: engine.environment.timestamp(),
+    };
+    work.manager(sub).update(None, next, manager);
 }
 
 /// Merges an applied configuration into the live object, with ownership and conflicts.

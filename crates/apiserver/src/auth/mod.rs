@@ -11,6 +11,9 @@ use std::fmt;
 use crate::engine::{Context, Engine, Place, User};
 use crate::failure::{Answered, Failure};
 
+/// API group of roles and bindings.
+pub const GROUP: &str = "rbac.authorization.k8s.io";
+
 /// Static credentials and the key that signs service-account tokens.
 #[derive(Clone)]
 pub struct Credentials {

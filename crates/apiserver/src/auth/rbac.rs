@@ -8,7 +8,7 @@ use std::sync::Arc;
 use objects::{Map, Value};
 use parking_lot::Mutex;
 
-use super::Attributes;
+use super::{Attributes, GROUP};
 use crate::catalog::text;
 use crate::engine::{Engine, User};
 use crate::store::Entry;
@@ -143,8 +143,6 @@ fn path_matches(granted: &str, path: &str) -> bool {
             .strip_suffix('*')
             .is_some_and(|prefix| path.starts_with(prefix))
 }
-
-const GROUP: &str = "rbac.authorization.k8s.io";
 
 fn compile(engine: &Engine) -> Compiled {
     let mut roles: HashMap<(String, String), Arc<Vec<Rule>>> = HashMap::new();

@@ -46,6 +46,9 @@ impl Engine {
         let grace = kinds::grace_seconds(place, &live, options);
         let finalizers = wanted_finalizers(context, place, entry, options);
         let waits = !finalizers.is_empty() || grace > 0 || kinds::finalizes_itself(place, &live);
+        if !waits && kinds::shows_deleted(place) && !options.dry_run {
+            return self.show_and_remove(place, entry, next);
+        }
         if !waits {
             return self.remove_now(place, entry, options);
         }
@@ -54,7 +57,7 @@ impl Engine {
             return Ok(Some(Removed::Marked(Reply::Stored(entry.clone()))));
         }
         kinds::mark_deleting(self, place, &mut next);
-        if !entry.meta.deleting && super::metadata_text(&next, "generation").is_empty() {
+        if !entry.meta.deleting {
             bump_generation(&mut next);
         }
         if options.dry_run {
@@ -62,6 +65,24 @@ impl Engine {
         }
         let stored = self.commit(place, Expect::Revision(entry.revision), &next)?;
         Ok(stored.map(|entry| Removed::Marked(Reply::Stored(entry))))
+    }
+
+    /// Marks and removes an object in two steps; the answer shows its marked state.
+    fn show_and_remove(
+        &self,
+        place: &Place,
+        entry: &Arc<Entry>,
+        mut next: Map,
+    ) -> Answered<Option<Removed>> {
+        mark(self, entry, &mut next, &[], 0);
+        if !entry.meta.deleting {
+            bump_generation(&mut next);
+        }
+        let Some(marked) = self.commit(place, Expect::Revision(entry.revision), &next)? else {
+            return Ok(None);
+        };
+        self.commit_removal(place, marked.revision)?;
+        Ok(Some(Removed::Marked(Reply::Stored(marked))))
     }
 
     fn remove_now(

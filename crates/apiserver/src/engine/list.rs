@@ -172,6 +172,9 @@ impl Engine {
         } else {
             (version.unwrap_or(0), Vec::new())
         };
+        // A bookmark names the newest version of this resource, not of the whole store.
+        let newest = entries.iter().map(|entry| entry.revision).max();
+        let mark = newest.unwrap_or(revision);
         let cursor = self
             .store
             .follow(&resource.table, revision)
@@ -188,7 +191,7 @@ impl Engine {
                 .filter(|entry| selection.matches(entry))
                 .collect(),
             marked: options.initial_events == Some(true),
-            revision,
+            revision: mark,
             cursor,
             selection,
         })

@@ -184,6 +184,8 @@ pub struct Engine {
     pub credentials: crate::auth::Credentials,
     /// Compiled bindings.
     pub rbac: crate::auth::rbac::Rbac,
+    /// OpenAPI documents built so far.
+    pub documents: crate::http::Documents,
     builtin: Catalog,
     catalog: RwLock<(Arc<Catalog>, Arc<cluster::Discovery>)>,
 }
@@ -203,6 +205,7 @@ impl Engine {
             environment,
             credentials,
             rbac: crate::auth::rbac::Rbac::default(),
+            documents: crate::http::Documents::default(),
             builtin,
             catalog: RwLock::new((Arc::new(catalog), discovery)),
         }

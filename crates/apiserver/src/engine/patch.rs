@@ -7,7 +7,7 @@ use super::decode::{go_gvk, parse_json, yaml_map};
 use super::write::{check_name, check_namespace};
 use super::{Body, Context, Engine, Place, WriteOptions, Written, metadata_text};
 use crate::catalog::text;
-use crate::failure::{Answered, Failure, Named};
+use crate::failure::{Answered, Failure, Named, field};
 use crate::kinds;
 use crate::kinds::form::{self, Source};
 
@@ -55,6 +55,9 @@ impl PatchBody {
 }
 
 fn patch_object(bytes: &[u8]) -> Answered<Value> {
+    if bytes == b"null" {
+        return Err(Failure::bad_request("Invalid JSON Patch"));
+    }
     match parse_json(bytes) {
         Ok(map) => Ok(Value::Object(map)),
         Err(why) => Err(Failure::bad_request(format!("error decoding patch: {why}"))),
@@ -98,6 +101,7 @@ impl Engine {
         let resource = &place.resource;
         self.replace(context, place, options, &|live, _| {
             let mut next = self.patched(place, live, patch)?;
+            self.check_patched(place, live, &next)?;
             check_name(place, &mut next)?;
             check_namespace(place, &mut next)?;
             let shown = match patch {
@@ -109,6 +113,33 @@ impl Engine {
             kinds::default(self, resource, &mut next);
             Ok(next)
         })
+    }
+
+    /// Refuses another kind or uid.
+    fn check_patched(&self, place: &Place, live: &Map, next: &Map) -> Answered<()> {
+        let resource = &place.resource;
+        let (version, kind) = (text(next, "apiVersion"), text(next, "kind"));
+        if version != resource.api_version || kind != resource.kind() {
+            let why = format!(
+                "converting ({}.{kind}) to ({}.{}): unknown conversion",
+                version.rsplit('/').next().unwrap_or(""),
+                resource
+                    .group()
+                    .split('.')
+                    .next()
+                    .filter(|g| !g.is_empty())
+                    .unwrap_or("core"),
+                resource.kind()
+            );
+            let shown = Value::Object(next.clone()).to_string();
+            return Err(form::refuse(resource, &why, Source::Patch(&shown)));
+        }
+        let uid = metadata_text(next, "uid");
+        if !uid.is_empty() && uid != metadata_text(live, "uid") {
+            let cause = field::invalid("metadata.uid", &uid.into(), "field is immutable");
+            return Err(self.invalid(resource, live, super::write::twice(cause).to_vec()));
+        }
+        Ok(())
     }
 
     /// Computes the outcome of a patch that is no apply.
@@ -182,9 +213,6 @@ impl Engine {
             );
             return Err(Failure::conflict(place.named(), &why));
         }
-        if !metadata_text(applied, "resourceVersion").is_empty() {
-            return Err(Failure::modified(place.named()));
-        }
         crate::auth::authorize_create(self, context, place)?;
         let mut object = crate::fields::applied(
             self,
@@ -196,6 +224,7 @@ impl Engine {
             "",
         )?;
         form::settle(&place.resource, &mut object)?;
+        crate::engine::metadata_mut(&mut object).remove("resourceVersion");
         kinds::default(self, &place.resource, &mut object);
         self.insert(context, place, object, options)
     }

@@ -285,7 +285,8 @@ impl Engine {
         restore_identity(self, place, live, &mut next)?;
         kinds::admit(self, context, place, &mut next, Some(live))?;
         kinds::set_generation(place, live, &mut next);
-        let causes = kinds::validate_update(self, place, &next, live);
+        let mut causes = kinds::validate_update(self, place, &next, live);
+        causes.extend(late_finalizers(live, &next));
         if !causes.is_empty() {
             return Err(self.invalid(resource, &next, causes));
         }
@@ -299,10 +300,7 @@ impl Engine {
         if deletable(&next) {
             // The last finalizer went: the object goes with it; the answer shows its last state.
             let reply = Reply::Loose(Box::new(next.clone()));
-            let gone = match self.commit(place, Expect::Revision(entry.revision), &next)? {
-                Some(last) => self.commit_removal(place, last.revision)?,
-                None => None,
-            };
+            let gone = self.commit_removal(place, entry.revision)?;
             return Ok(gone.map(|_| updated(reply)));
         }
         let stored = self.commit(place, Expect::Revision(entry.revision), &next)?;
@@ -388,6 +386,32 @@ fn deletable(object: &Map) -> bool {
         && !waiting
 }
 
+/// Refuses finalizers that come after the delete.
+fn late_finalizers(live: &Map, next: &Map) -> Vec<cluster::StatusCause> {
+    let list = |object: &Map| -> Vec<String> {
+        let list = object.get("metadata").and_then(|m| m.get("finalizers"));
+        let list = list.and_then(Value::as_array).into_iter().flatten();
+        list.filter_map(Value::as_str).map(str::to_owned).collect()
+    };
+    let deleting = live
+        .get("metadata")
+        .is_some_and(|m| m.get("deletionTimestamp").is_some());
+    let before = list(live);
+    let new: Vec<String> = list(next)
+        .into_iter()
+        .filter(|finalizer| !before.contains(finalizer))
+        .map(|finalizer| Value::from(finalizer).to_string())
+        .collect();
+    if !deleting || new.is_empty() {
+        return Vec::new();
+    }
+    let why = format!(
+        "no new finalizers can be added if the object is being deleted, found new finalizers []string{{{}}}",
+        new.join(", ")
+    );
+    twice(field::forbidden("metadata.finalizers", &why)).to_vec()
+}
+
 /// Tells whether an update changes nothing.
 fn unchanged(live: &Map, next: &Map) -> bool {
     crate::fields::equal_but_times(live, next)
@@ -414,7 +438,6 @@ fn restore_identity(engine: &Engine, place: &Place, live: &Map, next: &mut Map) 
             place.resource.plural(),
             store::key(&place.namespace, &place.name)
         );
-        let _ = engine;
         return Err(Failure::conflict(place.named(), &why));
     }
     let live_metadata = live.get("metadata").and_then(Value::as_object);
@@ -428,17 +451,33 @@ fn restore_identity(engine: &Engine, place: &Place, live: &Map, next: &mut Map) 
             copy(live_metadata, metadata, key);
         }
     }
+    let mut causes = Vec::new();
     for key in [
         "creationTimestamp",
         "deletionTimestamp",
         "deletionGracePeriodSeconds",
     ] {
-        if metadata.get(key).is_none_or(Value::is_null) {
-            copy(live_metadata, metadata, key);
+        let given = metadata.get(key).filter(|value| !value.is_null());
+        if let Some(given) = given
+            && Some(given) != live_metadata.get(key)
+        {
+            // Upstream checks these twice.
+            let path = format!("metadata.{key}");
+            causes.extend(twice(field::invalid(&path, given, "field is immutable")));
         }
+        copy(live_metadata, metadata, key);
     }
     copy(live_metadata, metadata, "generation");
-    Ok(())
+    if causes.is_empty() {
+        Ok(())
+    } else {
+        Err(engine.invalid(&place.resource, live, causes))
+    }
+}
+
+/// Repeats a cause, as upstream's generic and common checks both report it.
+pub(super) fn twice(cause: cluster::StatusCause) -> [cluster::StatusCause; 2] {
+    [cause.clone(), cause]
 }
 
 fn copy(from: &Map, to: &mut Map, key: &str) {

@@ -13,6 +13,7 @@ mod table;
 pub mod tls;
 mod watch;
 
+pub use openapi::Documents;
 pub use watch::classify;
 
 use std::convert::Infallible;

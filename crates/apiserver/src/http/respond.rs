@@ -329,7 +329,16 @@ pub fn compress(asked: &HeaderMap, response: Response<ResponseBody>) -> Response
     }
     let (mut parts, body) = response.into_parts();
     insert(&mut parts.headers, "content-encoding", "gzip");
+    let others: Vec<HeaderValue> = parts
+        .headers
+        .get_all(header::VARY)
+        .iter()
+        .cloned()
+        .collect();
     insert(&mut parts.headers, "vary", "Accept-Encoding");
+    for other in others {
+        parts.headers.append(header::VARY, other);
+    }
     Response::from_parts(parts, gzip(body))
 }
 

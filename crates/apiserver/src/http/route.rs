@@ -80,7 +80,12 @@ fn versioned(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Ro
         .group(group)
         .is_some_and(|g| g.versions.iter().any(|v| v == version));
     if !known {
-        return Route::Unknown;
+        let builtin = catalog.group(group).is_some() && custom_free(catalog, group);
+        return if builtin {
+            Route::NoResource
+        } else {
+            Route::Unknown
+        };
     }
     if rest.is_empty() {
         return Route::Discovery(Document::Version(group.to_owned(), version.to_owned()));
@@ -99,6 +104,11 @@ fn versioned(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Ro
         }
         None => Route::NoResource,
     }
+}
+
+fn custom_free(catalog: &Catalog, group: &str) -> bool {
+    let mut resources = catalog.resources.iter().filter(|r| r.group() == group);
+    resources.all(|r| r.custom.is_none())
 }
 
 fn place(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Option<Place> {

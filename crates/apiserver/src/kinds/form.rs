@@ -73,7 +73,8 @@ fn coerce(resource: &Resource, object: &mut Map) -> Result<Vec<String>, String> 
     outcome
 }
 
-fn refuse(resource: &Resource, why: &str, source: Source<'_>) -> Box<Failure> {
+/// Builds the failure of a body or patch that does not decode.
+pub fn refuse(resource: &Resource, why: &str, source: Source<'_>) -> Box<Failure> {
     match source {
         Source::Body => {
             let kind = resource.kind();

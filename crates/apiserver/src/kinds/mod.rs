@@ -6,6 +6,7 @@
 
 pub mod allocate;
 pub mod form;
+pub mod posts;
 pub mod scale;
 
 use cluster::{Propagation, StatusCause};
@@ -319,10 +320,36 @@ fn validate_owners(owners: Option<&Value>) -> Vec<StatusCause> {
         let why = format!(
             "Only one reference can have Controller set to true. Found \"true\" in references for {first} and {second}"
         );
-        let value = owners.cloned().unwrap_or(Value::Null);
-        causes.push(field::invalid("metadata.ownerReferences", &value, &why));
+        causes.push(StatusCause {
+            reason: "FieldValueInvalid".into(),
+            message: format!("Invalid value: {}: {why}", owners_text(owners)),
+            field: "metadata.ownerReferences".into(),
+        });
     }
     causes
+}
+
+/// Writes owner references with their members in the order of the Go struct.
+fn owners_text(owners: Option<&Value>) -> String {
+    const MEMBERS: [&str; 6] = [
+        "apiVersion",
+        "kind",
+        "name",
+        "uid",
+        "controller",
+        "blockOwnerDeletion",
+    ];
+    let list = owners.and_then(Value::as_array).into_iter().flatten();
+    let texts: Vec<String> = list
+        .map(|owner| {
+            let members: Vec<String> = MEMBERS
+                .iter()
+                .filter_map(|member| Some(format!("\"{member}\":{}", owner.get(*member)?)))
+                .collect();
+            format!("{{{}}}", members.join(","))
+        })
+        .collect();
+    format!("[{}]", texts.join(","))
 }
 
 fn validate_finalizers(finalizers: Option<&Value>) -> Vec<StatusCause> {
@@ -493,6 +520,11 @@ pub fn grace_seconds(place: &Place, live: &Map, options: &DeleteOptions) -> i64 
     })
 }
 
+/// Tells whether a delete answers with the object although it is gone.
+pub fn shows_deleted(place: &Place) -> bool {
+    place.resource.is("", "pods")
+}
+
 /// Tells whether a kind ends by itself after its delete, without finalizers in its metadata.
 pub fn finalizes_itself(place: &Place, live: &Map) -> bool {
     if place
@@ -573,8 +605,28 @@ pub fn subresource_create(
     body: &Body,
     options: &WriteOptions,
 ) -> Answered<Reply> {
-    let _ = (engine, context, place, body, options);
-    Err(Failure::method_not_allowed())
+    posts::create(engine, context, place, body, options)
+}
+
+/// Sets a condition in `status.conditions` to a state without reason or message.
+pub fn set_condition(object: &mut Map, kind: &str, state: &str, now: &str) {
+    let new = objects::json!({"type": kind, "status": state, "lastProbeTime": null, "lastTransitionTime": now});
+    let status = object
+        .entry("status")
+        .or_insert_with(|| Value::Object(Map::new()));
+    let Some(status) = status.as_object_mut() else {
+        return;
+    };
+    let list = status
+        .entry("conditions")
+        .or_insert_with(|| Value::Array(Vec::new()));
+    let Some(list) = list.as_array_mut() else {
+        return;
+    };
+    match list.iter_mut().find(|c| c["type"] == kind) {
+        Some(old) => *old = new,
+        None => list.push(new),
+    }
 }
 
 /// Refuses a delete body of another kind.
@@ -585,6 +637,6 @@ pub fn check_delete_options(body: &Map) -> Answered<()> {
     }
     let api_version = text(body, "apiVersion");
     Err(Failure::bad_request(format!(
-        "no kind \"{kind}\" is registered for version \"{api_version}\""
+        "no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\""
     )))
 }

@@ -1,5 +1,7 @@
 //! Tests of the API server from outside: through the port, over HTTP, against recorded answers.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod conformance;
 mod port;
 mod recorded;
