@@ -191,9 +191,12 @@ impl Store {
     }
 
     /// Takes in the newest state of an object, from a watch or from an own write.
+    ///
+    /// The change is bound before it is told: handlers read this store, so its lock must be free by then.
     pub fn observe(&self, object: Object) {
         let handlers = self.telling.lock();
-        if let Some(change) = self.inner.write().insert(object) {
+        let change = self.inner.write().insert(object);
+        if let Some(change) = change {
             tell(&handlers, &change);
         }
     }
@@ -201,7 +204,8 @@ impl Store {
     /// Takes in that an object went; `last` is its last state.
     pub fn observe_deleted(&self, last: &Object) {
         let handlers = self.telling.lock();
-        if let Some(change) = self.inner.write().remove(&Key::of(last), version(last)) {
+        let change = self.inner.write().remove(&Key::of(last), version(last));
+        if let Some(change) = change {
             tell(&handlers, &change);
         }
     }
@@ -217,12 +221,14 @@ impl Store {
         };
         let list_version = list_version.parse().ok();
         for key in gone {
-            if let Some(change) = self.inner.write().remove(&key, list_version) {
+            let change = self.inner.write().remove(&key, list_version);
+            if let Some(change) = change {
                 tell(&handlers, &change);
             }
         }
         for object in list {
-            if let Some(change) = self.inner.write().insert(object) {
+            let change = self.inner.write().insert(object);
+            if let Some(change) = change {
                 tell(&handlers, &change);
             }
         }
