@@ -254,7 +254,8 @@ fn validate_metadata(resource: &Resource, object: &Map) -> Vec<StatusCause> {
     causes.extend(validate_labels("metadata.labels", metadata.get("labels")));
     causes.extend(validate_annotations(metadata.get("annotations")));
     causes.extend(validate_owners(metadata.get("ownerReferences")));
-    causes.extend(validate_finalizers(metadata.get("finalizers")));
+    let standard_only = resource.custom.is_none();
+    causes.extend(validate_finalizers(metadata.get("finalizers"), standard_only));
     causes
 }
 
@@ -352,7 +353,9 @@ fn owners_text(owners: Option<&Value>) -> String {
     format!("[{}]", texts.join(","))
 }
 
-fn validate_finalizers(finalizers: Option<&Value>) -> Vec<StatusCause> {
+/// Unqualified names of built-in kinds' finalizers must be standard ones; custom kinds may have any
+/// (`finalizers.fluxcd.io`).
+fn validate_finalizers(finalizers: Option<&Value>, standard_only: bool) -> Vec<StatusCause> {
     const FIELD: &str = "metadata.finalizers";
     let mut causes = Vec::new();
     let listed: Vec<&str> = finalizers
@@ -367,7 +370,7 @@ fn validate_finalizers(finalizers: Option<&Value>) -> Vec<StatusCause> {
             causes.push(field::invalid(&at, &(*finalizer).into(), &problem));
         }
         let standard = matches!(*finalizer, "kubernetes" | "orphan" | "foregroundDeletion");
-        if !finalizer.contains('/') && !standard {
+        if standard_only && !finalizer.contains('/') && !standard {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
             causes.push(field::invalid(&at, &(*finalizer).into(), why));
         }
