@@ -3,6 +3,7 @@
 //! [`start`] runs them all on one [`cluster::Cluster`], which may be a real cluster or the embedded server.
 
 pub mod artifact;
+pub mod gitrepository;
 pub mod kustomization;
 mod start;
 

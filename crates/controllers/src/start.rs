@@ -5,6 +5,14 @@ use std::sync::Arc;
 
 use cluster::Cluster;
 use controller_runtime::Runtime;
+use tokio::net::TcpListener;
+
+use crate::artifact::{self, ArtifactStore, Retention};
+use crate::gitrepository::{self, GitRepositoryOptions};
+use crate::kustomization;
+
+/// Where artifacts are served when the options name no address: a free port for this machine only.
+const LOOPBACK: &str = "127.0.0.1:0";
 
 /// How the controllers run. The defaults are those of upstream's deployments.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +23,12 @@ pub struct Options {
     pub local_access: git::LocalAccess,
     /// Local repositories whose files are taken as they are on disk, uncommitted changes included.
     pub work_trees: Vec<PathBuf>,
+    /// Host and port of the artifact server; empty takes a free loopback port.
+    pub storage_address: String,
+    /// Host and port, or URL prefix, in artifact URLs; empty takes the bound address.
+    pub advertised_storage_address: String,
+    /// How long old artifacts are kept.
+    pub retention: Retention,
     /// Settings of the runtime: back-off, jitter, namespace.
     pub runtime: controller_runtime::Options,
 }
@@ -36,21 +50,73 @@ pub enum StartError {
 }
 
 /// Running controllers.
-#[derive(Debug)]
 pub struct Handle {
     runtime: Arc<Runtime>,
+    artifacts: Arc<ArtifactStore>,
 }
 
 /// Starts all controllers on a cluster that serves the Flux kinds. Needs a tokio runtime.
 pub async fn start(cluster: Arc<dyn Cluster>, options: Options) -> Result<Handle, StartError> {
+    let artifacts = open_store(&options)?;
+    let listener = listen(&options, &artifacts).await?;
     let runtime = Runtime::new(cluster, None, options.runtime.clone());
-    Ok(Handle { runtime })
+    runtime.spawn(artifact::serve(artifacts.clone(), listener));
+    let git = GitRepositoryOptions {
+        local_access: options.local_access,
+        work_trees: options.work_trees.clone(),
+        ..GitRepositoryOptions::default()
+    };
+    gitrepository::run(&runtime, artifacts.clone(), git);
+    let kustomize = kustomization::Settings::default();
+    runtime.run(kustomization::controller(
+        &runtime,
+        artifacts.clone(),
+        kustomize,
+    ));
+    Ok(Handle { runtime, artifacts })
+}
+
+fn open_store(options: &Options) -> Result<Arc<ArtifactStore>, StartError> {
+    let Some(path) = &options.storage else {
+        return Ok(Arc::new(ArtifactStore::in_memory("", options.retention)));
+    };
+    let failed = |reason: String| StartError::Storage {
+        path: path.clone(),
+        reason,
+    };
+    std::fs::create_dir_all(path).map_err(|error| failed(error.to_string()))?;
+    let store = ArtifactStore::on_disk(path, "", options.retention)
+        .map_err(|error| failed(error.to_string()))?;
+    Ok(Arc::new(store))
+}
+
+/// Binds the artifact server and gives the store its address.
+async fn listen(options: &Options, artifacts: &ArtifactStore) -> Result<TcpListener, StartError> {
+    let address = match options.storage_address.as_str() {
+        "" => LOOPBACK.to_owned(),
+        // Go's form for all interfaces.
+        port if port.starts_with(':') => format!("0.0.0.0{port}"),
+        address => address.to_owned(),
+    };
+    let failed = |error: std::io::Error| StartError::Serve(format!("{address}: {error}"));
+    let listener = TcpListener::bind(&address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?.to_string();
+    artifacts.set_address(match options.advertised_storage_address.as_str() {
+        "" => &bound,
+        advertised => advertised,
+    });
+    Ok(listener)
 }
 
 impl Handle {
     /// Returns the runtime, for its metrics and state.
     pub fn runtime(&self) -> &Arc<Runtime> {
         &self.runtime
+    }
+
+    /// Returns the artifact store.
+    pub fn artifacts(&self) -> &Arc<ArtifactStore> {
+        &self.artifacts
     }
 
     /// Ends all controllers within a second; nothing half-done is lost, the next start goes on.

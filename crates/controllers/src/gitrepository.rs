@@ -1,0 +1,484 @@
+//! The effects of the GitRepository controller: fetch, store, write status.
+//!
+//! Decisions are [`reconcile::gitrepository`]'s. A local repository is watched on disk, so that a commit is noticed at
+//! once; for remote ones `spec.interval` and reconcile requests are what there is.
+
+mod credentials;
+mod includes;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::names::{self, reason};
+use api::{Artifact, GitRepository, GitRepositorySpec, Severity};
+use async_trait::async_trait;
+use cluster::Target;
+use controller_runtime::{
+    Controller, EventRecord, Failed, Key, Outcome, Reconciler, Run, Runtime, Trigger,
+    add_finalizer, patch_status, remove_finalizer,
+};
+use filetree::{FileTree, Ignore, MemoryTree, clean, select};
+use git::{Auth, Client, Commit, FetchRequest, Fetched, LocalAccess};
+use objects::{Object, Value};
+use reconcile::gitrepository::{
+    Class, CommitFact, Decision, Next, Notice, OWNED, Pass, Problem, Start, Stored, Verdict, start,
+};
+use tracing::info;
+
+use crate::artifact::{ArtifactStore, Owner, StoreError};
+use watch::{RepositoryWatcher, Watched};
+
+const NAME: &str = "gitrepository";
+/// Index over the primary store: repositories by those that they include.
+const INCLUDES_INDEX: &str = "include";
+
+/// How the controller runs.
+#[derive(Clone, Debug)]
+pub struct GitRepositoryOptions {
+    /// Whether `file://` URLs are allowed.
+    pub local_access: LocalAccess,
+    /// Local repositories whose uncommitted files are taken.
+    pub work_trees: Vec<PathBuf>,
+    /// Wait for an included repository without artifact.
+    pub requeue_dependency: Duration,
+    /// Repositories worked on at once.
+    pub concurrency: usize,
+}
+
+impl Default for GitRepositoryOptions {
+    fn default() -> Self {
+        Self {
+            local_access: LocalAccess::Denied,
+            work_trees: Vec::new(),
+            requeue_dependency: Duration::from_secs(30),
+            concurrency: 2,
+        }
+    }
+}
+
+/// Starts the controller.
+pub fn run(runtime: &Arc<Runtime>, store: Arc<ArtifactStore>, options: GitRepositoryOptions) {
+    let kind = <GitRepositorySpec as api::Kind>::gvk();
+    let spec = runtime.spec(kind.clone(), "");
+    runtime
+        .store(&spec)
+        .add_index(INCLUDES_INDEX, includes::index);
+    let concurrency = options.concurrency;
+    let reconciler = GitRepositoryReconciler {
+        git: Arc::new(Client::new(options.local_access)),
+        store,
+        watcher: RepositoryWatcher::default(),
+        options,
+    };
+    runtime.run(Controller {
+        name: NAME,
+        kind,
+        label_selector: String::new(),
+        concurrency,
+        reconciler: Arc::new(reconciler),
+        triggers: vec![Trigger::new(spec, |change, store| {
+            if !includes::artifact_changed(change) {
+                return Vec::new();
+            }
+            store.by_index(INCLUDES_INDEX, &change.key().to_string())
+        })],
+    });
+}
+
+struct GitRepositoryReconciler {
+    git: Arc<Client>,
+    store: Arc<ArtifactStore>,
+    watcher: RepositoryWatcher,
+    options: GitRepositoryOptions,
+}
+
+/// A pass that went through.
+enum Done {
+    NoOperation,
+    Success,
+}
+
+/// Where one pass writes to.
+struct Place<'a> {
+    run: &'a Run,
+    target: Target,
+    /// Newest state known; moves with each write.
+    object: Arc<Object>,
+}
+
+#[async_trait]
+impl Reconciler for GitRepositoryReconciler {
+    async fn reconcile(&self, run: &Run) -> Result<Outcome, Failed> {
+        let mut place = Place {
+            run,
+            target: run.target().await?,
+            object: run.object.clone(),
+        };
+        let mut repository = decode(&place.object)?;
+        if start(&repository) == Start::AddFinalizer {
+            place.add_finalizer().await?;
+            repository = decode(&place.object)?;
+        }
+        let now = run.runtime.clock.now();
+        let decision = match start(&repository) {
+            Start::Delete => return self.delete(&place, &repository).await,
+            Start::AddFinalizer => return Ok(Outcome::Now),
+            Start::Suspended => {
+                self.watcher.forget(&run.key);
+                info!("reconciliation is suspended for this object");
+                Pass::suspended(repository, now)
+            }
+            Start::Work => {
+                let mut pass = Pass::begin(repository.clone(), now);
+                match self.work(&mut place, &mut pass, &repository).await {
+                    Ok(Done::Success) => pass.success(),
+                    Ok(Done::NoOperation) => pass.no_operation(),
+                    Err(problem) => pass.fail(problem),
+                }
+            }
+        };
+        place.conclude(decision).await
+    }
+
+    fn forgotten(&self, key: &Key) {
+        self.watcher.forget(key);
+    }
+}
+
+fn decode(object: &Object) -> Result<GitRepository, Failed> {
+    GitRepository::from_object(object).map_err(|error| Failed(error.to_string()))
+}
+
+fn owner(repository: &GitRepository) -> Owner<'_> {
+    Owner {
+        kind: names::GIT_REPOSITORY,
+        namespace: &repository.metadata.namespace,
+        name: &repository.metadata.name,
+    }
+}
+
+impl GitRepositoryReconciler {
+    async fn work(
+        &self,
+        place: &mut Place<'_>,
+        pass: &mut Pass,
+        repository: &GitRepository,
+    ) -> Result<Done, Problem> {
+        self.look_at_storage(place.run, pass, repository);
+        let spec = &repository.spec;
+        let auth = credentials::resolve(place.run, spec).await?;
+        let included = includes::gather(place.run, spec, self.options.requeue_dependency)?;
+        pass.includes(included.clone());
+        let local = git::local_path(&spec.url);
+        if local.is_none() {
+            place.show_progress(pass).await;
+        }
+        let mut request = request(spec, auth);
+        if let Some(path) = local {
+            request.work_tree = self.options.work_trees.contains(&path);
+            self.watch(place.run, &request, &path);
+        } else {
+            self.watcher.forget(&place.run.key);
+        }
+        request.last_observed = pass.last_observed().map(str::to_owned);
+        let (commit, tree) = loop {
+            match self.fetch(place.run, &request).await? {
+                Fetched::Unchanged(commit) => match pass.unchanged(fact(spec, &commit)) {
+                    Verdict::UpToDate => return Ok(Done::NoOperation),
+                    _ => request.last_observed = None,
+                },
+                Fetched::New(commit, tree) => break (commit, tree),
+            }
+        };
+        check_sparse_checkout(spec, &tree)?;
+        if pass.fetched(fact(spec, &commit)) == Verdict::Keep {
+            return Ok(Done::Success);
+        }
+        pass.stored(
+            self.build(place.run, repository, commit, tree, included)
+                .await?,
+        );
+        Ok(Done::Success)
+    }
+
+    /// Removes old artifacts and tells the pass what became of the present one.
+    fn look_at_storage(&self, run: &Run, pass: &mut Pass, repository: &GitRepository) {
+        let Some(artifact) = &repository.status.artifact else {
+            pass.storage(Stored::Missing);
+            return;
+        };
+        let now = run.runtime.clock.now();
+        // As upstream: failing to collect garbage does not stop a pass.
+        pass.garbage_collected(self.store.garbage_collect(artifact, now).unwrap_or(0));
+        pass.storage(match self.store.verify(artifact) {
+            Ok(()) => Stored::Present {
+                url: self.store.url(&artifact.path),
+            },
+            Err(StoreError::NotFound(_)) => Stored::Missing,
+            Err(error) => {
+                // What cannot be removed is overwritten by the next artifact.
+                let _ = self.store.remove(artifact);
+                Stored::Corrupt {
+                    error: error.to_string(),
+                }
+            }
+        });
+    }
+
+    async fn fetch(&self, run: &Run, request: &FetchRequest) -> Result<Fetched, Problem> {
+        let fetched = self.git.fetch(request.clone());
+        // A remote repository may be slow; others go on meanwhile.
+        let result = if git::local_path(&request.url).is_some() {
+            fetched.await
+        } else {
+            run.waiting(fetched).await
+        };
+        if let Ok(Fetched::New(commit, _) | Fetched::Unchanged(commit)) = &result {
+            self.watcher.seen(&run.key, commit.id);
+        }
+        result.map_err(|error| fetch_problem(&error))
+    }
+
+    /// Follows a local repository's references; without a watch there is still the interval.
+    fn watch(&self, run: &Run, request: &FetchRequest, path: &std::path::Path) {
+        let Ok(local) = self.git.local(path) else {
+            self.watcher.forget(&run.key);
+            return;
+        };
+        let watched = Watched {
+            url: request.url.clone(),
+            reference: request.reference.clone(),
+            work_tree: request.work_tree,
+        };
+        self.watcher.follow(&run.key, watched, local, &run.queue);
+    }
+
+    /// Packs and stores a commit's files.
+    async fn build(
+        &self,
+        run: &Run,
+        repository: &GitRepository,
+        commit: Commit,
+        mut tree: MemoryTree,
+        included: Vec<Artifact>,
+    ) -> Result<Artifact, Problem> {
+        let (store, repository) = (self.store.clone(), repository.clone());
+        let now = run.runtime.clock.now();
+        let work = move || {
+            includes::copy(&store, &repository.spec.include, &included, &mut tree)?;
+            let ignore =
+                Ignore::load(&tree, repository.spec.ignore.as_deref()).map_err(|error| {
+                    let message =
+                        format!("failed to load source ignore patterns from repository: {error}");
+                    Problem {
+                        condition: None,
+                        ..Problem::storage(reason::SOURCE_IGNORE_ERROR, message)
+                    }
+                })?;
+            let revision = revision(&repository.spec, &commit);
+            let dirty = commit
+                .dirty
+                .as_ref()
+                .map(|digest| format!("-dirty.{digest}"));
+            let file = format!("{}{}.tar.gz", commit.id, dirty.unwrap_or_default());
+            select(&tree, &ignore)
+                .map_err(StoreError::from)
+                .and_then(|entries| store.put(owner(&repository), &file, &revision, &entries, now))
+                .map_err(|error| {
+                    let message = format!("unable to archive artifact to storage: {error}");
+                    Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
+                })
+        };
+        tokio::task::spawn_blocking(work).await.map_err(|error| {
+            let message = format!("unable to archive artifact to storage: {error}");
+            Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
+        })?
+    }
+
+    async fn delete(
+        &self,
+        place: &Place<'_>,
+        repository: &GitRepository,
+    ) -> Result<Outcome, Failed> {
+        self.watcher.forget(&place.run.key);
+        match self.store.remove_all(owner(repository)) {
+            Ok(true) => place.record(Notice {
+                severity: Severity::Trace,
+                reason: reason::GARBAGE_COLLECTION_SUCCEEDED,
+                message: "garbage collected artifacts for deleted resource".to_owned(),
+                metadata: Default::default(),
+            }),
+            Ok(false) => {}
+            Err(error) => {
+                let message = format!("garbage collection for deleted resource failed: {error}");
+                place.record(Notice {
+                    severity: Severity::Error,
+                    reason: reason::GARBAGE_COLLECTION_FAILED,
+                    message: message.clone(),
+                    metadata: Default::default(),
+                });
+                return Err(Failed(message));
+            }
+        }
+        remove_finalizer(
+            &*place.run.runtime.cluster,
+            &place.target,
+            &place.object,
+            names::FINALIZER,
+            names::SOURCE_CONTROLLER,
+        )
+        .await?;
+        Ok(Outcome::Done)
+    }
+}
+
+fn request(spec: &GitRepositorySpec, auth: Auth) -> FetchRequest {
+    let reference = spec.reference.clone().unwrap_or_default();
+    let without_dot = |path: &String| path.strip_prefix("./").unwrap_or(path).to_owned();
+    FetchRequest {
+        url: spec.url.clone(),
+        reference: git::Reference {
+            branch: reference.branch,
+            tag: reference.tag,
+            semver: reference.semver,
+            name: reference.name,
+            commit: reference.commit,
+        },
+        auth,
+        timeout: spec.timeout(),
+        recurse_submodules: spec.recurse_submodules,
+        sparse_checkout: spec.sparse_checkout.iter().map(without_dot).collect(),
+        last_observed: None,
+        work_tree: false,
+    }
+}
+
+/// Writes a commit's revision; references by full name keep it.
+fn revision(spec: &GitRepositorySpec, commit: &Commit) -> String {
+    match &spec.reference {
+        Some(reference) if !reference.name.is_empty() => commit.absolute_revision(),
+        _ => commit.revision(),
+    }
+}
+
+fn fact(spec: &GitRepositorySpec, commit: &Commit) -> CommitFact {
+    let details = commit.details.as_ref().filter(|_| commit.dirty.is_none());
+    CommitFact {
+        revision: revision(spec, commit),
+        subject: details.map(|_| commit.short_message()),
+    }
+}
+
+fn fetch_problem(error: &git::Error) -> Problem {
+    if error.is_empty_repository() {
+        return Problem::fetch(reason::EMPTY_GIT_REPOSITORY, "git repository is empty");
+    }
+    let message = format!("failed to checkout and determine revision: {error}");
+    let problem = Problem::fetch(reason::GIT_OPERATION_FAILED, message);
+    match error {
+        // Trying again cannot help before the object or the program changes.
+        git::Error::Unsupported { .. } | git::Error::LocalDenied(_) | git::Error::Url(_) => {
+            Problem {
+                class: Class::Stalling,
+                ..problem
+            }
+        }
+        _ => problem,
+    }
+}
+
+fn check_sparse_checkout(spec: &GitRepositorySpec, tree: &MemoryTree) -> Result<(), Problem> {
+    for directory in &spec.sparse_checkout {
+        let found = clean(directory).is_some_and(|path| tree.kind(&path).is_ok());
+        if !found {
+            let message = format!(
+                "failed to sparse checkout directories : sparse checkout dir '{directory}' does not exist in repository: lstat {directory}: no such file or directory"
+            );
+            return Err(Problem::fetch(reason::GIT_OPERATION_FAILED, message));
+        }
+    }
+    Ok(())
+}
+
+impl Place<'_> {
+    async fn add_finalizer(&mut self) -> Result<(), Failed> {
+        let stored = add_finalizer(
+            &*self.run.runtime.cluster,
+            &self.target,
+            &self.object,
+            names::FINALIZER,
+            names::SOURCE_CONTROLLER,
+        )
+        .await?;
+        self.advance(stored);
+        Ok(())
+    }
+
+    /// Takes a written object as the newest state, here and in the caches.
+    fn advance(&mut self, stored: Option<Object>) {
+        if let Some(stored) = stored {
+            self.run.runtime.observe(&stored);
+            self.object = Arc::new(stored);
+        }
+    }
+
+    /// Writes progress before something slow. A failure to do so is left to the write at the end.
+    async fn show_progress(&mut self, pass: &Pass) {
+        if let Some(status) = pass.progress() {
+            let value = to_value(status);
+            if let Ok(stored) = self.patch(&value).await {
+                self.advance(stored);
+            }
+        }
+    }
+
+    async fn patch(&self, status: &Value) -> Result<Option<Object>, cluster::Error> {
+        patch_status(
+            &*self.run.runtime.cluster,
+            &self.target,
+            &self.object,
+            status,
+            &OWNED,
+            names::SOURCE_CONTROLLER,
+        )
+        .await
+    }
+
+    /// Writes what a pass came to, records its events and tells the queue.
+    async fn conclude(&mut self, decision: Decision) -> Result<Outcome, Failed> {
+        match self.patch(&to_value(&decision.status)).await {
+            Ok(stored) => self.advance(stored),
+            Err(error) if error.is_not_found() => return Ok(Outcome::Done),
+            Err(error) => return Err(error.into()),
+        }
+        for notice in decision.events {
+            self.record(notice);
+        }
+        match decision.next {
+            Next::Nothing => Ok(Outcome::Done),
+            Next::Interval(interval) => Ok(Outcome::Interval(interval)),
+            Next::After(duration) => Ok(Outcome::After(duration)),
+            Next::Retry(message) => Err(Failed(message)),
+        }
+    }
+
+    fn record(&self, notice: Notice) {
+        if notice.severity == Severity::Info {
+            info!("{}", notice.message);
+        }
+        self.run.runtime.recorder.record(EventRecord {
+            object: self.object.clone(),
+            severity: notice.severity,
+            reason: notice.reason.to_owned(),
+            message: notice.message,
+            metadata: notice.metadata,
+            controller: names::SOURCE_CONTROLLER,
+        });
+    }
+}
+
+fn to_value(status: &api::GitRepositoryStatus) -> Value {
+    serde_json::to_value(status).expect("a status is plain data")
+}

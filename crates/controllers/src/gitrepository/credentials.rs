@@ -1,0 +1,237 @@
+//! Secrets of a GitRepository turned into credentials, with upstream's checks and texts.
+
+use std::collections::BTreeMap;
+
+use api::GitRepositorySpec;
+use api::names::{self, reason};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use cluster::Target;
+use controller_runtime::Run;
+use git::Auth;
+use objects::{Gvk, Value};
+use reconcile::gitrepository::{Class, Problem};
+use remote::{Proxy, Secret};
+use url::Url;
+
+type Data = BTreeMap<String, Vec<u8>>;
+
+const GITHUB_APP_ID: &str = "githubAppID";
+const GATE: &str = "ObjectLevelWorkloadIdentity";
+
+/// Reads the Secrets that a repository names. Local repositories need none.
+pub(super) async fn resolve(run: &Run, spec: &GitRepositorySpec) -> Result<Auth, Problem> {
+    if git::local_path(&spec.url).is_some() {
+        check_verification(run, spec).await?;
+        return Ok(Auth::default());
+    }
+    let namespace = &run.key.namespace;
+    let proxy = match &spec.proxy_secret_ref {
+        Some(reference) => {
+            let data = read(run, &reference.name).await;
+            let proxy = data.and_then(|data| proxy(&data, namespace, &reference.name));
+            Some(proxy.map_err(|error| {
+                let message = format!("failed to configure proxy options: {error}");
+                Problem::fetch(reason::AUTHENTICATION_FAILED, message)
+            })?)
+        }
+        None => None,
+    };
+    let url = Url::parse(&spec.url).map_err(|error| {
+        let message = format!("failed to parse url '{}': {error}", spec.url);
+        stalling(reason::URL_INVALID, message)
+    })?;
+    let data = match &spec.secret_ref {
+        Some(reference) => read(run, &reference.name).await.map_err(|error| {
+            let name = &reference.name;
+            let message = format!("failed to get secret '{namespace}/{name}': {error}");
+            Problem::fetch(reason::AUTHENTICATION_FAILED, message)
+        })?,
+        None => Data::new(),
+    };
+    let mut auth = Auth::from_secret(&url, &data).map_err(|error| {
+        let message = format!("failed to configure authentication options: {error}");
+        Problem::fetch(reason::AUTHENTICATION_FAILED, message)
+    })?;
+    check_provider(spec, &data, namespace)?;
+    check_verification(run, spec).await?;
+    auth.proxy = proxy;
+    Ok(auth)
+}
+
+fn stalling(reason: &'static str, message: impl Into<String>) -> Problem {
+    Problem::new(Class::Stalling, names::FETCH_FAILED, reason, message)
+}
+
+/// Checks the provider against the Secret; logging in to clouds is not there yet.
+fn check_provider(spec: &GitRepositorySpec, data: &Data, namespace: &str) -> Result<(), Problem> {
+    const WITHOUT_DATA: &str =
+        "secretRef with github app data must be specified when provider is set to github";
+    let reason = reason::INVALID_PROVIDER_CONFIGURATION;
+    let has_app = data.get(GITHUB_APP_ID).is_some_and(|id| !id.is_empty());
+    match (
+        spec.provider.as_deref().unwrap_or("generic"),
+        &spec.secret_ref,
+    ) {
+        ("github", None) => Err(stalling(reason, WITHOUT_DATA)),
+        ("github", Some(_)) if !has_app => Err(Problem::fetch(reason, WITHOUT_DATA)),
+        ("aws" | "azure", _) if spec.service_account_name.is_some() => Err(stalling(
+            reason::FEATURE_GATE_DISABLED,
+            format!(
+                "to use spec.serviceAccountName for provider authentication please enable the {GATE} feature gate in the controller"
+            ),
+        )),
+        (provider @ ("github" | "aws" | "azure"), _) => Err(stalling(
+            reason,
+            format!("authentication by provider '{provider}' is not supported yet"),
+        )),
+        (_, Some(reference)) if has_app => Err(Problem::fetch(
+            reason,
+            format!(
+                "secretRef '{namespace}/{}' has github app data but provider is not set to github",
+                reference.name
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses verification, which is not there yet: an unverified commit must not pass as verified.
+async fn check_verification(run: &Run, spec: &GitRepositorySpec) -> Result<(), Problem> {
+    let Some(verify) = &spec.verify else {
+        return Ok(());
+    };
+    let verified = names::SOURCE_VERIFIED;
+    if let Err(error) = read(run, &verify.secret_ref.name).await {
+        let message = format!("public keys secret error: {error}");
+        let reason = reason::VERIFICATION_ERROR;
+        return Err(Problem::new(Class::Generic, verified, reason, message));
+    }
+    Err(Problem::new(
+        Class::Stalling,
+        verified,
+        reason::VERIFICATION_ERROR,
+        "signature verification is not supported yet",
+    ))
+}
+
+/// Reads a Secret of the repository's namespace, uncached as upstream.
+async fn read(run: &Run, name: &str) -> Result<Data, String> {
+    let cluster = &run.runtime.cluster;
+    let namespace = &run.key.namespace;
+    let failed = |error: cluster::Error| {
+        if error.is_not_found() {
+            format!("secret '{namespace}/{name}' not found")
+        } else {
+            format!("failed to get secret '{namespace}/{name}': {error}")
+        }
+    };
+    let resource = cluster
+        .resolve(&Gvk::new("", "v1", "Secret"))
+        .await
+        .map_err(failed)?;
+    let target = Target::new(&resource, namespace, name);
+    let object = cluster.get(&target).await.map_err(failed)?;
+    let data = object.get(&["data"]).and_then(Value::as_object);
+    let decode = |(key, value): (&String, &Value)| {
+        let bytes = STANDARD.decode(value.as_str()?).ok()?;
+        Some((key.clone(), bytes))
+    };
+    Ok(data.into_iter().flatten().filter_map(decode).collect())
+}
+
+fn proxy(data: &Data, namespace: &str, name: &str) -> Result<Proxy, String> {
+    let text = |key: &str| {
+        data.get(key)
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+    };
+    let address = text("address")
+        .ok_or_else(|| format!("secret '{namespace}/{name}': key 'address' not found"))?;
+    if address.is_empty() {
+        return Err(format!(
+            "secret '{namespace}/{name}': proxy address is empty"
+        ));
+    }
+    let proxy = Proxy {
+        address,
+        username: text("username").unwrap_or_default(),
+        password: Secret::new(text("password").unwrap_or_default()),
+    };
+    proxy
+        .validate()
+        .map_err(|error| format!("secret '{namespace}/{name}': {error}"))?;
+    Ok(proxy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use api::LocalObjectReference;
+
+    fn data(keys: &[(&str, &str)]) -> Data {
+        keys.iter()
+            .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+            .collect()
+    }
+
+    #[test]
+    fn providers_are_checked_against_the_secret() {
+        let spec = |provider: Option<&str>, secret: bool| GitRepositorySpec {
+            provider: provider.map(str::to_owned),
+            secret_ref: secret.then(|| LocalObjectReference { name: "s".into() }),
+            ..Default::default()
+        };
+        let app = data(&[(GITHUB_APP_ID, "1")]);
+        for (name, spec, data, expected) in [
+            ("nothing set", spec(None, false), Data::new(), None),
+            (
+                "github without secret",
+                spec(Some("github"), false),
+                Data::new(),
+                Some((Class::Stalling, "secretRef with github app data must be")),
+            ),
+            (
+                "github without data",
+                spec(Some("github"), true),
+                Data::new(),
+                Some((Class::Generic, "secretRef with github app data must be")),
+            ),
+            (
+                "data without github",
+                spec(None, true),
+                app,
+                Some((Class::Generic, "secretRef 'ns/s' has github app data but")),
+            ),
+            (
+                "clouds",
+                spec(Some("azure"), false),
+                Data::new(),
+                Some((Class::Stalling, "authentication by provider 'azure'")),
+            ),
+        ] {
+            let got = check_provider(&spec, &data, "ns").err();
+            match (got, expected) {
+                (None, None) => {}
+                (Some(problem), Some((class, text))) => {
+                    assert_eq!(problem.class, class, "{name}");
+                    assert!(problem.message.starts_with(text), "{name}: {problem:?}");
+                }
+                (got, _) => panic!("{name}: {got:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn proxies_need_a_usable_address() {
+        let check = |keys: &[(&str, &str)]| proxy(&data(keys), "ns", "p").err();
+        assert_eq!(check(&[("address", "http://h:1")]), None);
+        assert_eq!(
+            check(&[]).as_deref(),
+            Some("secret 'ns/p': key 'address' not found")
+        );
+        assert_eq!(
+            check(&[("address", "")]).as_deref(),
+            Some("secret 'ns/p': proxy address is empty")
+        );
+    }
+}
