@@ -84,11 +84,18 @@ pub enum SubstituteError {
     #[error("envsubst error: variable substitution failed: {0}")]
     Expression(#[from] EnvsubstError),
     /// The text is no YAML any more.
-    #[error("envsubst error: YAMLToJSON: {0}")]
+    #[error("envsubst error: YAMLToJSON: {}", without_prefix(.0))]
     Yaml(#[from] kyaml::SigsError),
     /// The text is no object any more.
     #[error("UnmarshalJSON: the substituted text is no object")]
     NoObject,
+}
+
+/// Drops what the reader's words say a second time.
+fn without_prefix(error: &kyaml::SigsError) -> String {
+    let text = error.to_string();
+    let bare = text.strip_prefix("error converting YAML to JSON: ");
+    bare.map(str::to_owned).unwrap_or(text)
 }
 
 /// Builds the objects of a Kustomization from its artifact.

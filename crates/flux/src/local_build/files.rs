@@ -23,11 +23,16 @@ impl IgnoringTree {
     pub fn open(directory: &Path, patterns: &[String]) -> CliResult<Self> {
         let disk = DirectoryTree::open(Path::new("/"))
             .map_err(|error| CliError::user(error.to_string()))?;
-        let ignore = (!patterns.is_empty()).then(|| {
-            let mut ignore = Ignore::default();
-            ignore.add(&patterns.join("\n"), &[]);
-            ignore
-        });
+        let unreadable =
+            |error: TreeError| CliError::user(format!("failed to load ignore patterns: {error}"));
+        // Files with ignore rules count only together with rules given as flags, as upstream has it.
+        let ignore = match patterns.is_empty() {
+            true => None,
+            false => {
+                let below = DirectoryTree::open(directory).map_err(unreadable)?;
+                Some(Ignore::load(&below, Some(&patterns.join("\n"))).map_err(unreadable)?)
+            }
+        };
         let directory = directory.to_string_lossy();
         Ok(Self {
             disk,
