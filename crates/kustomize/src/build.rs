@@ -139,6 +139,42 @@ impl Output {
         Ok(out)
     }
 
+    /// Prints every object as a file of its own, named after its kind and name as kustomize names it; the
+    /// namespace stands in front where there are several. Names may repeat.
+    ///
+    /// # Errors
+    /// As [`Output::to_yaml`].
+    pub fn files(&self) -> Result<Vec<(String, String)>> {
+        let schemas = Schemas::default();
+        let ids: Vec<_> = self
+            .resources
+            .iter()
+            .map(|r| r.current_id(&schemas))
+            .collect();
+        let mut namespaces: Vec<&str> = ids
+            .iter()
+            .filter(|id| !id.cluster_scoped)
+            .map(|id| id.effective_namespace())
+            .collect();
+        namespaces.sort_unstable();
+        namespaces.dedup();
+        let file = |(resource, id): (&Resource, &crate::id::ResId)| {
+            let mut text = String::new();
+            crate::emission::print(&mut text, &resource.node)
+                .map_err(|error| self.described(error, resource))?;
+            let gvk = &id.gvk;
+            let mut parts = Vec::new();
+            if namespaces.len() > 1 && !id.cluster_scoped {
+                parts.push(id.effective_namespace());
+            }
+            let named = [gvk.group.as_ref(), gvk.version.as_ref(), gvk.kind.as_ref()];
+            parts.extend(named.into_iter().filter(|part: &&str| !part.is_empty()));
+            parts.push(&id.name);
+            Ok((format!("{}.yaml", parts.join("_").to_lowercase()), text))
+        };
+        self.resources.iter().zip(&ids).map(file).collect()
+    }
+
     /// Returns all objects as values, in order.
     ///
     /// # Errors

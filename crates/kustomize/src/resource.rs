@@ -382,6 +382,10 @@ impl Resource {
             return Ok(());
         };
         let Some(entries) = annotations.entries_mut() else {
+            // Annotations are always written anew, and there are none.
+            if matches!(annotations.as_str(), Some("" | "~" | "null" | "Null" | "NULL")) {
+                metadata.remove("annotations");
+            }
             return Ok(());
         };
         entries.retain(|(key, _)| !DROPPED.contains(&text(key)));

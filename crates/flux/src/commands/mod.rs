@@ -13,6 +13,7 @@ mod dev;
 mod events;
 mod export;
 mod get;
+mod kustomize;
 mod leaf;
 mod logs;
 mod reconcile;
@@ -47,6 +48,8 @@ pub enum Command {
     Export(export::Args),
     /// Print objects and their status.
     Get(get::Args),
+    /// Build kustomizations as the kustomize program does.
+    Kustomize(kustomize::Args),
     /// Print the controllers' logs.
     Logs(logs::Args),
     /// Reconcile an object now.
@@ -79,6 +82,7 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Events(args) => events::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),
         Command::Get(args) => get::run(ctx, args),
+        Command::Kustomize(args) => kustomize::run(ctx, args),
         Command::Logs(args) => logs::run(ctx, args),
         Command::Reconcile(args) => reconcile::run(ctx, args),
         Command::Resume(args) => resume::run(ctx, args),
