@@ -383,7 +383,10 @@ impl Resource {
         };
         let Some(entries) = annotations.entries_mut() else {
             // Annotations are always written anew, and there are none.
-            if matches!(annotations.as_str(), Some("" | "~" | "null" | "Null" | "NULL")) {
+            if matches!(
+                annotations.as_str(),
+                Some("" | "~" | "null" | "Null" | "NULL")
+            ) {
                 metadata.remove("annotations");
             }
             return Ok(());

@@ -255,7 +255,10 @@ fn validate_metadata(resource: &Resource, object: &Map) -> Vec<StatusCause> {
     causes.extend(validate_annotations(metadata.get("annotations")));
     causes.extend(validate_owners(metadata.get("ownerReferences")));
     let standard_only = resource.custom.is_none();
-    causes.extend(validate_finalizers(metadata.get("finalizers"), standard_only));
+    causes.extend(validate_finalizers(
+        metadata.get("finalizers"),
+        standard_only,
+    ));
     causes
 }
 
