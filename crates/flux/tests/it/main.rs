@@ -1,6 +1,9 @@
-//! The built program against the embedded API server: exit code, stdout and stderr of a command in one golden.
+//! Integration tests of the whole product; one binary, because linking is what costs.
 //!
-//! Goldens were compared with upstream's v2.9.4 on the same objects. `FERROFLUX_BLESS=1` writes them anew.
+//! `commands`: the built program against the embedded API server, exit code, stdout and stderr of a command in one
+//! golden; goldens were compared with upstream's v2.9.4 on the same objects, `FERROFLUX_BLESS=1` writes them anew.
+//! `fleet`: the main job, object by object.
 
 mod commands;
+mod fleet;
 mod harness;
