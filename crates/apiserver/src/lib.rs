@@ -6,6 +6,7 @@
 
 #![allow(dead_code, reason = "hooks of kinds are still being filled in")]
 
+mod age;
 mod auth;
 mod bootstrap;
 mod catalog;
@@ -17,6 +18,7 @@ mod environment;
 mod failure;
 mod fields;
 mod http;
+mod identity;
 mod kinds;
 mod names;
 mod port;

@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Cluster, Identity};
+use cluster::Cluster;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
-use crate::auth::Credentials;
 use crate::engine::{Engine, User};
 use crate::environment::Environment;
 use crate::http::service;
 use crate::http::tls::Authority;
+use crate::identity::Identity;
 use crate::port::InProcess;
 use crate::store::Store;
+use crate::store::log::Log;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ pub struct Options {
     /// Clock and ids.
     pub environment: Environment,
     /// Static bearer tokens with user and groups, for tests and simulations.
-    pub tokens: Vec<(String, Identity)>,
+    pub tokens: Vec<(String, cluster::Identity)>,
 }
 
 impl Default for Options {
@@ -91,11 +92,16 @@ pub struct Serving {
 impl Server {
     /// Starts a server; it is ready when this returns. Needs a tokio runtime.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let certificate = |error: rcgen::Error| Error::Certificate(error.to_string());
-        let authority = Authority::generate().map_err(certificate)?;
         let environment = options.environment.clone();
-        let credentials = credentials(&environment, &options.tokens, &authority.certificate);
-        let store = Arc::new(Store::in_memory());
+        let (store, identity) = match &options.data {
+            None => (
+                Arc::new(Store::in_memory()),
+                Identity::generate(&environment)?,
+            ),
+            Some(folder) => open(folder, &environment)?,
+        };
+        let authority = identity.authority.clone();
+        let credentials = identity.credentials(&options.tokens);
         let engine = Arc::new(Engine::new(store, environment, credentials));
         crate::bootstrap::run(&engine);
         let (stop, _) = watch::channel(false);
@@ -197,12 +203,14 @@ impl Server {
         if let Err(error) = self.engine.store.flushed().await {
             tracing::error!(error, "the last changes are not on disk");
         }
+        self.engine.store.close();
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.send_replace(true);
+        self.engine.store.close();
     }
 }
 
@@ -232,27 +240,20 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     }
 }
 
-fn credentials(
+fn open(
+    folder: &std::path::Path,
     environment: &Environment,
-    tokens: &[(String, Identity)],
-    authority: &str,
-) -> Credentials {
-    let mut signing_key = [0; 32];
-    signing_key[..16].copy_from_slice(&environment.ids.bytes());
-    signing_key[16..].copy_from_slice(&environment.ids.bytes());
-    let admin_token = hex::encode(environment.ids.bytes()) + &hex::encode(environment.ids.bytes());
-    let tokens = tokens.iter().map(|(token, identity)| {
-        let user = User {
-            name: identity.user.clone(),
-            groups: identity.groups.clone(),
-            ..User::default()
-        };
-        (token.clone(), user)
-    });
-    Credentials {
-        authority: authority.to_owned(),
-        admin_token,
-        signing_key,
-        tokens: tokens.collect(),
+) -> Result<(Arc<Store>, Identity), Error> {
+    let (log, recovered) = Log::open(folder).map_err(|error| Error::Data {
+        path: folder.to_path_buf(),
+        reason: error.to_string(),
+    })?;
+    if !recovered.lost.is_empty() {
+        tracing::warn!(
+            lost = recovered.lost,
+            "the log ended in the middle of a write"
+        );
     }
+    let identity = Identity::load_or_generate(folder, environment)?;
+    Ok((Store::recovered(recovered, log), identity))
 }

@@ -4,6 +4,7 @@
 
 mod cel;
 mod check;
+pub mod columns;
 mod names;
 pub mod schema;
 

@@ -8,9 +8,10 @@ use rcgen::{
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde::{Deserialize, Serialize};
 
 /// The authority as PEM texts.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Authority {
     /// Certificate.
     pub certificate: String,

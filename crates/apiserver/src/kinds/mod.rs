@@ -577,7 +577,9 @@ pub fn stored_as_is(resource: &Resource, stored_version: &str) -> bool {
 
 /// Builds the cells of a Table row, one for each column.
 pub fn cells(resource: &Resource, object: &Map, now: jiff::Timestamp) -> Vec<Value> {
-    let _ = now;
+    if resource.custom.is_some() {
+        return crate::crd::columns::cells(resource, object, now);
+    }
     let name = object
         .get("metadata")
         .and_then(|m| m.get("name"))

@@ -5,6 +5,8 @@
 //! older than the ring is expired. With a log, every commit is handed to its writer in revision order.
 
 mod entry;
+pub mod log;
+mod record;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -16,6 +18,8 @@ use parking_lot::RwLock;
 
 pub use entry::{Draft, Entry, Owner};
 pub use watch::{Cursor, Event};
+
+use log::{Log, Recovered};
 
 /// First revision of an empty store; above 1 so that "1" is always too old.
 const FIRST_REVISION: u64 = 100;
@@ -57,6 +61,7 @@ pub enum Refused {
 /// All tables.
 pub struct Store {
     inner: RwLock<Inner>,
+    log: Option<Arc<Log>>,
 }
 
 struct Inner {
@@ -121,7 +126,29 @@ impl Store {
                 base: FIRST_REVISION,
                 tables: HashMap::new(),
             }),
+            log: None,
         }
+    }
+
+    /// Makes a store from what a log has kept; further commits go to that log.
+    pub fn recovered(recovered: Recovered, log: Arc<Log>) -> Arc<Self> {
+        let revision = recovered.revision.max(FIRST_REVISION);
+        let mut tables = HashMap::new();
+        for (name, latest) in recovered.tables {
+            let mut table = Table::new(revision);
+            table.latest = latest;
+            tables.insert(name, table);
+        }
+        let store = Arc::new(Self {
+            inner: RwLock::new(Inner {
+                revision,
+                base: revision,
+                tables,
+            }),
+            log: Some(log.clone()),
+        });
+        log.attach(&store);
+        store
     }
 
     /// Returns the version of the last commit.
@@ -213,6 +240,7 @@ impl Store {
         expect: Expect,
         draft: Draft,
     ) -> Result<Arc<Entry>, Refused> {
+        self.writable()?;
         let mut inner = self.inner.write();
         let old = inner.check(table, key, expect)?;
         let revision = inner.revision + 1;
@@ -221,6 +249,9 @@ impl Store {
         let table_state = inner.table(table);
         table_state.latest.insert(key.into(), entry.clone());
         table_state.push(Event::new(key, revision, entry.clone(), old));
+        if let Some(log) = &self.log {
+            log.put(table, key, &entry);
+        }
         Ok(entry)
     }
 
@@ -231,6 +262,7 @@ impl Store {
         key: &str,
         revision: u64,
     ) -> Result<Arc<Entry>, Refused> {
+        self.writable()?;
         let mut inner = self.inner.write();
         let Some(old) = inner.check(table, key, Expect::Revision(revision))? else {
             return Err(Refused::Changed(None));
@@ -241,6 +273,9 @@ impl Store {
         let table_state = inner.table(table);
         table_state.latest.remove(key);
         table_state.push(Event::removal(key, last.clone(), old));
+        if let Some(log) = &self.log {
+            log.remove(table, key, revision);
+        }
         Ok(last)
     }
 
@@ -257,7 +292,24 @@ impl Store {
 
     /// Waits until everything committed so far is on disk; returns at once without a log.
     pub async fn flushed(&self) -> Result<(), String> {
-        Ok(())
+        match &self.log {
+            Some(log) => log.flushed().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends the log's thread once everything is on disk.
+    pub fn close(&self) {
+        if let Some(log) = &self.log {
+            log.close();
+        }
+    }
+
+    fn writable(&self) -> Result<(), Refused> {
+        match self.log.as_ref().and_then(|log| log.failure()) {
+            Some(reason) => Err(Refused::Unwritable(reason)),
+            None => Ok(()),
+        }
     }
 
     /// Copies the newest state of all tables, for a snapshot.

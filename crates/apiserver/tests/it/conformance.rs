@@ -119,7 +119,6 @@ const KNOWN: &[(&str, &str)] = &[
         "not there yet: step 0 POST /api/v1/namespaces/${ns}/pods   .body.code: expected 400, absent",
     ),
     (
-        "K07",
         "not there yet: step 3 POST /apis/${ns}.example.com/v1/namespaces/${ns}/widgets   .body.metadata.managedFields[0].fieldsV1.f:s",
     ),
     (
