@@ -1,7 +1,5 @@
 //! The main job: the example fleet becomes a cluster that holds every object as kustomize prints it.
 
-#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -4,6 +4,8 @@
 //! golden; goldens were compared with upstream's v2.9.4 on the same objects, `FERROFLUX_BLESS=1` writes them anew.
 //! `fleet`: the main job, object by object.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 mod commands;
 mod fleet;
 mod harness;
