@@ -67,7 +67,6 @@ pub fn build(tree: &dyn FileTree, dir: &str, options: &BuildOptions<'_>) -> Resu
     let keep_transformations = kustomization.builds_metadata("transformerAnnotations");
     let mut resources = objects.into_resources();
     for resource in &mut resources {
-        crate::folded::reprint(&mut resource.node);
         resource.remove_build_annotations()?;
         if !(keep_origin && keep_transformations) {
             resource.drop_empty_annotations();
@@ -78,6 +77,8 @@ pub fn build(tree: &dyn FileTree, dir: &str, options: &BuildOptions<'_>) -> Resu
         if !keep_transformations {
             drop_annotation(resource, TRANSFORMATIONS)?;
         }
+        // Annotations have become plain strings by now.
+        crate::folded::reprint(&mut resource.node);
     }
     Ok(Output { resources })
 }

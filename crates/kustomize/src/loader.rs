@@ -184,7 +184,7 @@ impl<'a> Loader<'a> {
         let tree = self.tree();
         let resolved = tree
             .resolve(&cleaned)
-            .map_err(|error| unresolved(error, &cleaned))?;
+            .map_err(|error| unresolved(tree, error, &cleaned))?;
         if tree.kind(&resolved) == Ok(EntryKind::Directory) {
             let message = format!("'{}' must resolve to a file", shown(&cleaned));
             return Err(BuildError::with(Fault::Missing, message));
@@ -224,7 +224,7 @@ fn contains(outer: &str, inner: &str) -> bool {
 
 fn confirmed_dir(tree: &dyn FileTree, path: &str) -> Result<String> {
     let resolved = tree.resolve(path).map_err(|error| {
-        let error = unresolved(error, path);
+        let error = unresolved(tree, error, path);
         error.wrap("not a valid directory")
     })?;
     match tree.kind(&resolved) {
@@ -233,7 +233,7 @@ fn confirmed_dir(tree: &dyn FileTree, path: &str) -> Result<String> {
             let message = format!("'{}': file is not directory", shown(path));
             Err(BuildError::with(Fault::Missing, message))
         }
-        Err(error) => Err(unresolved(error, path).wrap("not a valid directory")),
+        Err(error) => Err(unresolved(tree, error, path).wrap("not a valid directory")),
     }
 }
 
@@ -243,16 +243,26 @@ fn outside(path: &str, root: &str) -> BuildError {
     BuildError::with(Fault::Outside, message)
 }
 
-fn unresolved(error: TreeError, path: &str) -> BuildError {
-    let path = shown(path);
+fn unresolved(tree: &dyn FileTree, error: TreeError, path: &str) -> BuildError {
     match error {
         TreeError::NotFound { .. } | TreeError::NotDirectory { .. } => {
             let reason = system_words(&error);
-            let message = format!("evalsymlink failure on '{path}' : lstat {path}: {reason}");
+            let missing = shown(first_missing(tree, path));
+            let path = shown(path);
+            let message = format!("evalsymlink failure on '{path}' : lstat {missing}: {reason}");
             BuildError::with(Fault::Missing, message)
         }
-        other => unreadable(other, path.trim_start_matches('/'), "lstat"),
+        other => unreadable(other, path, "lstat"),
     }
+}
+
+/// Returns the part of a path that ends with the first step that is not there.
+fn first_missing<'p>(tree: &dyn FileTree, path: &'p str) -> &'p str {
+    let ends = path.match_indices('/').map(|(at, _)| &path[..at]);
+    let mut parents = ends.filter(|parent| !parent.is_empty());
+    parents
+        .find(|parent| tree.kind(parent).is_err())
+        .unwrap_or(path)
 }
 
 fn system_words(error: &TreeError) -> &'static str {

@@ -116,21 +116,10 @@ impl VarSet {
     }
 }
 
-/// Prints a variable as Go's `%v` does.
+/// Prints a variable as Go's `%v` does: the target's kind stands for the target.
 fn described(var: &Var) -> String {
-    let target = &var.target;
-    let gvk = target.gvk();
-    format!(
-        "{{{} {{{} {{{} {} {} false}} {} {}}} {{{}}}}}",
-        var.name,
-        target.api_version,
-        gvk.group,
-        gvk.version,
-        gvk.kind,
-        target.name,
-        target.namespace,
-        var.field.field_path
-    )
+    let gvk = var.target.gvk();
+    format!("{{{} {gvk} {{{}}}}}", var.name, var.field.field_path)
 }
 
 /// A value that a variable has.

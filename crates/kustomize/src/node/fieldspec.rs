@@ -106,6 +106,9 @@ impl Visit {
         if index_of(name).is_some() || name == "-" || is_element_step(name) {
             ensure(node, Kind::Sequence).map_err(|e| e.wrap(format!("fieldName: {name}")))?;
         }
+        if name == "*" {
+            fail!("fieldName: *: wildcard is not supported in PathGetter");
+        }
         let make = match self.create {
             Some(create) if !is_list && rest.is_empty() => Some((create.kind, create.tag)),
             Some(_) if !is_list => Some((Kind::Mapping, map_tag as fn() -> Tag)),

@@ -114,7 +114,13 @@ impl<'a> Target<'a> {
                     namespace => namespace.to_owned(),
                 };
             }
-            let made = self.chart(chart)?;
+            let config = kyaml::emit_sigs(&chart_fields(&chart)).unwrap_or_default();
+            let made = self.chart(chart).map_err(|error| {
+                error.wrap(format!(
+                    "trouble configuring builtin HelmChartInflationGenerator with config: \
+                     `\n{config}`"
+                ))
+            })?;
             self.absorb(gathered, made, origin.as_ref())?;
         }
         Ok(())
@@ -124,11 +130,7 @@ impl<'a> Target<'a> {
     fn chart(&self, chart: HelmChart) -> Result<Vec<Resource>> {
         let options = self.loader.options();
         if !options.enable_helm {
-            let config = kyaml::emit_sigs(&chart_fields(&chart)).unwrap_or_default();
-            fail!(
-                "trouble configuring builtin HelmChartInflationGenerator with config: `\n{config}`: \
-                 must specify --enable-helm"
-            );
+            fail!("must specify --enable-helm");
         }
         let Some(renderer) = options.charts else {
             fail!("helm charts cannot be rendered here: '{}'", chart.name);
