@@ -65,7 +65,7 @@ impl IgnoreRules {
     }
 
     /// Returns the pointers for an object.
-    fn paths<'a>(&'a self, object: &Object) -> Vec<&'a str> {
+    pub(crate) fn paths<'a>(&'a self, object: &Object) -> Vec<&'a str> {
         self.rules
             .iter()
             .filter(|rule| rule.matches(object))
@@ -360,7 +360,7 @@ fn lookup_mut<'a>(object: &'a mut Object, pointer: &str) -> Option<&'a mut Value
     Some(value)
 }
 
-fn remove_pointer(object: &mut Object, pointer: &str) {
+pub(crate) fn remove_pointer(object: &mut Object, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else {
         return;
     };

@@ -7,6 +7,7 @@
 mod adopt;
 mod change;
 mod control;
+mod diff;
 mod drift;
 mod error;
 mod manager;
@@ -18,6 +19,7 @@ mod wait;
 
 pub use change::{Action, ChangeSet, ChangeSetEntry};
 pub use control::{Controls, any_in_metadata};
+pub use diff::Difference;
 pub use drift::{IgnoreRule, IgnoreRuleError, IgnoreRules};
 pub use error::{ApplyFailure, ObjectError};
 pub use manager::{ApplyOptions, ResourceManager};

@@ -291,13 +291,18 @@ impl ResourceManager {
         })
     }
 
-    fn is_left_alone(&self, desired: &Object, live: &Object) -> bool {
+    pub(crate) fn is_left_alone(&self, desired: &Object, live: &Object) -> bool {
         any_in_metadata(desired, &self.controls.exclude)
             || any_in_metadata(live, &self.controls.exclude)
             || any_in_metadata(desired, &self.controls.if_not_present)
     }
 
-    fn may_recreate(&self, desired: &Object, live: &Object, options: &ApplyOptions) -> bool {
+    pub(crate) fn may_recreate(
+        &self,
+        desired: &Object,
+        live: &Object,
+        options: &ApplyOptions,
+    ) -> bool {
         options.force
             || any_in_metadata(desired, &self.controls.force)
             || any_in_metadata(live, &self.controls.force)
@@ -335,7 +340,7 @@ impl ResourceManager {
             })
     }
 
-    async fn patch(
+    pub(crate) async fn patch(
         &self,
         target: &Target,
         object: &Object,

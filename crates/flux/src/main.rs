@@ -8,6 +8,7 @@ mod cli;
 mod cluster_info;
 mod commands;
 mod context;
+mod dyff;
 mod elapsed;
 mod error;
 mod flags;

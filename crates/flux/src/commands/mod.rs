@@ -10,6 +10,7 @@ mod completion;
 mod create;
 mod delete;
 mod dev;
+mod diff;
 mod events;
 mod export;
 mod get;
@@ -42,6 +43,8 @@ pub enum Command {
     Create(create::Args),
     /// Delete an object.
     Delete(delete::Args),
+    /// Print what an apply would change.
+    Diff(diff::Args),
     /// Print Kubernetes events of Flux objects.
     Events(events::Args),
     /// Print objects as manifests.
@@ -79,6 +82,7 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Create(args) => create::run(ctx, args),
         Command::Delete(args) => delete::run(ctx, args),
         Command::Dev(args) => dev::run(ctx, args),
+        Command::Diff(args) => diff::run(ctx, args),
         Command::Events(args) => events::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),
         Command::Get(args) => get::run(ctx, args),

@@ -242,7 +242,8 @@ fn explain(failure: &BuildFailure) -> CliError {
     }
 }
 
-fn is_kustomization(object: &Object) -> bool {
+/// Tells whether an object is a Flux Kustomization of any version.
+pub fn is_kustomization(object: &Object) -> bool {
     object.kind() == KUSTOMIZATION.kind && object.gvk().group == GROUP
 }
 

@@ -222,3 +222,24 @@ fn other_words_are_refused_as_upstream_does() {
         ],
     );
 }
+
+#[test]
+fn differences_are_shown() {
+    World::new().check(
+        "diff",
+        &[
+            &["diff", "ks", "tenant", "-n", "apps", "--path=changed"],
+            &["diff", "ks", "missing", "--path=changed"],
+            &["diff", "ks", "tenant", "--path=missing"],
+            &[
+                "diff",
+                "ks",
+                "tenant",
+                "-n",
+                "apps",
+                "--path=changed",
+                "--ignore-not-found",
+            ],
+        ],
+    );
+}

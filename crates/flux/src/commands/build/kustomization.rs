@@ -51,6 +51,18 @@ pub struct What {
 }
 
 impl What {
+    /// Checks what `diff` refuses in other words than `build`, and with another exit code.
+    pub fn check_for_diff(&self) -> CliResult {
+        if self.names.is_empty() {
+            return Err(CliError::user("kustomization name is required"));
+        }
+        if std::path::Path::new(&self.path).is_dir() {
+            return Ok(());
+        }
+        let message = format!("invalid resource path {:?}", self.path);
+        Err(CliError::user(message).exit_code(2))
+    }
+
     /// Checks the arguments and resolves them.
     pub fn resolve(
         self,
