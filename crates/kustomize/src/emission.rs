@@ -19,7 +19,7 @@ pub(crate) fn reads_as_non_string(text: &str) -> bool {
 
 /// Types a tree as upstream does when it prints it.
 pub(crate) fn to_json(node: &Node) -> Result<Value> {
-    kyaml::to_json(node, Dialect::V3).map_err(failed)
+    kyaml::printed_to_json(node).map_err(failed)
 }
 
 /// Makes a tree of a value; numbers pass through floating point, as upstream's do.

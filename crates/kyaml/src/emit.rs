@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::json::{Integral, duplicates_first, integral, non_finite_name, string_key};
 use crate::natural::{natural_cmp, natural_cmp_v3, sort_keys};
 use crate::resolve::Resolved;
-use crate::{ConvertError, Dialect, Node, NodeValue, expand_aliases, resolve};
+use crate::{ConvertError, Dialect, Node, NodeValue, Style, expand_aliases, resolve};
 
 pub(crate) use printer::{Printer, Rules};
 pub use tree::{EmitOptions, emit, emit_documents, emit_with};
@@ -162,6 +162,9 @@ impl Source for Node {
                 Resolved::Int(value) => View::Int(value),
                 Resolved::Uint(value) => View::Uint(value),
                 Resolved::Float(value) => view_float(value, rules)?,
+                Resolved::String(text) if self.style == Style::Folded => {
+                    View::Text(Cow::Owned(refolded(self, &text)))
+                }
                 Resolved::String(text) => View::Text(text),
                 Resolved::Timestamp(text) => View::Text(Cow::Owned(text)),
                 Resolved::Binary(bytes) => {
@@ -170,6 +173,21 @@ impl Source for Node {
                 Resolved::Merge => View::Text(Cow::Borrowed("<<")),
             }),
         }
+    }
+}
+
+/// Returns what folded text reads as once go-yaml has printed the node.
+///
+/// Resources are printed as nodes before they become JSON, and go-yaml's folded style gains and loses empty
+/// lines around lines that are more indented.
+pub(crate) fn refolded(node: &Node, text: &str) -> String {
+    let mut scalar = Node::string(text);
+    scalar.style = node.style;
+    let printed = emit(&scalar);
+    let read = crate::parse_first(printed.as_bytes(), &crate::ReadOptions::v3());
+    match read {
+        Ok(Some(read)) => read.as_str().unwrap_or(text).to_owned(),
+        Ok(None) | Err(_) => text.to_owned(),
     }
 }
 

@@ -10,6 +10,7 @@ use gocompat::number::{format_float, write_float};
 use gocompat::quote::quote;
 
 use crate::alias::{has_aliases, replace_aliases};
+use crate::emit::refolded;
 use crate::{
     ConvertError, Dialect, Node, NodeValue, ReadOptions, Resolved, Style, Tag, Text,
     check_duplicate_keys, resolve,
@@ -24,17 +25,32 @@ use crate::{
 /// Whatever keeps Go from it: scalars that do not fit their tag, keys that cannot be text, duplicate keys
 /// (v3), infinite numbers, bad merges and aliases.
 pub fn to_json(node: &Node, dialect: Dialect) -> Result<Value, ConvertError> {
+    convert(node, dialect, false)
+}
+
+/// Converts a tree to the value that it has after being printed and read again: go-yaml v3 rules, and folded
+/// text as go-yaml's printer leaves it. This is how kustomize turns resources into JSON.
+///
+/// # Errors
+/// As [`to_json`].
+pub fn printed_to_json(node: &Node) -> Result<Value, ConvertError> {
+    convert(node, Dialect::V3, true)
+}
+
+fn convert(node: &Node, dialect: Dialect, printed: bool) -> Result<Value, ConvertError> {
     if has_aliases(node) {
         let plain = replace_aliases(node, &ReadOptions::v3())?;
         return Converter {
             root: &plain,
             dialect,
+            printed,
         }
         .root_value();
     }
     Converter {
         root: node,
         dialect,
+        printed,
     }
     .root_value()
 }
@@ -43,6 +59,8 @@ struct Converter<'a> {
     /// Where duplicate keys are looked for once one is met.
     root: &'a Node,
     dialect: Dialect,
+    /// Whether folded text changes as printing changes it.
+    printed: bool,
 }
 
 impl Converter<'_> {
@@ -56,6 +74,9 @@ impl Converter<'_> {
             NodeValue::Scalar(text) => match resolve(node, self.dialect)? {
                 Resolved::Timestamp(_) if self.dialect == Dialect::V11 => {
                     Ok(Value::String(text.to_string()))
+                }
+                Resolved::String(text) if self.printed && node.style == Style::Folded => {
+                    Ok(Value::String(refolded(node, &text)))
                 }
                 scalar => scalar_value(scalar),
             },

@@ -36,7 +36,7 @@ pub use emit::{
     write_sigs, write_sigs_node,
 };
 pub use error::{ConvertError, ReadError};
-pub use json::{from_json, to_json};
+pub use json::{from_json, printed_to_json, to_json};
 pub use natural::{natural_cmp, natural_cmp_v3};
 pub use node::{Comments, Mark, Names, Node, NodeValue, Style, Tag, Text};
 pub use options::{Dialect, ReadOptions};

@@ -126,3 +126,17 @@ fn key_order_is_natural() {
     assert_eq!(keys[..6], ["-", ".", "0", "10a", "1a", "A"]);
     assert_eq!(kyaml::natural_cmp("a1", "a01"), std::cmp::Ordering::Less);
 }
+
+#[test]
+fn folded_text_changes_as_go_yaml_prints_it() {
+    // Recorded from kustomize v5.8.1: the more indented line gains an empty line above it.
+    let source = "k: >-\n  a(\n\n    b\n  )\n";
+    let node = kyaml::parse(source.as_bytes(), &ReadOptions::v3())
+        .unwrap()
+        .remove(0);
+    let printed = kyaml::emit_sigs_node(&node).unwrap();
+    let value = kyaml::printed_to_json(&node).unwrap();
+    assert_eq!(kyaml::emit_sigs(&value).unwrap(), printed);
+    let plain = kyaml::to_json(&node, Dialect::V3).unwrap();
+    assert_ne!(plain, value);
+}
