@@ -65,10 +65,16 @@ fn answer(op: &str, input: &str) -> Result<String, String> {
         "v3json" => json_of(input, &ReadOptions::v3(), Dialect::V3),
         "sigs" => kyaml::emit_sigs(&value()).map_err(|e| text(&e)),
         "pretty" => kyaml::emit_pretty(&value()).map_err(|e| text(&e)),
-        "kust" => {
-            match kyaml::parse_first(input.as_bytes(), &ReadOptions::v3()).map_err(|e| text(&e))? {
+        "kust" | "knode" => {
+            let node =
+                kyaml::parse_first(input.as_bytes(), &ReadOptions::v3()).map_err(|e| text(&e))?;
+            match node {
                 None => Ok("null\n".to_owned()),
-                Some(node) => kyaml::emit_sigs_node(&node).map_err(|e| text(&e)),
+                Some(node) if op == "knode" => kyaml::emit_sigs_node(&node).map_err(|e| text(&e)),
+                Some(node) => {
+                    let value = kyaml::to_json(&node, Dialect::V3).map_err(|e| text(&e))?;
+                    kyaml::emit_sigs(&value).map_err(|e| text(&e))
+                }
             }
         }
         _ => {
