@@ -72,7 +72,7 @@ fn escape_html(json: &str) -> String {
 
 /// Prints a node as YAML with its styles, for messages and for matching by regular expressions.
 pub(crate) fn node_text(node: &Node) -> String {
-    kyaml::emit_sigs_node(node).unwrap_or_else(|error| format!("<{error}>"))
+    kyaml::emit(node)
 }
 
 /// Appends an object as the build prints it.

@@ -208,12 +208,15 @@ fn read_nodes(content: &[u8]) -> Result<Vec<Node>> {
     } else {
         content
     };
+    // Comments matter only where they state a schema.
+    let mut options = options();
+    options.keep_comments = content.contains("x-kubernetes-patch-strategy");
     let documents = split_documents(content)?;
     let single = documents.len() == 1;
     let mut nodes = Vec::with_capacity(documents.len());
     let mut lines_before = 0;
     for document in documents {
-        let parsed = kyaml::parse_first(document.as_bytes(), &options())
+        let parsed = kyaml::parse_first(document.as_bytes(), &options)
             .map_err(|error| malformed(&error, lines_before))?;
         lines_before += u32::try_from(document.matches('\n').count()).unwrap_or(0) + 1;
         let Some(mut node) = parsed else {
@@ -230,7 +233,7 @@ fn read_nodes(content: &[u8]) -> Result<Vec<Node>> {
         }
     }
     for node in &mut nodes {
-        kyaml::expand_aliases(node, &options())
+        kyaml::expand_aliases(node, &options)
             .map_err(|error| BuildError::new(error.to_string()))?;
     }
     keep_good(nodes)

@@ -1,5 +1,6 @@
 //! An OpenAPI document that a kustomization brings along (`openapi.path`).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde_json::Value;
@@ -94,10 +95,16 @@ impl CustomSchema {
             return None;
         }
         let keys = match definition.get("x-kubernetes-list-map-keys") {
-            Some(keys) => keys.as_array()?.iter().filter_map(Value::as_str).collect(),
+            Some(keys) => keys
+                .as_array()?
+                .iter()
+                .filter_map(Value::as_str)
+                .map(Cow::Borrowed)
+                .collect(),
             None => definition
                 .get("x-kubernetes-patch-merge-key")
                 .and_then(Value::as_str)
+                .map(Cow::Borrowed)
                 .into_iter()
                 .collect(),
         };

@@ -6,9 +6,12 @@
 //! as upstream's lazily parsed global schema does.
 
 mod custom;
+mod inline;
 mod scopes;
 mod table;
 
+use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use crate::error::{Result, fail};
@@ -41,16 +44,18 @@ pub(crate) struct Schemas {
 }
 
 /// A type found in the facts.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Schema<'a> {
     BuiltIn(u16),
     Custom(&'a CustomSchema, &'a serde_json::Value),
+    /// Written in a comment of the object itself.
+    Inline(Rc<serde_json::Value>),
 }
 
 /// How a list merges.
 pub(crate) struct ListMerge<'a> {
     /// Merge keys; empty for lists of plain values.
-    pub keys: Vec<&'a str>,
+    pub keys: Vec<Cow<'a, str>>,
     /// Type of the elements.
     pub items: Option<Schema<'a>>,
 }
@@ -134,10 +139,15 @@ fn built_in(index: u16) -> Option<Schema<'static>> {
 }
 
 impl<'a> Schema<'a> {
+    /// Reads the type that a comment on a node states as JSON, such as `# {"type":"array",…}`.
+    pub fn of_comments(comments: &kyaml::Comments) -> Option<Schema<'static>> {
+        inline::of_comments(comments)
+    }
+
     /// Returns the type of a field.
-    pub fn field(self, name: &str) -> Option<Schema<'a>> {
+    pub fn field(&self, name: &str) -> Option<Schema<'a>> {
         match self {
-            Schema::BuiltIn(index) => match &table::TYPES[usize::from(index)] {
+            Schema::BuiltIn(index) => match &table::TYPES[usize::from(*index)] {
                 Type::Map(fields, others) => {
                     let own = fields.iter().find(|field| field.0 == name);
                     built_in(own.map_or(*others, |field| field.1))
@@ -145,20 +155,22 @@ impl<'a> Schema<'a> {
                 Type::List(_) => None,
             },
             Schema::Custom(custom, definition) => custom.field(definition, name),
+            Schema::Inline(definition) => inline::field(definition, name),
         }
     }
 
     /// Tells how a list of this type merges; lists that are replaced have nothing.
-    pub fn list_merge(self) -> Option<ListMerge<'a>> {
+    pub fn list_merge(&self) -> Option<ListMerge<'a>> {
         match self {
-            Schema::BuiltIn(index) => match &table::TYPES[usize::from(index)] {
+            Schema::BuiltIn(index) => match &table::TYPES[usize::from(*index)] {
                 Type::List(merge) => Some(ListMerge {
-                    keys: merge.keys.to_vec(),
+                    keys: merge.keys.iter().map(|key| Cow::Borrowed(*key)).collect(),
                     items: built_in(merge.items),
                 }),
                 Type::Map(..) => None,
             },
             Schema::Custom(custom, definition) => custom.list_merge(definition),
+            Schema::Inline(definition) => inline::list_merge(definition),
         }
     }
 }

@@ -80,7 +80,7 @@ pub(super) fn walk(
     match wanted {
         None | Some(Kind::Mapping) => map(schemas, dest, patch, schema),
         Some(Kind::Scalar) => Ok(scalar(dest, patch)),
-        Some(Kind::Sequence) => match schema.and_then(Schema::list_merge) {
+        Some(Kind::Sequence) => match schema.and_then(|schema| schema.list_merge()) {
             Some(merge) => list::merge(schemas, dest, patch, &merge),
             None => Ok(scalar(dest, patch)),
         },
@@ -169,7 +169,8 @@ fn fields(
         let same = added.iter().position(|(k, _)| text(k) == text(&key));
         let other = same.map(|index| added.swap_remove(index).1);
         let style = value.style;
-        let field = schema.and_then(|schema| schema.field(text(&key)));
+        let field = stated(&key, &value)
+            .or_else(|| schema.as_ref().and_then(|schema| schema.field(text(&key))));
         match walk(schemas, Some(value), other, field)? {
             Merged::Dest(value) | Merged::KeptNull(value) => kept.push((key, value)),
             Merged::Patch(mut value) if !is_null(&value) => {
@@ -184,13 +185,22 @@ fn fields(
     }
     added.sort_by(|a, b| text(&a.0).cmp(text(&b.0)));
     for (key, value) in added {
-        let field = schema.and_then(|schema| schema.field(text(&key)));
+        let field = stated(&key, &value)
+            .or_else(|| schema.as_ref().and_then(|schema| schema.field(text(&key))));
         if let Some(value) = walk(schemas, None, Some(value), field)?.into_node() {
             let style: Style = key.style;
             set_field_with_key_style(&mut dest, text(&key), style, value)?;
         }
     }
     Ok(dest)
+}
+
+/// Finds a type stated in a comment of a field. Comments are read only where a file has such.
+fn stated(key: &Node, value: &Node) -> Option<Schema<'static>> {
+    let comments = [value, key]
+        .into_iter()
+        .filter_map(|node| node.comments.as_ref());
+    comments.into_iter().find_map(|c| Schema::of_comments(c))
 }
 
 fn into_entries(node: Node) -> Option<Vec<(Node, Node)>> {

@@ -12,67 +12,47 @@ use testkit::corpus::{Report, data_dir, first_difference};
 const KNOWN: &[(&str, &str)] = &[
     (
         "customconfig-customconfig-unreleased",
-        "behaviour of a release after 5.8.1",
+        "after 5.8.1: volumeClaimTemplateLabels in configurations",
     ),
     (
         "customconfig-customconfigwithdefaultoverspecification-unreleased",
-        "behaviour of a release after 5.8.1",
+        "after 5.8.1: volumeClaimTemplateLabels in configurations",
     ),
     (
         "filters-replacement-inline-replacement-json-substring-options-first",
-        "behaviour of a release after 5.8.1",
+        "after 5.8.1: delimiter and index inside structured strings",
     ),
     (
         "filters-replacement-inline-replacement-json-substring-options-middle",
-        "behaviour of a release after 5.8.1",
+        "after 5.8.1: delimiter and index inside structured strings",
     ),
     (
         "filters-replacement-inline-replacement-json-substring-options-suffix",
-        "behaviour of a release after 5.8.1",
-    ),
-    (
-        "filters-replacement-inline-replacement-yaml-array-element",
-        "not implemented yet",
-    ),
-    (
-        "filters-replacement-inline-replacement-yaml-field-in-configmap",
-        "not implemented yet",
-    ),
-    (
-        "filters-replacement-inline-replacement-yaml-nested-value",
-        "not implemented yet",
+        "after 5.8.1: delimiter and index inside structured strings",
     ),
     (
         "filters-replacement-inline-replacement-yaml-substring-options-first",
-        "behaviour of a release after 5.8.1",
+        "after 5.8.1: delimiter and index inside structured strings",
     ),
     (
         "filters-replacement-inline-replacement-yaml-substring-options-middle",
-        "behaviour of a release after 5.8.1",
+        "after 5.8.1: delimiter and index inside structured strings",
     ),
     (
         "filters-replacement-inline-replacement-yaml-substring-options-prefix",
-        "behaviour of a release after 5.8.1",
+        "after 5.8.1: delimiter and index inside structured strings",
     ),
     (
         "inlinelabels-kustomizationlabelsindeploymentwithoutclaimtemplateandincludevolumecla-977bb2",
-        "behaviour of a release after 5.8.1",
+        "after 5.8.1: includeVolumeClaimTemplates",
     ),
     (
         "inlinelabels-kustomizationlabelsinstatefulsettemplatewithincludeselectorstrue",
-        "behaviour of a release after 5.8.1",
-    ),
-    (
-        "merge2-elementtestcases-14-no-infer-merge-keys-merge-using-explicit-schema-as-line-comment",
-        "not implemented yet",
+        "after 5.8.1: includeVolumeClaimTemplates",
     ),
     (
         "namespaces-namespacenotaddedtovalidatingadmissionpolicies",
-        "behaviour of a release after 5.8.1",
-    ),
-    (
-        "namespacetransformer-namespacetransformer-invalidfieldspecs",
-        "not implemented yet",
+        "after 5.8.1: ValidatingAdmissionPolicy without namespace",
     ),
 ];
 

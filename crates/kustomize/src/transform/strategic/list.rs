@@ -73,7 +73,8 @@ impl Merger<'_> {
     }
 
     fn run(&self, dest: Node, patch: Option<Node>, aliased: bool) -> Result<Option<Node>> {
-        let keys = self.merge.keys.as_slice();
+        let keys: Vec<&str> = self.merge.keys.iter().map(AsRef::as_ref).collect();
+        let keys = keys.as_slice();
         if keys.is_empty() {
             let rows = plain_values(&dest, patch.as_ref());
             return self.rows(dest, patch, rows, &[""], aliased);
@@ -142,7 +143,7 @@ impl Merger<'_> {
             item.map(|item| std::mem::replace(item, Node::null()))
         });
         let before = mine.as_ref().filter(|_| theirs.is_some()).cloned();
-        let merged = walk(self.schemas, mine, theirs, self.merge.items)?;
+        let merged = walk(self.schemas, mine, theirs, self.merge.items.clone())?;
         // The list keeps the element that was merged in place; where the patch's own was taken instead,
         // it keeps what stood there.
         let (stays, element) = match merged {
