@@ -25,6 +25,7 @@ mod port;
 mod proto;
 mod server;
 mod store;
+mod validation;
 mod workloads;
 mod yaml;
 

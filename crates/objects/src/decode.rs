@@ -5,7 +5,7 @@
 //! kinds are only pruned. Unknown fields are reported so that the server can warn or refuse.
 
 use crate::quantity::Quantity;
-use crate::schema::{Form, Map as MapType, Schema, Type, TypeId};
+use crate::schema::{Field, Form, Map as MapType, Schema, Type, TypeId};
 use crate::smd::gotext::push_json_value;
 use crate::{Map, Value};
 
@@ -111,27 +111,43 @@ impl Decoder<'_> {
             self.path.push(Step::Field(key.clone()));
             self.value(ty, id, value)?;
             self.path.pop();
+            if builtin
+                && let Some(field) = field
+                && is_empty_value(self.schema, self.schema.get(id), value)
+                && !prints_null(self.schema, ty, field)
+            {
+                drop.push(key.clone());
+            }
         }
         for key in drop {
             object.remove(&key);
         }
         if builtin {
-            self.complete(map, object)?;
+            self.complete(ty, map, object)?;
         }
         Ok(())
     }
 
-    /// Adds what Go always prints: structs, and zero values of scalars.
-    fn complete(&mut self, map: &MapType, object: &mut Map) -> Result<(), DecodeError> {
+    /// Adds what Go always prints: structs, zero values of scalars, and nulls of lists and times.
+    fn complete(
+        &mut self,
+        owner: &Type,
+        map: &MapType,
+        object: &mut Map,
+    ) -> Result<(), DecodeError> {
         for field in &map.fields {
-            let Some(default) = &field.default else {
-                continue;
-            };
             if object.contains_key(field.name.as_str()) {
                 continue;
             }
-            match default {
-                Value::Object(default) if default.is_empty() => {
+            if let Some(zero) = printed_zero(owner, field) {
+                object.insert(field.name.to_string(), zero.into_owned());
+                continue;
+            }
+            match &field.default {
+                None if prints_null(self.schema, owner, field) => {
+                    object.insert(field.name.to_string(), Value::Null);
+                }
+                Some(Value::Object(default)) if default.is_empty() => {
                     let mut inner = Map::new();
                     let ty = self.schema.get(field.ty);
                     if let Some(map) = &ty.map {
@@ -140,9 +156,6 @@ impl Decoder<'_> {
                         self.path.pop();
                     }
                     object.insert(field.name.to_string(), Value::Object(inner));
-                }
-                zero if is_zero(zero) => {
-                    object.insert(field.name.to_string(), zero.clone());
                 }
                 _ => {}
             }
@@ -294,6 +307,128 @@ impl Decoder<'_> {
         out.push_str(last);
         out
     }
+}
+
+/// Times that Go prints as null when they are not set: they are no pointers.
+const NULL_TIMES: [&str; 12] = [
+    "deprecatedFirstTimestamp",
+    "deprecatedLastTimestamp",
+    "eventTime",
+    "finishedAt",
+    "firstTimestamp",
+    "lastHeartbeatTime",
+    "lastObservedTime",
+    "lastProbeTime",
+    "lastTimestamp",
+    "lastTransitionTime",
+    "lastUpdateTime",
+    "startedAt",
+];
+
+/// Lists that are optional in the schema but that Go prints as null when they are empty.
+const NULL_LISTS: [(&str, &str); 4] = [
+    (
+        "io.k8s.api.autoscaling.v2.HorizontalPodAutoscalerStatus",
+        "currentMetrics",
+    ),
+    ("io.k8s.api.discovery.v1.EndpointSlice", "ports"),
+    ("io.k8s.api.rbac.v1.ClusterRole", "rules"),
+    ("io.k8s.api.rbac.v1.Role", "rules"),
+];
+
+/// Tells whether Go prints an unset field of a built-in type as null.
+pub(crate) fn prints_null(schema: &Schema, owner: &Type, field: &Field) -> bool {
+    let ty = schema.get(field.ty);
+    match ty.form {
+        Form::DateTime => NULL_TIMES.contains(&field.name.as_str()),
+        Form::List | Form::Object => {
+            field.required
+                || NULL_LISTS
+                    .iter()
+                    .any(|(name, list)| owner.name.as_deref() == Some(*name) && field.name == *list)
+        }
+        _ => false,
+    }
+}
+
+/// Counters that are optional in the schema but that Go prints as zero.
+const ZEROS: [(&str, &str); 1] = [("io.k8s.api.apps.v1.StatefulSetStatus", "availableReplicas")];
+
+/// Returns the zero that Go prints of an unset field, if it prints any.
+pub(crate) fn printed_zero<'a>(
+    owner: &Type,
+    field: &'a Field,
+) -> Option<std::borrow::Cow<'a, Value>> {
+    use std::borrow::Cow;
+    match &field.default {
+        Some(default) if is_zero(default) => Some(Cow::Borrowed(default)),
+        None if ZEROS.iter().any(|(name, counter)| {
+            owner.name.as_deref() == Some(*name) && field.name == *counter
+        }) =>
+        {
+            Some(Cow::Owned(0.into()))
+        }
+        _ => None,
+    }
+}
+
+/// Tells whether a type is a map of values of one declared type, unlike a struct or a map of anything.
+fn is_plain_map(schema: &Schema, ty: &Type) -> bool {
+    let Some(map) = &ty.map else { return false };
+    let element = map.element.map(|id| schema.get(id));
+    map.fields.is_empty()
+        && element.is_some_and(|e| e.name.as_deref() != Some(crate::schema::DEDUCED))
+}
+
+/// Tells whether a value is an empty list or an empty plain map, which Go leaves out.
+fn is_empty_value(schema: &Schema, ty: &Type, value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty() && ty.form != Form::Any,
+        Value::Object(map) => map.is_empty() && is_plain_map(schema, ty),
+        _ => false,
+    }
+}
+
+/// Drops empty lists and plain maps of a built-in type, as storing them does: they become null where Go prints them at all.
+pub fn drop_empty(schema: &Schema, ty: TypeId, object: &mut Map) {
+    let ty = schema.get(ty);
+    let Some(map) = &ty.map else { return };
+    object.retain(|key, value| {
+        if key == "managedFields" {
+            return true;
+        }
+        let field = map.field(key);
+        let Some(id) = field.map(|f| f.ty).or(map.element) else {
+            return true;
+        };
+        let own = schema.get(id);
+        let empty = match value {
+            Value::Object(inner) => {
+                drop_empty(schema, id, inner);
+                inner.is_empty() && is_plain_map(schema, own)
+            }
+            Value::Array(items) => {
+                if let Some(list) = &own.list {
+                    for item in items.iter_mut().filter_map(Value::as_object_mut) {
+                        drop_empty(schema, list.element, item);
+                    }
+                }
+                items.is_empty()
+            }
+            _ => false,
+        };
+        if !empty || own.form == Form::Any {
+            return true;
+        }
+        match field {
+            Some(field) if prints_null(schema, ty, field) => {
+                *value = Value::Null;
+                true
+            }
+            Some(_) => false,
+            None => true,
+        }
+    });
 }
 
 /// Tells whether a value is a scalar of a type without a normal form: the bulk of every object.

@@ -117,9 +117,16 @@ fn service(engine: &Engine, object: &mut Map, live: Option<&Map>) {
         return;
     };
     let live = live.and_then(|live| live.get("spec")?.as_object());
+    if let Some(live) = live {
+        drop_type_dependent(spec, live);
+    }
     if text(spec, "type") == "ExternalName" {
         for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
             spec.remove(key);
+        }
+        let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+        for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+            port.remove("nodePort");
         }
         return;
     }
@@ -147,6 +154,29 @@ fn service(engine: &Engine, object: &mut Map, live: Option<&Map>) {
         put(spec, "ipFamilyPolicy", "SingleStack".into());
     }
     node_ports(engine, spec);
+}
+
+/// Drops what only the former type of a service needed, where the new state kept it unchanged.
+fn drop_type_dependent(spec: &mut Map, live: &Map) {
+    let kind = text(spec, "type").to_owned();
+    let exposed = matches!(kind.as_str(), "NodePort" | "LoadBalancer");
+    let mut drop = Vec::new();
+    if !exposed {
+        drop.push("externalTrafficPolicy");
+    }
+    if kind == "ExternalName" {
+        drop.push("internalTrafficPolicy");
+    }
+    if kind != "LoadBalancer" {
+        drop.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
+    }
+    let external = spec.get("externalIPs").is_some();
+    for key in drop {
+        let kept = key == "externalTrafficPolicy" && external;
+        if !kept && spec.get(key) == live.get(key) {
+            spec.remove(key);
+        }
+    }
 }
 
 /// Keeps what was allocated before, where the new state leaves it out.

@@ -52,7 +52,14 @@ pub fn admit(
     object: &mut Map,
     live: Option<&Map>,
 ) -> Answered<()> {
-    let _ = (engine, context, place, object, live);
+    let _ = context;
+    if place.resource.custom.is_none() {
+        if let Some(live) = live.filter(|_| place.sub.is_empty()) {
+            allocate::update(engine, &place.resource, object, live);
+        }
+        let (schema, ty) = crate::fields::schema_of(&place.resource);
+        objects::decode::drop_empty(&schema, ty, object);
+    }
     Ok(())
 }
 
@@ -134,9 +141,6 @@ pub fn prepare_update(engine: &Engine, place: &Place, live: &Map, next: &mut Map
     if place.sub.is_empty() && place.resource.is("", "namespaces") {
         keep(next, "spec");
     }
-    if place.sub.is_empty() {
-        allocate::update(engine, &place.resource, next, live);
-    }
 }
 
 /// Tells whether objects of a kind carry a generation.
@@ -214,6 +218,10 @@ pub fn validate(
 ) -> Vec<StatusCause> {
     let _ = engine;
     let mut causes = validate_metadata(resource, object);
+    if resource.custom.is_none() {
+        let faults = crate::validation::validate(resource.group(), resource.kind(), object, live);
+        causes.extend(faults);
+    }
     if let Some(custom) = &resource.custom {
         causes.extend(custom.validate(object, live));
     }

@@ -290,14 +290,17 @@ const EMPTY_DEPTH_MAX: usize = 32;
 
 fn empty_at(schema: &Schema, ty: TypeId, depth: usize) -> Value {
     let mut out = Map::new();
-    let fields = schema.get(ty).map.iter().flat_map(|map| &map.fields);
+    let owner = schema.get(ty);
+    let fields = owner.map.iter().flat_map(|map| &map.fields);
     for field in fields {
+        let zero = crate::decode::printed_zero(owner, field);
         let value = match &field.default {
+            _ if zero.is_some() => zero.map_or(Value::Null, std::borrow::Cow::into_owned),
             Some(Value::Object(default)) if default.is_empty() && depth < EMPTY_DEPTH_MAX => {
                 empty_at(schema, field.ty, depth + 1)
             }
             Some(default) if field.required => default.clone(),
-            None if field.required => Value::Null,
+            None if crate::decode::prints_null(schema, owner, field) => Value::Null,
             _ => continue,
         };
         out.insert(field.name.to_string(), value);

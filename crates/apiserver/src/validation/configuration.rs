@@ -1,0 +1,258 @@
+//! Configuration and policy: config maps, secrets, budgets, autoscalers, leases, priorities.
+
+use base64::Engine as _;
+use objects::{Map, Value, json};
+
+use super::{Faults, NO_FIELDS, Subject, at, map_at, number, text};
+
+/// Bytes of all values of a config map or secret together.
+const SIZE_MAX: usize = 1024 * 1024;
+
+/// Says what is wrong with a key of a config map or secret.
+fn key_problems(key: &str) -> Vec<String> {
+    let mut problems = Vec::new();
+    if key.len() > 253 {
+        problems.push("must be no more than 253 characters".to_owned());
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if key.is_empty() || !key.chars().all(allowed) {
+        problems.push("a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')".into());
+    }
+    match key {
+        "." => problems.push("must not be '.'".into()),
+        ".." => problems.push("must not be '..'".into()),
+        _ if key.starts_with("..") => problems.push("must not start with '..'".into()),
+        _ => {}
+    }
+    problems
+}
+
+fn decoded(value: &Value) -> Vec<u8> {
+    let text = value.as_str().unwrap_or("");
+    base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .unwrap_or_default()
+}
+
+pub(super) fn config_map(subject: &Subject<'_>, faults: &mut Faults) {
+    let data = map_at(subject.object, &["data"]).unwrap_or(&NO_FIELDS);
+    let binary = map_at(subject.object, &["binaryData"]).unwrap_or(&NO_FIELDS);
+    let mut size = 0;
+    for (field, own, other, other_name) in [
+        ("data", data, binary, "binaryData"),
+        ("binaryData", binary, data, "data"),
+    ] {
+        for (key, value) in own {
+            let path = format!("{field}[{key}]");
+            for problem in key_problems(key) {
+                faults.invalid(&path, &key.as_str().into(), &problem);
+            }
+            if other.contains_key(key) {
+                let why = format!("duplicate of key present in {other_name}");
+                faults.invalid(&path, &key.as_str().into(), &why);
+            }
+            size += match field {
+                "data" => value.as_str().map_or(0, str::len),
+                _ => decoded(value).len(),
+            };
+        }
+    }
+    if size > SIZE_MAX {
+        faults
+            .0
+            .push(crate::failure::field::too_long("[]", "bytes", SIZE_MAX));
+    }
+    sealed(subject, &["data", "binaryData"], faults);
+}
+
+/// Refuses changes of what was marked immutable.
+fn sealed(subject: &Subject<'_>, fields: &[&str], faults: &mut Faults) {
+    const WHY: &str = "field is immutable when `immutable` is set";
+    let Some(live) = subject.live else { return };
+    if live.get("immutable") != Some(&Value::Bool(true)) {
+        return;
+    }
+    if subject.object.get("immutable") != Some(&Value::Bool(true)) {
+        faults.forbidden("immutable", WHY);
+    }
+    for field in fields {
+        let content = |object: &Map| map_at(object, &[field]).cloned().unwrap_or_default();
+        if content(subject.object) != content(live) {
+            faults.forbidden(field, WHY);
+        }
+    }
+}
+
+pub(super) fn secret(subject: &Subject<'_>, faults: &mut Faults) {
+    let data = map_at(subject.object, &["data"]).unwrap_or(&NO_FIELDS);
+    let mut size = 0;
+    for (key, value) in data {
+        for problem in key_problems(key) {
+            faults.invalid(&format!("data[{key}]"), &key.as_str().into(), &problem);
+        }
+        size += decoded(value).len();
+    }
+    if size > SIZE_MAX {
+        faults
+            .0
+            .push(crate::failure::field::too_long("data", "bytes", SIZE_MAX));
+    }
+    secret_type(subject, data, faults);
+    sealed(subject, &["data"], faults);
+    if let Some(live) = subject.live {
+        faults.immutable("type", subject.object.get("type"), live.get("type"));
+    }
+}
+
+fn secret_type(subject: &Subject<'_>, data: &Map, faults: &mut Faults) {
+    let mut need = |keys: &[&str]| {
+        for key in keys.iter().filter(|key| !data.contains_key(**key)) {
+            faults.required(&format!("data[{key}]"), "");
+        }
+    };
+    match text(subject.object, "type") {
+        "kubernetes.io/tls" => need(&["tls.crt", "tls.key"]),
+        "kubernetes.io/ssh-auth" => {
+            let key = data
+                .get("ssh-privatekey")
+                .and_then(Value::as_str)
+                .unwrap_or("");
+            if key.is_empty() {
+                faults.required("data[ssh-privatekey]", "");
+            }
+        }
+        "kubernetes.io/basic-auth"
+            if !data.contains_key("username") && !data.contains_key("password") =>
+        {
+            need(&["username", "password"]);
+        }
+        "kubernetes.io/dockerconfigjson" => docker_config(".dockerconfigjson", data, faults),
+        "kubernetes.io/dockercfg" => docker_config(".dockercfg", data, faults),
+        "kubernetes.io/service-account-token" => {
+            const ACCOUNT: &str = "kubernetes.io/service-account.name";
+            if at(subject.object, &["metadata", "annotations", ACCOUNT]).is_none() {
+                faults.required(&format!("metadata.annotations[{ACCOUNT}]"), "");
+            }
+        }
+        _ => {}
+    }
+}
+
+fn docker_config(key: &str, data: &Map, faults: &mut Faults) {
+    let path = format!("data[{key}]");
+    let Some(value) = data.get(key) else {
+        faults.required(&path, "");
+        return;
+    };
+    let bytes = decoded(value);
+    if let Err(error) = serde_json::from_slice::<Map>(&bytes) {
+        let why = go_json_error(&bytes, &error);
+        faults.invalid(&path, &"<secret contents redacted>".into(), &why);
+    }
+}
+
+/// Says what is wrong with JSON text as Go's decoder does, for the first wrong character.
+fn go_json_error(bytes: &[u8], error: &serde_json::Error) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    for literal in ["null", "true", "false"] {
+        let trimmed = text.trim_start();
+        if trimmed.starts_with(&literal[..1]) {
+            let wrong = trimmed.chars().zip(literal.chars()).find(|(a, b)| a != b);
+            if let Some((found, expected)) = wrong {
+                return format!(
+                    "invalid character '{found}' in literal {literal} (expecting '{expected}')"
+                );
+            }
+        }
+    }
+    if error.is_eof() {
+        return "unexpected end of JSON input".into();
+    }
+    match text.trim_start().chars().next() {
+        Some(c) if !matches!(c, '{' | '[' | '"') => {
+            format!("invalid character '{c}' looking for beginning of value")
+        }
+        _ => error.to_string(),
+    }
+}
+
+pub(super) fn disruption_budget(subject: &Subject<'_>, faults: &mut Faults) {
+    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
+    let part = |key: &str| spec.get(key).cloned().unwrap_or_default();
+    let (least, most) = (part("minAvailable"), part("maxUnavailable"));
+    if !least.is_null() && !most.is_null() {
+        let shown = json!({
+            "MinAvailable": least, "Selector": part("selector"), "MaxUnavailable": most,
+            "UnhealthyPodEvictionPolicy": part("unhealthyPodEvictionPolicy"),
+        });
+        // Go prints the fields in the order of the struct.
+        let text = format!(
+            "Invalid value: {{\"MinAvailable\":{},\"Selector\":{},\"MaxUnavailable\":{},\"UnhealthyPodEvictionPolicy\":{}}}: minAvailable and maxUnavailable cannot be both set",
+            shown["MinAvailable"],
+            shown["Selector"],
+            shown["MaxUnavailable"],
+            shown["UnhealthyPodEvictionPolicy"],
+        );
+        let mut fault = crate::failure::field::invalid("spec", &Value::Null, "");
+        fault.message = text;
+        faults.0.push(fault);
+    }
+    for key in ["minAvailable", "maxUnavailable"] {
+        faults.not_negative(spec, "spec", key);
+    }
+}
+
+pub(super) fn autoscaler(subject: &Subject<'_>, faults: &mut Faults) {
+    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
+    let most = number(spec, "maxReplicas");
+    let least = spec.get("minReplicas").and_then(Value::as_i64).unwrap_or(1);
+    if least < 1 {
+        let why = "must be greater than or equal to 1";
+        faults.invalid("spec.minReplicas", &least.into(), why);
+    }
+    if most < 1 {
+        faults.invalid("spec.maxReplicas", &most.into(), "must be greater than 0");
+    }
+    if most < least {
+        let why = "must be greater than or equal to `minReplicas`";
+        faults.invalid("spec.maxReplicas", &most.into(), why);
+    }
+    let target = map_at(spec, &["scaleTargetRef"]).unwrap_or(&NO_FIELDS);
+    for key in ["kind", "name"] {
+        if text(target, key).is_empty() {
+            faults.required(&format!("spec.scaleTargetRef.{key}"), "");
+        }
+    }
+    let version = text(target, "apiVersion");
+    if version.is_empty() {
+        let why = "apiVersion must specify API group";
+        faults.invalid("spec.scaleTargetRef.apiVersion", &version.into(), why);
+    }
+}
+
+pub(super) fn lease(subject: &Subject<'_>, faults: &mut Faults) {
+    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
+    let seconds = spec.get("leaseDurationSeconds").and_then(Value::as_i64);
+    if let Some(seconds) = seconds.filter(|s| *s <= 0) {
+        faults.invalid(
+            "spec.leaseDurationSeconds",
+            &seconds.into(),
+            "must be greater than 0",
+        );
+    }
+    let moves = spec.get("leaseTransitions").and_then(Value::as_i64);
+    if let Some(moves) = moves.filter(|m| *m < 0) {
+        let why = "must be greater than or equal to 0";
+        faults.invalid("spec.leaseTransitions", &moves.into(), why);
+    }
+}
+
+pub(super) fn priority_class(subject: &Subject<'_>, faults: &mut Faults) {
+    let Some(live) = subject.live else { return };
+    for key in ["value", "preemptionPolicy"] {
+        let (new, old) = (subject.object.get(key), live.get(key));
+        if new != old {
+            faults.forbidden(key, "may not be changed in an update.");
+        }
+    }
+}
