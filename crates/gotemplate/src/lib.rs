@@ -33,6 +33,7 @@ mod lex;
 mod number;
 mod object;
 mod parse;
+mod pki;
 mod set;
 pub mod sprig;
 mod stack;

@@ -6,6 +6,7 @@
 
 mod case;
 mod casts;
+mod certs;
 mod crypto;
 mod dates;
 mod defaults;
@@ -42,6 +43,7 @@ pub fn functions() -> Vec<Function> {
         paths::FUNCTIONS,
         versions::FUNCTIONS,
         crypto::FUNCTIONS,
+        certs::FUNCTIONS,
     ]
     .concat()
 }

@@ -248,7 +248,10 @@ fn map_or_error(value: Result<Value, String>, prefix: &str) -> Value {
 fn from_text_array(value: Result<Value, String>, prefix: &str) -> Value {
     let error = match value {
         Ok(Value::List(list)) => return Value::List(list),
-        Ok(Value::Nil) => return Value::List(List::nil(gotemplate::Element::Any)),
+        Ok(Value::Nil) if prefix.is_empty() => {
+            return Value::List(List::nil(gotemplate::Element::Any));
+        }
+        Ok(Value::Nil) => return Value::list(Vec::new()),
         Ok(other) => mismatch(prefix, &other, "[]interface {}"),
         Err(error) => error,
     };

@@ -137,3 +137,8 @@ fn check_padding(
     }
     Ok(())
 }
+
+/// Decodes base 64; the error is the offset that Go reports.
+pub(super) fn base64_bytes(text: &[u8]) -> Result<Vec<u8>, usize> {
+    decode(text, 6)
+}

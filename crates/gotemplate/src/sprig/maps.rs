@@ -147,7 +147,7 @@ const COPY_DEPTH_MAX: usize = 500;
 fn deep_copy(c: &mut Call<'_, '_>, prefix: &str) -> CallResult {
     if c.args[0].is_nil() {
         return Err(CallError::text(
-            "reflect: call of reflect.Value.Interface on zero Value",
+            "reflect: call of reflect.Value.Type on zero Value",
         ));
     }
     let value = c.value(0);

@@ -79,14 +79,21 @@ impl Args {
     }
 }
 
+/// Repeatable bytes that differ from call to call; key generation needs that.
+pub fn pseudo_random(buffer: &mut [u8]) {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static STATE: AtomicU64 = AtomicU64::new(1);
+    for byte in buffer {
+        let state = STATE.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        let mixed = (state ^ (state >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        *byte = (mixed >> 37) as u8;
+    }
+}
+
 pub fn world() -> World {
     World {
         now: Time::unix(1_763_683_200, 0),
-        random: |buffer| {
-            for (i, byte) in buffer.iter_mut().enumerate() {
-                *byte = (i as u8).wrapping_mul(37).wrapping_add(11);
-            }
-        },
+        random: pseudo_random,
         lookup: None,
         lint: false,
     }

@@ -16,12 +16,7 @@ use testkit::corpus::{Report, data_dir};
 fn world(lint: bool) -> World {
     World {
         now: Time::unix(1_763_683_200, 0),
-        random: |buffer| {
-            buffer
-                .iter_mut()
-                .enumerate()
-                .for_each(|(i, b)| *b = (i as u8).wrapping_mul(37).wrapping_add(11))
-        },
+        random: super::charts::pseudo_random,
         lookup: None,
         lint,
     }
