@@ -32,7 +32,7 @@ fn small_primes() -> Vec<u32> {
         (3..)
             .step_by(2)
             .take_while(|d| d * d <= *n)
-            .all(|d| n % d != 0)
+            .all(|d| !n.is_multiple_of(d))
     };
     (3..SIEVE_MAX).step_by(2).filter(is_prime).collect()
 }

@@ -3,12 +3,6 @@
 /// Deviations in `helm/templates`.
 pub const TEMPLATES: &[(&str, &str)] = &[
     (
-        "not implemented yet: TOML, certificates, keys, password functions",
-    ),
-    (
-        "not implemented yet: TOML, certificates, keys, password functions",
-    ),
-    (
         "tpl-funcs-00736@3.21",
         "not implemented yet: TOML, certificates, keys, password functions",
     ),
@@ -238,14 +232,6 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "tpl-funcs-00895@4.2",
-        "not implemented yet: TOML, certificates, keys, password functions",
-    ),
-    (
-        "tpl-funcs-01273@3.21",
-        "not implemented yet: TOML, certificates, keys, password functions",
-    ),
-    (
-        "tpl-funcs-01273@4.2",
         "not implemented yet: TOML, certificates, keys, password functions",
     ),
     (
@@ -1134,18 +1120,6 @@ pub const TEMPLATES: &[(&str, &str)] = &[
     ),
     (
         "tpl-yaml-00912@4.2",
-        "not implemented yet: TOML, certificates, keys, password functions",
-    ),
-    (
-        "not implemented yet: TOML, certificates, keys, password functions",
-    ),
-    (
-        "not implemented yet: TOML, certificates, keys, password functions",
-    ),
-    (
-        "not implemented yet: TOML, certificates, keys, password functions",
-    ),
-    (
         "not implemented yet: TOML, certificates, keys, password functions",
     ),
 ];
