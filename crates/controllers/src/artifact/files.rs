@@ -189,8 +189,8 @@ impl Files for DiskFiles {
         let directory = target.parent().unwrap_or(&self.root);
         create_private(directory)?;
         let mut file = tempfile::Builder::new()
+            // Left behind by a killed process, it goes with the next garbage collection.
             .prefix(".artifact-")
-            .suffix(".lock")
             .tempfile_in(directory)?;
         file.write_all(&bytes)?;
         file.flush()?;

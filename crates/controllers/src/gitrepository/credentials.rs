@@ -28,8 +28,15 @@ pub(super) async fn resolve(run: &Run, spec: &GitRepositorySpec) -> Result<Auth,
     let namespace = &run.key.namespace;
     let proxy = match &spec.proxy_secret_ref {
         Some(reference) => {
-            let data = read(run, &reference.name).await;
-            let proxy = data.and_then(|data| proxy(&data, namespace, &reference.name));
+            let name = &reference.name;
+            let data = read(run, name).await.map_err(|error| {
+                if error.is_not_found() {
+                    format!("secret '{namespace}/{name}' not found")
+                } else {
+                    format!("failed to get secret '{namespace}/{name}': {error}")
+                }
+            });
+            let proxy = data.and_then(|data| proxy(&data, namespace, name));
             Some(proxy.map_err(|error| {
                 let message = format!("failed to configure proxy options: {error}");
                 Problem::fetch(reason::AUTHENTICATION_FAILED, message)
@@ -44,7 +51,9 @@ pub(super) async fn resolve(run: &Run, spec: &GitRepositorySpec) -> Result<Auth,
     let data = match &spec.secret_ref {
         Some(reference) => read(run, &reference.name).await.map_err(|error| {
             let name = &reference.name;
-            let message = format!("failed to get secret '{namespace}/{name}': {error}");
+            // Upstream says it twice.
+            let once = format!("failed to get secret '{namespace}/{name}'");
+            let message = format!("{once}: {once}: {error}");
             Problem::fetch(reason::AUTHENTICATION_FAILED, message)
         })?,
         None => Data::new(),
@@ -116,22 +125,11 @@ async fn check_verification(run: &Run, spec: &GitRepositorySpec) -> Result<(), P
 }
 
 /// Reads a Secret of the repository's namespace, uncached as upstream.
-async fn read(run: &Run, name: &str) -> Result<Data, String> {
+async fn read(run: &Run, name: &str) -> Result<Data, cluster::Error> {
     let cluster = &run.runtime.cluster;
-    let namespace = &run.key.namespace;
-    let failed = |error: cluster::Error| {
-        if error.is_not_found() {
-            format!("secret '{namespace}/{name}' not found")
-        } else {
-            format!("failed to get secret '{namespace}/{name}': {error}")
-        }
-    };
-    let resource = cluster
-        .resolve(&Gvk::new("", "v1", "Secret"))
-        .await
-        .map_err(failed)?;
-    let target = Target::new(&resource, namespace, name);
-    let object = cluster.get(&target).await.map_err(failed)?;
+    let resource = cluster.resolve(&Gvk::new("", "v1", "Secret")).await?;
+    let target = Target::new(&resource, &run.key.namespace, name);
+    let object = cluster.get(&target).await?;
     let data = object.get(&["data"]).and_then(Value::as_object);
     let decode = |(key, value): (&String, &Value)| {
         let bytes = STANDARD.decode(value.as_str()?).ok()?;

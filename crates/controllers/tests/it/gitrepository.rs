@@ -278,7 +278,7 @@ async fn remote_repositories_use_their_secret() {
         .await;
     assert_eq!(
         condition(&object, "Ready").unwrap()["message"],
-        "failed to get secret 'default/login': secret 'default/login' not found"
+        "failed to get secret 'default/login': failed to get secret 'default/login': secrets \"login\" not found"
     );
     world
         .create(json!({
