@@ -48,11 +48,55 @@ struct Pattern {
     /// Directory the pattern belongs to.
     domain: Vec<String>,
     /// Components between `/`.
-    components: Vec<String>,
+    components: Vec<Component>,
     includes: bool,
     directories_only: bool,
     /// Whether the pattern has a `/` before its end and is anchored to the domain.
     anchored: bool,
+}
+
+/// One step of a pattern; most need no general matching.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Component {
+    /// Nothing between two slashes, or before the first.
+    Empty,
+    /// `**`: any number of directories.
+    AnyDirectories,
+    /// `**` with something beside it, which never matches in an anchored pattern.
+    Malformed(String),
+    /// A name without special characters.
+    Literal(String),
+    /// `*` and a text without special characters.
+    Suffix(String),
+    /// Anything else.
+    Glob(String),
+}
+
+impl Component {
+    fn parse(text: &str) -> Self {
+        let plain = |text: &str| !text.contains(['*', '?', '[', '\\']);
+        match text {
+            "" => Self::Empty,
+            "**" => Self::AnyDirectories,
+            text if text.contains("**") => Self::Malformed(text.to_owned()),
+            text if plain(text) => Self::Literal(text.to_owned()),
+            text => match text.strip_prefix('*') {
+                Some(suffix) if plain(suffix) => Self::Suffix(suffix.to_owned()),
+                _ => Self::Glob(text.to_owned()),
+            },
+        }
+    }
+
+    /// Matches one step of a path as `filepath.Match` does.
+    fn matches(&self, name: &str) -> Result<bool, glob::BadPattern> {
+        match self {
+            Self::Empty => Ok(name.is_empty()),
+            Self::Literal(text) => Ok(name == text),
+            Self::Suffix(suffix) => Ok(name.ends_with(suffix.as_str())),
+            Self::AnyDirectories => Ok(true),
+            Self::Glob(pattern) | Self::Malformed(pattern) => glob::matches(pattern, name),
+        }
+    }
 }
 
 impl Ignore {
@@ -154,7 +198,7 @@ impl Pattern {
         };
         Self {
             domain: domain.to_vec(),
-            components: text.split('/').map(str::to_owned).collect(),
+            components: text.split('/').map(Component::parse).collect(),
             includes,
             directories_only,
             anchored: text.contains('/'),
@@ -176,7 +220,7 @@ impl Pattern {
     /// A pattern without `/` matches any component of the path.
     fn matches_component(&self, path: &[&str], directory: bool) -> bool {
         for (index, name) in path.iter().enumerate() {
-            match glob::matches(&self.components[0], name) {
+            match self.components[0].matches(name) {
                 Err(_) => return false,
                 Ok(false) => {}
                 Ok(true) => {
@@ -194,19 +238,19 @@ impl Pattern {
         let mut matched = false;
         let mut may_skip = false;
         for (index, component) in self.components.iter().enumerate() {
-            if component.is_empty() {
-                may_skip = false;
-                continue;
-            }
-            if component == "**" {
-                if index == self.components.len() - 1 {
-                    break;
+            match component {
+                Component::Empty => {
+                    may_skip = false;
+                    continue;
                 }
-                may_skip = true;
-                continue;
-            }
-            if component.contains("**") || path.is_empty() {
-                return false;
+                Component::AnyDirectories if index == self.components.len() - 1 => break,
+                Component::AnyDirectories => {
+                    may_skip = true;
+                    continue;
+                }
+                Component::Malformed(_) => return false,
+                _ if path.is_empty() => return false,
+                _ => {}
             }
             if may_skip {
                 may_skip = false;
@@ -215,7 +259,7 @@ impl Pattern {
                     None => return false,
                 }
             } else {
-                if glob::matches(component, path[0]) != Ok(true) {
+                if component.matches(path[0]) != Ok(true) {
                     return false;
                 }
                 matched = true;
@@ -227,10 +271,10 @@ impl Pattern {
 }
 
 /// Drops path components up to and with the first that matches; `None` for a malformed pattern.
-fn skip_to(component: &str, path: &mut &[&str]) -> Option<bool> {
+fn skip_to(component: &Component, path: &mut &[&str]) -> Option<bool> {
     while let Some((first, rest)) = path.split_first() {
         *path = rest;
-        if glob::matches(component, first).ok()? {
+        if component.matches(first).ok()? {
             return Some(true);
         }
     }
