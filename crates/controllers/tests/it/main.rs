@@ -2,4 +2,5 @@
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod gitrepository;
+mod kustomization;
 mod world;
