@@ -14,6 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::generate::{GenerateError, generate};
 
+/// Longest line that is shown with an error.
+const EXCERPT_CHARS_MAX: usize = 120;
+
 /// What to build; owned, so that it can go to a blocking thread.
 pub struct BuildRequest {
     /// Root of the artifact.
@@ -51,8 +54,13 @@ pub enum BuildFailure {
     #[error("{0}")]
     Generate(#[from] GenerateError),
     /// The build failed.
-    #[error("kustomize build failed: {0}")]
-    Build(#[from] BuildError),
+    #[error("kustomize build failed: {source}{place}")]
+    Build {
+        /// Kustomize's words.
+        source: BuildError,
+        /// File, line and the text that stands there, on lines of their own; empty where the place is unknown.
+        place: String,
+    },
     /// A name that no variable may have.
     #[error("'{0}' var name is invalid, must match '^[_[:alpha:]][_[:alpha:][:digit:]]*$'")]
     VariableName(String),
@@ -115,8 +123,13 @@ pub fn build(
         remote,
         ..BuildOptions::controller()
     };
-    let output = kustomize::build(&generated.tree, &generated.directory, &options)?;
-    let mut objects = output.objects()?;
+    let failed = |source: BuildError| {
+        let place = place_of(&source, &generated.tree);
+        BuildFailure::Build { source, place }
+    };
+    let output =
+        kustomize::build(&generated.tree, &generated.directory, &options).map_err(failed)?;
+    let mut objects = output.objects().map_err(failed)?;
     if let Some(post_build) = &spec.post_build {
         let always = post_build.substitute_strategy.as_deref() == Some("Always");
         check_names(variables)?;
@@ -133,6 +146,26 @@ pub fn build(
         yaml,
         digest,
     })
+}
+
+/// Shows the line that an error is about, and the kustomizations that led there.
+fn place_of(error: &BuildError, tree: &dyn FileTree) -> String {
+    let (Some(file), Some(line)) = (error.file(), error.line()) else {
+        return String::new();
+    };
+    let content = tree.read(file).unwrap_or_default();
+    let text = String::from_utf8_lossy(&content);
+    let shown = text
+        .lines()
+        .nth((line as usize).saturating_sub(1))
+        .unwrap_or_default();
+    let shown: String = shown.chars().take(EXCERPT_CHARS_MAX).collect();
+    let chain: String = error
+        .chain()
+        .iter()
+        .map(|file| format!("\n  from {file}"))
+        .collect();
+    format!("\n  at {file}:{line}\n  {line} | {shown}{chain}")
 }
 
 fn check_names(variables: &Variables) -> Result<(), BuildFailure> {
@@ -329,6 +362,18 @@ mod tests {
         let values = variables(&[("v", "x")]);
         let built = run(&[("a.yaml", &labelled)], json!({"postBuild": {}}), &values).unwrap();
         assert_eq!(built.objects[0].str_at(&["data", "k"]), "${v}");
+    }
+
+    #[test]
+    fn a_broken_file_is_shown_with_its_line() {
+        let files = [
+            ("kustomization.yaml", "resources: [base]\n"),
+            ("base/kustomization.yaml", "resources: [a.yaml]\n"),
+            ("base/a.yaml", "kind: A\nmetadata:\n  name: x\n bad: 1\n"),
+        ];
+        let error = run(&files, json!({}), &variables(&[])).unwrap_err();
+        assert!(error.contains("\n  at base/a.yaml:"), "{error}");
+        assert!(error.contains(" |  bad: 1"), "{error}");
     }
 
     #[test]

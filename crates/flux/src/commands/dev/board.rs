@@ -120,10 +120,8 @@ impl Board {
         }
         let phases: Vec<Phase> = attended().map(|(_, row)| self.settled_phase(row)).collect();
         if phases.contains(&Phase::Working) {
-            // What waits only for something that failed will wait for ever.
-            let progressing = attended().any(|(_, row)| {
-                self.settled_phase(row) == Phase::Working && row.reason != "DependencyNotReady"
-            });
+            let progressing = attended()
+                .any(|(_, row)| self.settled_phase(row) == Phase::Working && !row.is_blocked());
             return if progressing || !phases.contains(&Phase::Failed) {
                 Verdict::Working
             } else {
@@ -156,6 +154,16 @@ impl Board {
             }
             _ => row.phase,
         }
+    }
+}
+
+impl Row {
+    /// Tells whether the object waits only for another one: where that failed, it waits for ever.
+    fn is_blocked(&self) -> bool {
+        matches!(
+            self.reason.as_str(),
+            "DependencyNotReady" | "ArtifactFailed"
+        )
     }
 }
 
@@ -331,6 +339,16 @@ mod tests {
             "main@sha1:b",
         );
         check(&[source, root], Verdict::Working);
+    }
+
+    #[test]
+    fn what_waits_for_a_failed_source_is_failed() {
+        let source = object("GitRepository", ROOT, "False", "GitOperationFailed", "");
+        let mut root = object("Kustomization", ROOT, "False", "ArtifactFailed", "");
+        let message = "Source artifact not found, retrying in 30s";
+        let condition = &mut root.0["status"]["conditions"][0];
+        condition["message"] = message.into();
+        check(&[source, root], Verdict::Failed);
     }
 
     #[test]
