@@ -20,7 +20,8 @@ const KUSTOMIZATIONS: &[(&str, &str)] = &[
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
-fn repository() -> PathBuf {
+/// Where the example lies.
+pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../examples/fleet")
         .canonicalize()
@@ -173,20 +174,21 @@ async fn check(cluster_name: &str) {
     bootstrap(cluster.as_ref(), &format!("./clusters/{cluster_name}")).await;
     let controllers = controllers::start(cluster.clone(), options).await.unwrap();
     converge(&cluster).await;
+    check_objects(cluster.as_ref(), cluster_name).await;
+    controllers.stop().await;
+    server.shutdown().await;
+}
+
+/// Compares inventories and every object with the goldens.
+pub async fn check_objects(cluster: &dyn Cluster, cluster_name: &str) {
     for (namespace, name) in KUSTOMIZATIONS {
         let expected = golden(cluster_name, name);
-        let owner = get(cluster.as_ref(), &kustomization_kind(), namespace, name)
+        let owner = get(cluster, &kustomization_kind(), namespace, name)
             .await
             .unwrap();
         check_inventory(cluster_name, &owner, &expected);
         for object in &expected {
-            let live = get(
-                cluster.as_ref(),
-                &object.gvk(),
-                object.namespace(),
-                object.name(),
-            )
-            .await;
+            let live = get(cluster, &object.gvk(), object.namespace(), object.name()).await;
             let live = live.unwrap_or_else(|| panic!("{cluster_name}: {} is absent", object.key()));
             let difference = missing(
                 &Value::Object(object.0.clone()),
@@ -197,8 +199,6 @@ async fn check(cluster_name: &str) {
             assert_eq!(live.label("kustomize.toolkit.fluxcd.io/name"), Some(*name));
         }
     }
-    controllers.stop().await;
-    server.shutdown().await;
 }
 
 /// The inventory holds exactly the expected objects (and, at the root, what `flux-system/` brings).
