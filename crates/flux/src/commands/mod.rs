@@ -4,6 +4,7 @@
 //! (`clap::Args`) and `pub fn run(ctx: &Context, args: Args) -> CliResult`, add a variant to [`Command`] (or to
 //! the group's enum) and a line to the `match` below it. Nothing else knows the list.
 
+mod apiserver;
 mod build;
 mod check;
 mod completion;
@@ -33,6 +34,8 @@ use crate::error::CliResult;
 /// The first word after `flux`.
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Run the embedded Kubernetes API server alone.
+    Apiserver(apiserver::Args),
     /// Print what would be applied, from local files.
     Build(build::Args),
     /// Check whether the cluster can run Flux and whether its Flux is healthy.
@@ -76,6 +79,7 @@ pub enum Command {
 /// Runs a command.
 pub fn run(ctx: &Context, command: Command) -> CliResult {
     match command {
+        Command::Apiserver(args) => apiserver::run(ctx, args),
         Command::Build(args) => build::run(ctx, args),
         Command::Check(args) => check::run(ctx, args),
         Command::Completion(args) => completion::run(ctx, args),

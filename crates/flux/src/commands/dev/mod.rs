@@ -6,7 +6,7 @@
 mod board;
 mod bootstrap;
 mod display;
-mod kubeconfig;
+pub(super) mod kubeconfig;
 mod source;
 mod summary;
 

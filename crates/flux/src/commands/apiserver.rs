@@ -1,0 +1,71 @@
+//! `flux apiserver`: the embedded Kubernetes API server alone, as a light local cluster for anyone.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::dev::kubeconfig::Kubeconfig;
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+
+/// Arguments of `flux apiserver`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Address to listen on; default: a free port on the loopback interface.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+    /// Keep the cluster's state in this directory across restarts; default: in memory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Do not act out workloads: Deployments stay without Pods.
+    #[arg(long)]
+    no_workloads: bool,
+    /// Serve plain HTTP instead of HTTPS; for tests on the loopback interface.
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Serves until Ctrl-C; the kubeconfig's path is printed on stdout.
+pub fn run(ctx: &Context, args: Args) -> CliResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| CliError::configuration(format!("cannot start the runtime: {error}")))?;
+    let outcome = runtime.block_on(serve(ctx, &args));
+    runtime.shutdown_timeout(Duration::from_millis(50));
+    outcome
+}
+
+async fn serve(ctx: &Context, args: &Args) -> CliResult {
+    let failed = |error: ::apiserver::Error| {
+        CliError::configuration(format!("cannot start the API server: {error}"))
+    };
+    let options = ::apiserver::Options {
+        data: args.data.clone(),
+        workloads: !args.no_workloads,
+        ..::apiserver::Options::default()
+    };
+    let server = ::apiserver::Server::start(options).await.map_err(failed)?;
+    let serving = if args.plain {
+        server.serve_plain(args.listen).await
+    } else {
+        server.serve(args.listen).await
+    }
+    .map_err(failed)?;
+    let kubeconfig = Kubeconfig::write(
+        &serving.kubeconfig(),
+        ctx.settings.connect.kubeconfig.as_deref(),
+        args.data.as_deref(),
+    )?;
+    ctx.out.data(&format!(
+        "API server on {}\nkubeconfig {}\n",
+        serving.url,
+        kubeconfig.path().display()
+    ));
+    // Without a handler there is no Ctrl-C to wait for.
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+    server.shutdown().await;
+    Ok(())
+}
