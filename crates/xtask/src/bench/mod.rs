@@ -1,5 +1,6 @@
 //! Benchmarks against the goals: each writes its report to `docs/bench/NAME.md`.
 
+mod kustomize;
 mod sync;
 
 use anyhow::Context as _;
@@ -17,7 +18,7 @@ pub struct Arguments {
 type Bench = fn(&Arguments) -> anyhow::Result<()>;
 
 /// The benchmarks, by name.
-const BENCHES: &[(&str, Bench)] = &[("sync", sync::run)];
+const BENCHES: &[(&str, Bench)] = &[("kustomize", kustomize::run), ("sync", sync::run)];
 
 /// Runs one benchmark.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
