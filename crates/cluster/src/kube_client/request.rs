@@ -160,7 +160,20 @@ fn transport(words: &str, error: &kube::Error) -> Error {
     while let Some(next) = cause.source() {
         cause = next;
     }
-    Error::Transport(format!("{words}: {}", without_os_code(&cause.to_string())))
+    let reason = without_os_code(&cause.to_string());
+    let dialed = match reason.as_str() {
+        "connection refused" | "no route to host" | "network is unreachable" => {
+            format!("dial tcp {}: connect: ", authority(words))
+        }
+        _ => String::new(),
+    };
+    Error::Transport(format!("{words}: {dialed}{reason}"))
+}
+
+/// Finds `host:port` in the words about a request.
+fn authority(words: &str) -> &str {
+    let rest = words.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split(['/', '"']).next().unwrap_or("")
 }
 
 /// Drops the ` (os error N)` that Rust adds to the system's words.
