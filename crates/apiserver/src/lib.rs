@@ -22,6 +22,7 @@ mod identity;
 mod kinds;
 mod names;
 mod port;
+mod printers;
 mod proto;
 mod server;
 mod store;

@@ -52,9 +52,15 @@ pub fn of_objects(
 /// Builds the column definitions of a kind.
 pub fn columns(place: &Place) -> Value {
     let columns = place.resource.columns.iter().map(|column| {
+        let description = match column.description.as_str() {
+            "" if place.resource.custom.is_none() => {
+                crate::printers::description(&place.resource, &column.name)
+            }
+            text => text,
+        };
         json!({
             "name": column.name, "type": column.kind, "format": column.format,
-            "description": column.description, "priority": column.priority,
+            "description": description, "priority": column.priority,
         })
     });
     columns.collect()

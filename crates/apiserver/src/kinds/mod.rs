@@ -588,16 +588,7 @@ pub fn cells(resource: &Resource, object: &Map, now: jiff::Timestamp) -> Vec<Val
     if resource.custom.is_some() {
         return crate::crd::columns::cells(resource, object, now);
     }
-    let name = object
-        .get("metadata")
-        .and_then(|m| m.get("name"))
-        .cloned()
-        .unwrap_or(Value::Null);
-    let mut cells = vec![Value::Null; resource.columns.len()];
-    if let Some(first) = cells.first_mut() {
-        *first = name;
-    }
-    cells
+    crate::printers::cells(resource, object, now)
 }
 
 /// Gives a bookmark the members that the kind always prints.
