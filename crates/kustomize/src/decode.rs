@@ -23,7 +23,10 @@ pub(crate) struct Decoder {
 /// One step from the root of the document.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Step {
+    /// A field.
     Key(String),
+    /// An entry of a map; messages do not name it.
+    Entry(String),
     Index(usize),
 }
 
@@ -96,7 +99,7 @@ impl Decoder {
         let wanted = T::go_type();
         let keys = self.path.iter().filter_map(|step| match step {
             Step::Key(key) => Some(key.as_str()),
-            Step::Index(_) => None,
+            Step::Entry(_) | Step::Index(_) => None,
         });
         let keys: Vec<&str> = keys.collect();
         let message = if keys.is_empty() || self.owner.is_empty() {
@@ -249,7 +252,7 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
         };
         for (key, item) in entries {
             let mut element = T::default();
-            decoder.within(Step::Key(key.clone()), |d| element.decode(item, d));
+            decoder.within(Step::Entry(key.clone()), |d| element.decode(item, d));
             self.insert(key, element);
         }
     }
@@ -406,7 +409,7 @@ mod tests {
         let error = |value| decode::<Sample>(value, true).unwrap_err().message;
         assert_eq!(
             error(json!({"commonLabels": {"a": 1}})),
-            "json: cannot unmarshal number into Go struct field Sample.commonLabels.a of type string"
+            "json: cannot unmarshal number into Go struct field Sample.commonLabels of type string"
         );
         assert_eq!(error(json!({"foo": 1})), "json: unknown field \"foo\"");
         let wrong_type = error(json!({"list": "x"}));

@@ -27,7 +27,8 @@ pub(crate) fn from_json(value: Value) -> Node {
     kyaml::from_json(&through_floats(value))
 }
 
-fn through_floats(value: Value) -> Value {
+/// Turns every number into a float, as Go's decoder does with JSON of no known type.
+pub(crate) fn through_floats(value: Value) -> Value {
     match value {
         Value::Number(number) => match number.as_f64().and_then(serde_json::Number::from_f64) {
             Some(float) => Value::Number(float),
@@ -47,9 +48,46 @@ pub(crate) fn to_json_text(node: &Node) -> String {
     to_json(node).map_or_else(|error| format!("<{error}>"), |value| go_json(&value))
 }
 
-/// Prints a value as Go's `json.Marshal`: no blanks, and `<`, `>`, `&`, U+2028 and U+2029 escaped.
+/// Prints a value as Go's `json.Marshal`: no blanks, Go's spelling of numbers, and `<`, `>`, `&`, U+2028 and
+/// U+2029 escaped.
 pub(crate) fn go_json(value: &Value) -> String {
-    escape_html(&value.to_string())
+    let mut out = String::new();
+    write_go_json(value, &mut out);
+    out
+}
+
+fn write_go_json(value: &Value, out: &mut String) {
+    let separated = |out: &mut String, index: usize| {
+        if index > 0 {
+            out.push(',');
+        }
+    };
+    match value {
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                separated(out, index);
+                write_go_json(item, out);
+            }
+            out.push(']');
+        }
+        Value::Object(map) => {
+            out.push('{');
+            for (index, (key, item)) in map.iter().enumerate() {
+                separated(out, index);
+                out.push_str(&escape_html(&Value::from(key.as_str()).to_string()));
+                out.push(':');
+                write_go_json(item, out);
+            }
+            out.push('}');
+        }
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().and_then(gocompat::number::json_float);
+            out.push_str(&float.unwrap_or_else(|| number.to_string()));
+        }
+        Value::String(_) => out.push_str(&escape_html(&value.to_string())),
+        other => out.push_str(&other.to_string()),
+    }
 }
 
 fn escape_html(json: &str) -> String {

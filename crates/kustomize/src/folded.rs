@@ -79,11 +79,18 @@ fn read(printed: &str) -> String {
     out
 }
 
-/// Line breaks at the end are kept by the header that the printer chooses.
+/// One line break at the end is kept by the header that the printer chooses; more of them are printed with
+/// one too many.
 fn round_trip(text: &str) -> String {
     let body = text.trim_end_matches('\n');
     let mut result = read(&printed(body));
-    result.push_str(&text[body.len()..]);
+    let breaks = &text[body.len()..];
+    let last_line = body.rsplit('\n').next().unwrap_or("");
+    let starts_blank = is_blank(text.chars().next()) || text.starts_with('\n');
+    if breaks.len() > 1 && !starts_blank && !is_blank(last_line.chars().next()) {
+        result.push('\n');
+    }
+    result.push_str(breaks);
     result
 }
 
@@ -98,6 +105,7 @@ mod tests {
             ("a\nb", "a\nb"),
             ("a\n\nb\n", "a\n\nb\n"),
             ("a,\n  b\n)", "a,\n\n  b\n)"),
+            ("a\n\n", "a\n\n\n"),
             ("a\n  b\n  c\nd", "a\n\n  b\n  c\nd"),
         ] {
             assert_eq!(round_trip(text), expected, "{text:?}");

@@ -37,7 +37,7 @@ impl Origin {
         let path = own.lines().find_map(|line| line.strip_prefix("path: "));
         Some(Self {
             path: String::new(),
-            configured_in: path.unwrap_or_default().to_owned(),
+            configured_in: unquoted(path.unwrap_or_default()).to_owned(),
             configured_by: Some([
                 resource.api_version().to_owned(),
                 resource.kind().to_owned(),
@@ -51,16 +51,16 @@ impl Origin {
     fn lines(&self, first: &str, others: &str) -> String {
         let mut lines = Vec::new();
         if !self.path.is_empty() {
-            lines.push(format!("path: {}", self.path));
+            lines.push(format!("path: {}", scalar(&self.path)));
         }
         if !self.configured_in.is_empty() {
-            lines.push(format!("configuredIn: {}", self.configured_in));
+            lines.push(format!("configuredIn: {}", scalar(&self.configured_in)));
         }
         if let Some(by) = &self.configured_by {
             lines.push("configuredBy:".to_owned());
             let names = ["apiVersion", "kind", "name", "namespace"];
             for (name, value) in names.iter().zip(by).filter(|(_, value)| !value.is_empty()) {
-                lines.push(format!("  {name}: {value}"));
+                lines.push(format!("  {name}: {}", scalar(value)));
             }
         }
         let mut text = String::new();
@@ -79,6 +79,21 @@ impl Origin {
     pub fn text(&self) -> String {
         self.lines("", "")
     }
+}
+
+/// Prints a text as go-yaml v3 prints a Go string.
+fn scalar(text: &str) -> String {
+    let mut node = kyaml::Node::string(text);
+    if crate::emission::reads_as_non_string(text) {
+        node.style = kyaml::Style::DoubleQuoted;
+    }
+    crate::emission::node_text(&node).trim_end().to_owned()
+}
+
+/// Undoes [`scalar`] for the plain and simply quoted texts that paths are.
+fn unquoted(text: &str) -> &str {
+    let inner = |quote: char| text.strip_prefix(quote)?.strip_suffix(quote);
+    inner('"').or_else(|| inner('\'')).unwrap_or(text)
 }
 
 fn joined(dir: &str, path: &str) -> String {

@@ -59,7 +59,7 @@ impl KustomizationDocument {
         let mut line = None;
         for step in path {
             let next = match step {
-                Step::Key(key) => node.entries().and_then(|entries| {
+                Step::Key(key) | Step::Entry(key) => node.entries().and_then(|entries| {
                     let mut same = entries
                         .iter()
                         .filter(|(k, _)| text(k).eq_ignore_ascii_case(key));

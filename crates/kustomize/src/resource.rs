@@ -347,14 +347,15 @@ impl Resource {
 
     /// Runs a step on the object with its notes written out as annotations, and takes them back after.
     pub fn with_notes(&mut self, step: impl FnOnce(&mut Node) -> Result<()>) -> Result<()> {
-        self.write_notes()?;
+        self.show_notes()?;
         self.notes = Notes::default();
         step(&mut self.node)?;
         self.absorb_notes();
         Ok(())
     }
 
-    fn write_notes(&mut self) -> Result<()> {
+    /// Writes the notes out as upstream's annotations.
+    pub fn show_notes(&mut self) -> Result<()> {
         let rows = self.notes.rows();
         if rows.is_empty() {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Choice of objects: regular expressions anchored at both ends, and label selectors as Kubernetes has them.
 
-use regex::Regex;
+use gocompat::regexp::Regexp;
 
 use crate::error::{BuildError, Result, fail};
 use crate::id::{Gvk, ResId};
@@ -11,30 +11,47 @@ use crate::resource::Resource;
 
 /// A selector ready for use.
 pub(crate) struct Matcher {
-    group: Option<Regex>,
-    version: Option<Regex>,
-    kind: Option<Regex>,
-    name: Option<Regex>,
-    namespace: Option<Regex>,
+    group: Option<Pattern>,
+    version: Option<Pattern>,
+    kind: Option<Pattern>,
+    name: Option<Pattern>,
+    namespace: Option<Pattern>,
     labels: LabelSelector,
     annotations: LabelSelector,
     has_map_selector: bool,
 }
 
-fn anchored(pattern: &str) -> Result<Option<Regex>> {
+/// A pattern that the whole text has to match.
+enum Pattern {
+    /// Without special characters: cheaper than any automaton.
+    Literal(String),
+    Regexp(Regexp),
+}
+
+impl Pattern {
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Self::Literal(literal) => literal == text,
+            Self::Regexp(regexp) => regexp.is_match(text.as_bytes()),
+        }
+    }
+}
+
+fn anchored(pattern: &str) -> Result<Option<Pattern>> {
     if pattern.is_empty() {
         return Ok(None);
     }
-    let unable = |e: regex::Error| BuildError::new(format!("error parsing regexp: {e}"));
-    Regex::new(&format!("^(?:{pattern})$"))
-        .map(Some)
-        .map_err(unable)
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_/:".contains(&byte);
+    if pattern.bytes().all(is_plain) {
+        return Ok(Some(Pattern::Literal(pattern.to_owned())));
+    }
+    Regexp::new(&format!("^(?:{pattern})$"))
+        .map(|regexp| Some(Pattern::Regexp(regexp)))
+        .map_err(|error| BuildError::new(error.to_string()))
 }
 
-fn fits(pattern: &Option<Regex>, text: &str) -> bool {
-    pattern
-        .as_ref()
-        .is_none_or(|pattern| pattern.is_match(text))
+fn fits(pattern: &Option<Pattern>, text: &str) -> bool {
+    pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
 }
 
 impl Matcher {

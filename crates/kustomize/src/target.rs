@@ -274,7 +274,7 @@ impl<'a> Target<'a> {
 
 /// Go's `%q`.
 fn go_quoted(text: &str) -> String {
-    format!("{text:?}").replace("\\'", "'")
+    gocompat::quote::quote(text.as_bytes())
 }
 
 /// Reports both why a path is no file and why it is no directory.
@@ -310,6 +310,12 @@ fn set_origin(resource: &mut crate::resource::Resource, text: &str) -> Result<()
     let Some(metadata) = field_or_make(&mut resource.node, "metadata", Kind::Mapping)? else {
         return Ok(());
     };
+    if metadata
+        .get("annotations")
+        .is_some_and(crate::node::is_null)
+    {
+        metadata.remove("annotations");
+    }
     match field_or_make(metadata, "annotations", Kind::Mapping)? {
         Some(annotations) => set_field(annotations, ORIGIN, kyaml::Node::string(text)),
         None => Ok(()),

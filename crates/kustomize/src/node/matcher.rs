@@ -5,8 +5,8 @@
 //! just past the end appends. A path that goes on inside a scalar looks into the YAML it holds; writing
 //! there has no effect on the scalar.
 
+use gocompat::regexp::Regexp;
 use kyaml::{Node, NodeValue};
-use regex::Regex;
 
 use super::lookup::{ensure, field};
 use super::{
@@ -103,12 +103,12 @@ impl Matcher<'_> {
             fail!("list path element must contain fieldName=fieldValue for element to match");
         };
         ensure(node, Kind::Sequence)?;
-        let regex = Regex::new(pattern).map_err(|e| BuildError::new(e.to_string()))?;
+        let regex = Regexp::new(pattern).map_err(|e| BuildError::new(e.to_string()))?;
         let before = self.count;
         let items = node.items_mut().map(Vec::as_mut_slice).unwrap_or_default();
         for item in items {
             if name.is_empty() {
-                if regex.is_match(crate::emission::node_text(item).trim()) {
+                if regex.is_match(crate::emission::node_text(item).trim().as_bytes()) {
                     self.count += 1;
                     (self.found)(item)?;
                 }
@@ -133,7 +133,7 @@ impl Matcher<'_> {
     }
 }
 
-fn matches_field(item: &Node, name: &str, regex: &Regex) -> bool {
+fn matches_field(item: &Node, name: &str, regex: &Regexp) -> bool {
     let value = item.get(name);
-    value.is_some_and(|value| regex.is_match(crate::emission::node_text(value).trim()))
+    value.is_some_and(|value| regex.is_match(crate::emission::node_text(value).trim().as_bytes()))
 }

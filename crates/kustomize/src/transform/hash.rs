@@ -73,7 +73,11 @@ fn value(node: &Node, field: &str) -> Result<Value> {
     Ok(match node.get(field) {
         None => "".into(),
         Some(scalar) if scalar.as_str().is_some() => crate::node::text(scalar).into(),
-        Some(other) => crate::emission::to_json(other)?,
+        Some(other) => {
+            let mut printed = other.clone();
+            crate::folded::reprint(&mut printed);
+            crate::emission::through_floats(crate::emission::to_json(&printed)?)
+        }
     })
 }
 

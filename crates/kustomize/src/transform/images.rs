@@ -3,8 +3,8 @@
 //! Two passes run over each object: every list called `containers` or `initContainers` at any depth, then
 //! the configured fields. The name to match is a regular expression.
 
+use gocompat::regexp::Regexp;
 use kyaml::{Node, NodeValue};
-use regex::Regex;
 
 use super::Transformer;
 use crate::config::FieldSpec;
@@ -21,7 +21,7 @@ use crate::resmap::ResMap;
 pub(crate) struct Images {
     image: Image,
     /// Nothing matches where the name is no regular expression.
-    pattern: Option<Regex>,
+    pattern: Option<Regexp>,
     specs: Vec<Spec>,
 }
 
@@ -29,7 +29,7 @@ impl Images {
     pub fn new(image: &Image, specs: &[FieldSpec]) -> Self {
         let tag = "(:[a-zA-Z0-9_.{}-]*)?(@sha256:[a-zA-Z0-9_.{}-]*)?$";
         Self {
-            pattern: Regex::new(&format!("^{}{tag}", image.name)).ok(),
+            pattern: Regexp::new(&format!("^{}{tag}", image.name)).ok(),
             image: image.clone(),
             specs: Spec::all(specs),
         }
@@ -38,7 +38,11 @@ impl Images {
     fn update(&self, node: &mut Node) -> Result<()> {
         ensure(node, Kind::Scalar)?;
         let old = text(node);
-        if !self.pattern.as_ref().is_some_and(|p| p.is_match(old)) {
+        if !self
+            .pattern
+            .as_ref()
+            .is_some_and(|p| p.is_match(old.as_bytes()))
+        {
             return Ok(());
         }
         let new = self.rewritten(old);

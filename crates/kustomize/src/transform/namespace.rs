@@ -169,7 +169,10 @@ impl Transformer for Namespace {
         objects.check_unique(schemas).map_err(|(first, second)| {
             let text = |index: usize| {
                 let resource = &objects.resources()[index];
-                crate::emission::to_json_text(&resource.node)
+                let mut shown = resource.clone();
+                // Notes that cannot be written out are left out of the message.
+                let _ = shown.show_notes();
+                crate::emission::to_json_text(&shown.node)
             };
             let (first, second) = (text(first), text(second));
             BuildError::new(format!(
