@@ -13,7 +13,7 @@ mod table;
 pub mod tls;
 mod watch;
 
-pub use openapi::Documents;
+pub use openapi::{Documents, component_of};
 pub use watch::classify;
 
 use std::convert::Infallible;

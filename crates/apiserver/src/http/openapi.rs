@@ -317,7 +317,7 @@ fn references(schema: &Value, found: &mut BTreeSet<String>) {
 }
 
 /// Finds the component of a built-in kind.
-fn component_of(gvk: &Gvk) -> Option<&'static str> {
+pub fn component_of(gvk: &Gvk) -> Option<&'static str> {
     static NAMES: std::sync::LazyLock<BTreeMap<Gvk, &'static str>> =
         std::sync::LazyLock::new(|| {
             let mut names = BTreeMap::new();

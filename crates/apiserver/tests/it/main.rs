@@ -5,5 +5,6 @@
 mod conformance;
 mod durable;
 mod port;
+mod protobuf;
 mod recorded;
 mod workloads;
