@@ -143,6 +143,8 @@ pub struct Settings {
     pub timeout: GoDuration,
     /// Namespace of the request.
     pub namespace: String,
+    /// The namespace as the flag gave it, for commands with another default.
+    pub namespace_flag: Option<String>,
     /// How to reach the cluster.
     pub connect: ConnectOptions,
 }
@@ -173,6 +175,7 @@ impl GlobalArgs {
             insecure_skip_tls_verify: self.insecure_skip_tls_verify,
             disable_compression: self.disable_compression,
         };
+        let namespace_flag = self.namespace.clone();
         let namespace = match self.namespace {
             Some(namespace) => namespace,
             None if follow => connect.context_namespace().unwrap_or(fallback),
@@ -181,6 +184,7 @@ impl GlobalArgs {
         Ok(Settings {
             timeout: self.timeout,
             namespace,
+            namespace_flag,
             connect,
         })
     }

@@ -43,6 +43,18 @@ pub struct World {
     pub lint: bool,
 }
 
+impl World {
+    /// A world without a cluster, at a time in seconds and nanoseconds since 1970.
+    pub fn offline(unix_seconds: i64, nanoseconds: u32, random: fn(&mut [u8])) -> Self {
+        Self {
+            now: Time::unix(unix_seconds, nanoseconds),
+            random,
+            lookup: None,
+            lint: false,
+        }
+    }
+}
+
 impl Host for World {
     fn now(&self) -> Time {
         self.now.clone()

@@ -15,6 +15,7 @@ mod diff;
 mod events;
 mod export;
 mod get;
+mod helm;
 mod kustomize;
 mod leaf;
 mod logs;
@@ -54,6 +55,8 @@ pub enum Command {
     Export(export::Args),
     /// Print objects and their status.
     Get(get::Args),
+    /// Render, show and check Helm charts without a cluster.
+    Helm(helm::Args),
     /// Build kustomizations as the kustomize program does.
     Kustomize(kustomize::Args),
     /// Print the controllers' logs.
@@ -90,6 +93,7 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Events(args) => events::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),
         Command::Get(args) => get::run(ctx, args),
+        Command::Helm(args) => helm::run(ctx, args),
         Command::Kustomize(args) => kustomize::run(ctx, args),
         Command::Logs(args) => logs::run(ctx, args),
         Command::Reconcile(args) => reconcile::run(ctx, args),

@@ -1,0 +1,42 @@
+//! `flux helm`: charts rendered, shown and checked without a cluster and without the helm program.
+
+mod chart;
+mod lint;
+mod show;
+mod template;
+
+use clap::Subcommand;
+
+use crate::context::Context;
+use crate::error::{CliError, CliResult};
+
+/// Arguments of `flux helm`.
+#[derive(clap::Args, Debug)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Args {
+    #[command(subcommand)]
+    leaf: Leaf,
+}
+
+#[derive(Subcommand, Debug)]
+enum Leaf {
+    /// Render a chart's templates.
+    Template(Box<template::Args>),
+    /// Print a part of a chart.
+    Show(show::Args),
+    /// Check a chart for faults.
+    Lint(Box<lint::Args>),
+}
+
+/// Runs one of the commands. Errors are printed as helm prints them.
+pub fn run(ctx: &Context, args: Args) -> CliResult {
+    let outcome = match args.leaf {
+        Leaf::Template(args) => template::run(ctx, &args),
+        Leaf::Show(args) => show::run(ctx, &args),
+        Leaf::Lint(args) => lint::run(ctx, &args),
+    };
+    outcome.map_err(|message| {
+        ctx.out.note(&format!("Error: {message}"));
+        CliError::silent(1)
+    })
+}
