@@ -31,7 +31,10 @@ fn selector_and_template(spec: &Map, kind: &str, faults: &mut Faults) {
         faults.invalid("spec.template.metadata.labels", &value, why);
     }
     let template = map_at(spec, &["template", "spec"]).unwrap_or(&NO_FIELDS);
-    pod::specification(template, "spec.template.spec", faults);
+    // kube-apiserver checks no pod of a StatefulSet: its mounts may name claim templates.
+    if kind != "statefulset" {
+        pod::specification(template, "spec.template.spec", faults);
+    }
     let policy = text(template, "restartPolicy");
     if matches!(policy, "OnFailure" | "Never") {
         faults.not_supported("spec.template.spec.restartPolicy", policy, &["Always"]);
