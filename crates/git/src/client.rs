@@ -319,12 +319,6 @@ impl Client {
     }
 }
 
-impl LocalRepository {
-    fn still_there(&self) -> bool {
-        self.watch_paths().iter().any(|path| path.exists())
-    }
-}
-
 enum Found {
     Unchanged(Commit),
     New(Commit, Checkout),

@@ -24,6 +24,8 @@ pub struct LocalRepository {
     root: PathBuf,
     bare: bool,
     refs: RefStore,
+    /// Device and number of the shared directory: a repository made anew at the same path is another one.
+    identity: Option<(u64, u64)>,
     objects: ObjectDatabase,
     /// By sparse selection, so that several sources of one repository do not drive each other out.
     caches: Mutex<HashMap<Vec<String>, CheckoutCache>>,
@@ -57,6 +59,7 @@ impl LocalRepository {
         Ok(Self {
             root,
             bare,
+            identity: identity(&common_dir),
             refs: RefStore {
                 git_dir,
                 common_dir,
@@ -101,6 +104,11 @@ impl LocalRepository {
             paths.push(self.refs.git_dir.join("HEAD"));
         }
         paths
+    }
+
+    /// Tells whether the path still holds the repository that was opened.
+    pub(crate) fn still_there(&self) -> bool {
+        self.identity.is_some() && identity(&self.refs.common_dir) == self.identity
     }
 
     /// Tells which commit a reference means now, without reading its files. `url` appears in errors.
@@ -312,6 +320,12 @@ pub(crate) fn is_ancestor(
         }
     }
     Ok(false)
+}
+
+fn identity(directory: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::metadata(directory).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// Reads a `.git` file, as linked work trees and submodules have.

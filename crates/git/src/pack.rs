@@ -465,3 +465,61 @@ impl Scan {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A pack with a blob, an offset delta to it and a reference delta to the delta.
+    fn sample() -> Vec<u8> {
+        let deflate = |content: &[u8]| {
+            let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), Default::default());
+            std::io::Write::write_all(&mut encoder, content).unwrap();
+            encoder.finish().unwrap()
+        };
+        let mut pack = b"PACK\0\0\0\x02\0\0\0\x03".to_vec();
+        let first = pack.len();
+        pack.push(0x30 | 5);
+        pack.extend(deflate(b"hello"));
+        let second = pack.len();
+        let delta = [5, 6, 0b1001_0000, 5, 1, b'!'];
+        pack.extend([0x60 | delta.len() as u8, (second - first) as u8]);
+        pack.extend(deflate(&delta));
+        let delta = [6, 7, 0b1001_0000, 6, 1, b'?'];
+        pack.push(0x70 | delta.len() as u8);
+        pack.extend(ObjectId::of("blob", b"hello!").as_bytes());
+        pack.extend(deflate(&delta));
+        pack
+    }
+
+    #[test]
+    fn deltas_of_deltas_are_resolved_within_bounds() {
+        let objects = PackObjects::parse(&sample(), 1000, None).unwrap();
+        assert_eq!(objects.len(), 3);
+        let last = objects.object(ObjectId::of("blob", b"hello!?")).unwrap();
+        assert_eq!(&*last.data, b"hello!?");
+        assert!(PackObjects::parse(&sample(), 10, None).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn damaged_packs_never_panic(at in 0..200_usize, byte: u8, cut in 0..200_usize) {
+            let mut pack = sample();
+            let length = pack.len();
+            pack[at % length] = byte;
+            pack.truncate(length - cut % length);
+            let _ = PackObjects::parse(&pack, 1 << 20, None);
+        }
+
+        #[test]
+        fn arbitrary_objects_never_panic(data: Vec<u8>) {
+            let id = ObjectId::of("tree", &data);
+            let _ = crate::object::parse_tree(id, &data);
+            let _ = crate::object::Tag::parse(id, &data);
+            let _ = entry_header("x", 1 << 20, &data);
+            let _ = crate::pktline::read_all(&data);
+            let _ = crate::submodules::parse(&String::from_utf8_lossy(&data), "u");
+        }
+    }
+}

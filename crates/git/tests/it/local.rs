@@ -190,6 +190,22 @@ async fn known_revisions_are_not_read_and_new_ones_noticed() {
 }
 
 #[tokio::test]
+async fn a_repository_made_anew_is_read_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = dir.path().join("repo");
+    sample(&place);
+    let client = Arc::new(Client::new(LocalAccess::Allowed));
+    let asked = request(&url(&place), branch("main"));
+    fetch(&client, asked.clone()).await.unwrap();
+    let before = client.local(&place).unwrap();
+    fs::rename(&place, dir.path().join("old")).unwrap();
+    let id = GitRepo::init(&place).commit_files(&[("other.yaml", "1")]);
+    let got = fetch(&client, asked).await.unwrap();
+    assert_eq!(got, format!("main@sha1:{id} other.yaml"));
+    assert!(!Arc::ptr_eq(&before, &client.local(&place).unwrap()));
+}
+
+#[tokio::test]
 async fn bad_places_have_clear_errors() {
     let dir = tempfile::tempdir().unwrap();
     let client = Arc::new(Client::new(LocalAccess::Allowed));
