@@ -243,11 +243,16 @@ impl GitRepositoryReconciler {
 
     /// Follows a local repository's references; without a watch there is still the interval.
     fn watch(&self, run: &Run, request: &FetchRequest, path: &std::path::Path) {
-        let Ok(local) = self.git.local(path) else {
-            self.watcher.forget(&run.key);
-            return;
+        let local = match self.git.local(path) {
+            Ok(local) => Some(local),
+            Err(git::Error::NotARepository { .. }) if request.work_tree && path.is_dir() => None,
+            Err(_) => {
+                self.watcher.forget(&run.key);
+                return;
+            }
         };
         let watched = Watched {
+            path: path.to_owned(),
             url: request.url.clone(),
             reference: request.reference.clone(),
             work_tree: request.work_tree,

@@ -21,6 +21,8 @@ const AFTER_NEW_DIRECTORY: Duration = Duration::from_millis(100);
 /// What a GitRepository follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Watched {
+    /// Where the repository lies, or the plain directory.
+    pub path: PathBuf,
     /// URL as in the spec.
     pub url: String,
     /// Reference as in the spec.
@@ -31,7 +33,8 @@ pub(super) struct Watched {
 
 struct Entry {
     watched: Watched,
-    repository: Arc<LocalRepository>,
+    /// The open repository; `None` for a plain directory whose files are taken as they are.
+    repository: Option<Arc<LocalRepository>>,
     queue: Queue,
     seen: Option<ObjectId>,
     roots: Vec<(PathBuf, RecursiveMode)>,
@@ -52,19 +55,20 @@ impl RepositoryWatcher {
         &self,
         key: &Key,
         watched: Watched,
-        repository: Arc<LocalRepository>,
+        repository: Option<Arc<LocalRepository>>,
         queue: &Queue,
     ) {
-        let known =
-            self.entries.lock().get(key).map(|entry| {
-                entry.watched == watched && Arc::ptr_eq(&entry.repository, &repository)
-            });
+        let pointer =
+            |repository: &Option<Arc<LocalRepository>>| repository.as_ref().map(Arc::as_ptr);
+        let known = self.entries.lock().get(key).map(|entry| {
+            entry.watched == watched && pointer(&entry.repository) == pointer(&repository)
+        });
         match known {
             Some(true) => return,
             Some(false) => self.forget(key),
             None => {}
         }
-        let roots = roots(&repository, watched.work_tree);
+        let roots = roots(repository.as_deref(), &watched);
         for (path, mode) in &roots {
             if let Err(error) = self.watch(path, *mode) {
                 warn!(path = %path.display(), %error, "cannot watch repository, relying on the interval");
@@ -124,10 +128,10 @@ impl RepositoryWatcher {
 }
 
 /// Chooses directories to watch: files such as `HEAD` are replaced by renaming, which only their directory sees.
-fn roots(repository: &LocalRepository, work_tree: bool) -> Vec<(PathBuf, RecursiveMode)> {
-    if work_tree {
-        return vec![(repository.root().to_owned(), RecursiveMode::Recursive)];
-    }
+fn roots(repository: Option<&LocalRepository>, watched: &Watched) -> Vec<(PathBuf, RecursiveMode)> {
+    let Some(repository) = repository.filter(|_| !watched.work_tree) else {
+        return vec![(watched.path.clone(), RecursiveMode::Recursive)];
+    };
     let mut roots: Vec<(PathBuf, RecursiveMode)> = Vec::new();
     for path in repository.watch_paths() {
         let root = if path.is_dir() {
@@ -182,11 +186,11 @@ impl Entry {
     }
 
     fn is_news(&self) -> bool {
-        if self.watched.work_tree {
-            return true;
-        }
         let Watched { url, reference, .. } = &self.watched;
-        match self.repository.resolve(url, reference) {
+        let Some(repository) = self.repository.as_ref().filter(|_| !self.watched.work_tree) else {
+            return true;
+        };
+        match repository.resolve(url, reference) {
             Ok(commit) => self.seen != Some(commit.id),
             Err(_) => true,
         }

@@ -230,6 +230,43 @@ async fn spec_changes_requests_and_suspension_are_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn uncommitted_files_are_followed_in_work_trees_and_plain_directories() {
+    for with_git in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        if with_git {
+            GitRepo::init(&root).commit_files(&[("a.yaml", "1")]);
+        } else {
+            std::fs::write(root.join("a.yaml"), "1").unwrap();
+        }
+        let world = World::start(Options {
+            work_trees: vec![root.clone()],
+            ..options()
+        })
+        .await;
+        world.create(repository("r", &url(&root), json!({}))).await;
+        let revision = |object: &Object| {
+            object
+                .str_at(&["status", "artifact", "revision"])
+                .to_owned()
+        };
+        let first = world.wait(&kind(), "r", |o| !revision(o).is_empty()).await;
+        std::fs::write(root.join("a.yaml"), "2").unwrap();
+        let changed = |object: &Object| {
+            let artifact = object.get(&["status", "artifact"]).cloned();
+            let artifact: Option<api::Artifact> =
+                artifact.and_then(|a| serde_json::from_value(a).ok());
+            artifact.is_some_and(|artifact| {
+                let tree = world.controllers.artifacts().tree(&artifact);
+                tree.is_ok_and(|tree| tree.read("a.yaml").is_ok_and(|text| *text == *b"2"))
+            })
+        };
+        let second = world.wait(&kind(), "r", changed).await;
+        assert_ne!(revision(&first), revision(&second));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn included_repositories_are_copied_in_and_followed() {
     let dir = tempfile::tempdir().unwrap();
     let mut inner = GitRepo::init(&dir.path().join("inner"));
