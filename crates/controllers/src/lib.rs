@@ -3,8 +3,10 @@
 //! [`start`] runs them all on one [`cluster::Cluster`], which may be a real cluster or the embedded server.
 
 pub mod artifact;
+pub mod events;
 pub mod gitrepository;
 pub mod kustomization;
 mod start;
+pub mod telemetry;
 
-pub use start::{Handle, Options, StartError, start};
+pub use start::{Components, Handle, Options, StartError, shard_digest, start};

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cluster::Cluster;
-use controller_runtime::Runtime;
+use controller_runtime::{EventSink, Runtime};
 use tokio::net::TcpListener;
 
 use crate::artifact::{self, ArtifactStore, Retention};
+use crate::events::HttpSink;
 use crate::gitrepository::{self, GitRepositoryOptions};
 use crate::kustomization;
 
@@ -31,6 +32,31 @@ pub struct Options {
     pub retention: Retention,
     /// Settings of the runtime: back-off, jitter, namespace.
     pub runtime: controller_runtime::Options,
+    /// Settings of the Kustomization controller.
+    pub kustomize: kustomization::Settings,
+    /// Which controllers run.
+    pub components: Components,
+    /// URL of the notification controller; empty posts no events.
+    pub events_address: String,
+}
+
+/// Which controllers run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Components {
+    /// GitRepositories, and the artifact server.
+    pub source: bool,
+    /// Kustomizations.
+    pub kustomize: bool,
+}
+
+impl Default for Components {
+    /// All of them.
+    fn default() -> Self {
+        Self {
+            source: true,
+            kustomize: true,
+        }
+    }
 }
 
 /// Why the controllers did not start.
@@ -58,21 +84,29 @@ pub struct Handle {
 /// Starts all controllers on a cluster that serves the Flux kinds. Needs a tokio runtime.
 pub async fn start(cluster: Arc<dyn Cluster>, options: Options) -> Result<Handle, StartError> {
     let artifacts = open_store(&options)?;
-    let listener = listen(&options, &artifacts).await?;
-    let runtime = Runtime::new(cluster, None, options.runtime.clone());
-    runtime.spawn(artifact::serve(artifacts.clone(), listener));
-    let git = GitRepositoryOptions {
-        local_access: options.local_access,
-        work_trees: options.work_trees.clone(),
-        ..GitRepositoryOptions::default()
+    let sink: Option<Arc<dyn EventSink>> = match options.events_address.as_str() {
+        "" => None,
+        address => Some(Arc::new(HttpSink::new(address))),
     };
-    gitrepository::run(&runtime, artifacts.clone(), git);
-    let kustomize = kustomization::Settings::default();
-    runtime.run(kustomization::controller(
-        &runtime,
-        artifacts.clone(),
-        kustomize,
-    ));
+    let runtime = Runtime::new(cluster, sink, options.runtime.clone());
+    if options.components.source {
+        let listener = listen(&options, &artifacts).await?;
+        runtime.spawn(artifact::serve(artifacts.clone(), listener));
+        let git = GitRepositoryOptions {
+            local_access: options.local_access,
+            work_trees: options.work_trees.clone(),
+            requeue_dependency: options.kustomize.requeue_dependency,
+            ..GitRepositoryOptions::default()
+        };
+        gitrepository::run(&runtime, artifacts.clone(), git);
+    }
+    if options.components.kustomize {
+        runtime.run(kustomization::controller(
+            &runtime,
+            artifacts.clone(),
+            options.kustomize,
+        ));
+    }
     Ok(Handle { runtime, artifacts })
 }
 
@@ -123,4 +157,10 @@ impl Handle {
     pub async fn stop(&self) {
         self.runtime.shutdown().await;
     }
+}
+
+/// Returns the digest of a label selector that names the leases of a shard.
+pub fn shard_digest(selector: &str) -> String {
+    use sha2::{Digest, Sha256};
+    hex::encode(Sha256::digest(selector.as_bytes()))
 }

@@ -8,6 +8,7 @@ mod apiserver;
 mod build;
 mod check;
 mod completion;
+mod controller;
 mod create;
 mod delete;
 mod dev;
@@ -43,6 +44,8 @@ pub enum Command {
     Check(check::Args),
     /// Print a completion script for a shell.
     Completion(completion::Args),
+    /// Run the controllers on a cluster.
+    Controller(Box<controller::Args>),
     /// Create or update an object.
     Create(create::Args),
     /// Delete an object.
@@ -86,6 +89,7 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Build(args) => build::run(ctx, args),
         Command::Check(args) => check::run(ctx, args),
         Command::Completion(args) => completion::run(ctx, args),
+        Command::Controller(args) => controller::run(ctx, &args),
         Command::Create(args) => create::run(ctx, args),
         Command::Delete(args) => delete::run(ctx, args),
         Command::Dev(args) => dev::run(ctx, args),

@@ -261,6 +261,15 @@ fn controller_options(args: &Args, source: &source::Source) -> controllers::Opti
             .filter(|_| source.worktree)
             .cloned()
             .collect(),
+        kustomize: controllers::kustomization::Settings {
+            // In this process every watch is cheap, and nobody likes to wait for a broken rollout.
+            configs_label_selector: String::new(),
+            gates: controllers::kustomization::Gates {
+                cancel_health_check: true,
+                ..controllers::kustomization::Gates::default()
+            },
+            ..controllers::kustomization::Settings::default()
+        },
         ..controllers::Options::default()
     }
 }
