@@ -3,3 +3,4 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop at what cannot be")]
 
 mod conformance_smd;
+mod properties;
