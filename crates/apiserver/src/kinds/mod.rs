@@ -5,9 +5,11 @@
 //! [`set_generation`] → [`validate`] or [`validate_update`]. Objects are in the version of the request.
 
 pub mod allocate;
+pub mod convert;
 pub mod form;
 pub mod posts;
 pub mod scale;
+pub mod warnings;
 
 use cluster::{Propagation, StatusCause};
 use compact_str::CompactString;
@@ -52,8 +54,13 @@ pub fn admit(
     object: &mut Map,
     live: Option<&Map>,
 ) -> Answered<()> {
-    let _ = context;
     if place.resource.custom.is_none() {
+        if place.sub.is_empty() {
+            warnings::warn(context, &place.resource, object);
+        }
+        if live.is_none() && place.resource.is("", "pods") {
+            admit_service_account(engine, place, object)?;
+        }
         if let Some(live) = live.filter(|_| place.sub.is_empty()) {
             allocate::update(engine, &place.resource, object, live);
         }
@@ -61,6 +68,27 @@ pub fn admit(
         objects::decode::drop_empty(&schema, ty, object);
     }
     Ok(())
+}
+
+/// Refuses pods of a service account that is not there. The default one is taken for granted: it comes with the namespace.
+fn admit_service_account(engine: &Engine, place: &Place, object: &Map) -> Answered<()> {
+    let spec = object.get("spec").and_then(Value::as_object);
+    let name = spec.map_or("", |spec| text(spec, "serviceAccountName"));
+    if name.is_empty() || name == "default" {
+        return Ok(());
+    }
+    let accounts = engine.builtin("", "v1", "serviceaccounts");
+    if engine
+        .entry(&Place::new(&accounts, &place.namespace, name))
+        .is_ok()
+    {
+        return Ok(());
+    }
+    let why = format!(
+        "error looking up service account {}/{name}: serviceaccount \"{name}\" not found",
+        place.namespace
+    );
+    Err(Failure::forbidden(place.named(), &why))
 }
 
 /// Finishes a new object: status, generation, allocations.
@@ -438,7 +466,7 @@ fn selectable_value(object: &Map, path: &str) -> CompactString {
 
 /// Rewrites a stored object into the version of a request.
 pub fn convert_from_stored(resource: &Resource, stored_version: &str, object: &mut Map) {
-    let _ = (resource, stored_version, object);
+    convert::from_stored(resource, stored_version, object);
 }
 
 /// Rewrites an object into the version in which its table keeps it; returns the resource of that version.
@@ -447,13 +475,14 @@ pub fn convert_to_stored(
     resource: &Arc<Resource>,
     object: &mut Map,
 ) -> Arc<Resource> {
-    let _ = (engine, object);
+    let _ = engine;
+    convert::to_stored(resource, object);
     resource.clone()
 }
 
 /// Rewrites an object of one version of its kind into another.
 pub fn convert(from_version: &str, to: &Resource, object: &mut Map) {
-    let _ = (from_version, to, object);
+    convert::between(from_version, to, object);
 }
 
 /// Tells whether an update has to name the version it replaces.
@@ -579,8 +608,7 @@ pub fn mark_deleting(engine: &Engine, place: &Place, next: &mut Map) {
 
 /// Tells whether the stored bytes of a version are what this resource answers.
 pub fn stored_as_is(resource: &Resource, stored_version: &str) -> bool {
-    let _ = (resource, stored_version);
-    true
+    convert::stored_as_is(resource, stored_version)
 }
 
 /// Builds the cells of a Table row, one for each column.

@@ -103,6 +103,9 @@ const BATCH: usize = 256;
 /// Tasks that may wait; followers wait beyond it.
 const QUEUE_MAX: usize = 4096;
 
+/// Pause before a refused create is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
 /// Runs the simulation until it is dropped.
 pub async fn run(engine: Arc<Engine>) {
     let (sender, mut queue) = mpsc::channel(QUEUE_MAX);
@@ -220,7 +223,12 @@ fn run_step(world: &World, task: &Task) -> Option<Duration> {
     let (_, _, _, _, step) = FOLLOWED
         .iter()
         .find(|(_, _, _, kind, _)| *kind == task.kind)?;
-    step(world, task)
+    let again = step(world, task);
+    if world.take_refusal() {
+        // What was missing, such as a service account, may come without an event of ours.
+        return Some(again.map_or(RETRY, |again| again.min(RETRY)));
+    }
+    again
 }
 
 async fn sleep_until(at: Option<Instant>) {

@@ -1,6 +1,7 @@
 //! What the simulated controllers see and do: reads and writes through the engine, as the controller manager.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cluster::Propagation;
 use objects::{Map, Value, json};
@@ -18,6 +19,8 @@ const AGENT: &str = "kube-controller-manager";
 pub(super) struct World {
     pub(super) engine: Arc<Engine>,
     context: Context,
+    /// Whether a create was refused since this was last asked.
+    refused: AtomicBool,
 }
 
 /// A resource by group and plural; all are served as `v1`.
@@ -39,7 +42,13 @@ impl World {
         Self {
             engine,
             context: Context::new(User::system(), AGENT),
+            refused: AtomicBool::new(false),
         }
+    }
+
+    /// Tells whether a create was refused since this was last asked.
+    pub(super) fn take_refusal(&self) -> bool {
+        self.refused.swap(false, Ordering::Relaxed)
     }
 
     /// Returns the present moment as statuses hold it.
@@ -96,11 +105,14 @@ impl World {
         let resource = self.engine.builtin(which.0, "v1", which.1);
         let place = Place::new(&resource, metadata_text(&object, "namespace"), "");
         let body = Body::Object(object);
-        let written = self
-            .engine
-            .create(&self.context, &place, &body, &WriteOptions::default())
-            .ok()?;
-        Some(self.engine.reply_map(&resource, &written.reply))
+        let options = WriteOptions::default();
+        match self.engine.create(&self.context, &place, &body, &options) {
+            Ok(written) => Some(self.engine.reply_map(&resource, &written.reply)),
+            Err(_) => {
+                self.refused.store(true, Ordering::Relaxed);
+                None
+            }
+        }
     }
 
     /// Changes an object through `change`; nothing is written where nothing changes.
