@@ -89,6 +89,20 @@ pub(crate) fn parse_embedded(content: &str) -> Result<Node> {
     Ok(node)
 }
 
+/// Parses the first document of YAML held in a scalar, with its comments, so that it can be printed again.
+pub(crate) fn parse_embedded_document(content: &str) -> Result<kyaml::Document> {
+    let options = ReadOptions {
+        keep_comments: true,
+        ..options()
+    };
+    let documents = kyaml::parse_documents(content.as_bytes(), &options)
+        .map_err(|error| BuildError::new(error.to_string()))?;
+    let first = documents.into_iter().next();
+    let mut document = first.ok_or_else(|| BuildError::new("EOF"))?;
+    resolve_tags(&mut document.root);
+    Ok(document)
+}
+
 /// Writes down the type that each scalar was read with: later changes of its text keep it.
 fn resolve_tags(node: &mut Node) {
     match &mut node.value {

@@ -279,7 +279,10 @@ fn go_quoted(text: &str) -> String {
 
 /// Reports both why a path is no file and why it is no directory.
 fn accumulation(as_directory: &BuildError, as_file: &BuildError) -> BuildError {
-    let error = as_directory.clone();
+    let mut error = as_directory.clone();
+    if let Some(file) = as_file.file().filter(|_| error.file().is_none()) {
+        error = error.at(file, as_file.line());
+    }
     error.wrap(format!("accumulation err='{}'", as_file.message()))
 }
 

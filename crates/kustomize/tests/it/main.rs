@@ -3,3 +3,5 @@
 
 mod conformance;
 mod golden;
+mod properties;
+mod recorded;

@@ -3,7 +3,7 @@
 //! JSON is printed again compactly, or with two blanks where it had line breaks and blanks; YAML in the
 //! order and style it had.
 
-use kyaml::Node;
+use kyaml::{Document, EmitOptions, Node};
 use serde_json::Value;
 
 use crate::node::lookup::{lookup, lookup_mut};
@@ -30,13 +30,13 @@ pub(super) fn write(
         found: &mut set,
         count: 0,
     };
-    if matcher.visit(&mut parsed, &path[at..]).is_err() || matcher.count == 0 {
+    if matcher.visit(&mut parsed.root, &path[at..]).is_err() || matcher.count == 0 {
         return false;
     }
     let Ok(Some(scalar)) = lookup_mut(object, &path[..at]) else {
         return false;
     };
-    match printed(&parsed, text(scalar)) {
+    match printed(parsed, text(scalar)) {
         Some(printed) => {
             set_text(scalar, &printed);
             true
@@ -46,7 +46,7 @@ pub(super) fn write(
 }
 
 /// Finds the first scalar on the path that parses, and what it holds.
-fn find(object: &Node, path: &[String]) -> Option<(usize, Node)> {
+fn find(object: &Node, path: &[String]) -> Option<(usize, Document)> {
     for at in 1..path.len() {
         let Ok(Some(found)) = lookup(object, &path[..at]) else {
             continue;
@@ -58,18 +58,19 @@ fn find(object: &Node, path: &[String]) -> Option<(usize, Node)> {
         if content.trim().is_empty() {
             return None;
         }
-        if let Ok(parsed) = crate::reading::parse_embedded(content) {
+        if let Ok(parsed) = crate::reading::parse_embedded_document(content) {
             return Some((at, parsed));
         }
     }
     None
 }
 
-fn printed(parsed: &Node, original: &str) -> Option<String> {
+fn printed(parsed: Document, original: &str) -> Option<String> {
     if !original.trim_start().starts_with(['{', '[']) {
-        return Some(crate::emission::node_text(parsed).trim().to_owned());
+        let text = kyaml::emit_documents(&[parsed], EmitOptions::compact());
+        return Some(text.trim().to_owned());
     }
-    let json = crate::emission::to_json(parsed).ok()?;
+    let json = crate::emission::to_json(&parsed.root).ok()?;
     if original.contains('\n') && original.contains("  ") {
         let mut out = String::new();
         indented(&json, 0, &mut out);
