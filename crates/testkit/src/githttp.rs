@@ -15,6 +15,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
 
 use crate::gitrepo::{GitRepo, write_pack};
 
@@ -23,6 +28,7 @@ type Objects = HashMap<String, (&'static str, Vec<u8>)>;
 /// A running server; it stops when dropped.
 pub struct GitHttp {
     address: SocketAddr,
+    scheme: &'static str,
     shared: Arc<Mutex<Shared>>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -45,28 +51,45 @@ struct Repository {
 }
 
 impl GitHttp {
-    /// Starts a server on a free loopback port.
+    /// Starts a server on a free loopback port. It also serves as a plain HTTP proxy in front of itself.
     pub async fn start() -> Self {
+        Self::listen(None).await
+    }
+
+    /// Starts a server with TLS; returns it with the PEM of the CA that issued its certificate.
+    pub async fn start_tls() -> (Self, String) {
+        let (config, authority) = server_config();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        (Self::listen(Some(acceptor)).await, authority)
+    }
+
+    async fn listen(tls: Option<TlsAcceptor>) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a loopback port is free");
         let address = listener.local_addr().expect("bound");
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let shared: Arc<Mutex<Shared>> = Arc::default();
         let state = shared.clone();
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let state = state.clone();
+                let (state, tls) = (state.clone(), tls.clone());
                 tokio::spawn(async move {
-                    let service = service_fn(move |request| answer(state.clone(), request));
-                    // A client that goes away is none of the server's business.
-                    let _ = auto::Builder::new(TokioExecutor::new())
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await;
+                    match tls {
+                        None => serve(stream, state).await,
+                        // A client that does not trust the certificate ends here.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(stream, state).await;
+                            }
+                        }
+                    }
                 });
             }
         });
         Self {
             address,
+            scheme,
             shared,
             task,
         }
@@ -80,6 +103,12 @@ impl GitHttp {
         };
         let mut shared = self.shared.lock().expect("no test panics inside");
         shared.repositories.insert(path.to_owned(), repository);
+    }
+
+    /// Makes a repository vanish.
+    pub fn withdraw(&self, path: &str) {
+        let mut shared = self.shared.lock().expect("no test panics inside");
+        shared.repositories.remove(path);
     }
 
     /// Asks for this value of the `Authorization` header from now on.
@@ -96,7 +125,7 @@ impl GitHttp {
 
     /// Returns the URL of a path.
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// Returns and forgets the requests served so far, as `METHOD path`.
@@ -110,6 +139,41 @@ impl Drop for GitHttp {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+async fn serve(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    state: Arc<Mutex<Shared>>,
+) {
+    let service = service_fn(move |request| answer(state.clone(), request));
+    // A client that goes away is none of the server's business.
+    let _ = auto::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// Makes a CA and a certificate for loopback.
+fn server_config() -> (ServerConfig, String) {
+    const FINE: &str = "parameters are constant";
+    let mut parameters = CertificateParams::new(Vec::<String>::new()).expect(FINE);
+    parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_key = KeyPair::generate().expect(FINE);
+    let authority = parameters.self_signed(&authority_key).expect(FINE);
+    let issuer = Issuer::new(parameters, authority_key);
+    let key = KeyPair::generate().expect(FINE);
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = CertificateParams::new(names)
+        .and_then(|parameters| parameters.signed_by(&key, &issuer))
+        .expect(FINE);
+    let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect(FINE)
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], private)
+        .expect(FINE);
+    (config, authority.pem())
 }
 
 type Answer = Response<Full<Bytes>>;

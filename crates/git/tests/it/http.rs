@@ -123,6 +123,50 @@ async fn credentials_are_sent_and_refusals_reported() {
 }
 
 #[tokio::test]
+async fn own_authorities_are_trusted_and_others_are_not() {
+    let (_dir, repo, ids) = sample();
+    let (server, authority) = GitHttp::start_tls().await;
+    server.publish("/r", &repo);
+    let client = Arc::new(Client::new(LocalAccess::Denied));
+    let url = server.url("/r");
+    let mut asked = request(&url, branch("main"));
+    let refused = fetch(&client, asked.clone()).await.unwrap_err();
+    let prefix = format!("unable to clone '{url}': Get \"{url}/info/refs");
+    assert!(refused.starts_with(&prefix), "{refused}");
+    assert!(refused.to_lowercase().contains("certificate"), "{refused}");
+    for key in ["ca.crt", "caFile"] {
+        let secret: BTreeMap<String, Vec<u8>> =
+            [(key.to_owned(), authority.as_bytes().to_vec())].into();
+        asked.auth = Auth::from_secret(&url::Url::parse(&url).unwrap(), &secret).unwrap();
+        let got = fetch(&client, asked.clone()).await.unwrap();
+        assert!(got.starts_with(&format!("main@sha1:{}", ids[2])), "{got}");
+    }
+    asked.auth.ca = Some(b"nonsense".to_vec());
+    let refused = fetch(&client, asked).await.unwrap_err();
+    assert_eq!(
+        refused,
+        format!("unable to clone '{url}': failed to parse CA certificate")
+    );
+}
+
+#[tokio::test]
+async fn proxies_are_used() {
+    let (_dir, repo, _) = sample();
+    let proxy = GitHttp::start().await;
+    proxy.publish("/r", &repo);
+    let client = Arc::new(Client::new(LocalAccess::Denied));
+    // The host does not exist: only a proxy can answer for it.
+    let mut asked = request("http://git.invalid/r", branch("main"));
+    asked.auth.proxy = Some(remote::Proxy {
+        address: proxy.url(""),
+        username: String::new(),
+        password: remote::Secret::default(),
+    });
+    fetch(&client, asked).await.unwrap();
+    assert_eq!(proxy.take_log().len(), 3);
+}
+
+#[tokio::test]
 async fn redirects_are_followed_once_and_failures_named() {
     let (_dir, repo, ids) = sample();
     let server = GitHttp::start().await;
