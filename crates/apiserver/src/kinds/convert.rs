@@ -24,6 +24,9 @@ pub fn from_stored(resource: &Resource, stored_version: &str, object: &mut Map) 
     }
     if resource.is("events.k8s.io", "events") {
         rename(object, &EVENT_FIELDS, true);
+        for key in ["reportingController", "reportingInstance"] {
+            drop_zero(object, key);
+        }
     } else {
         autoscaler(resource.version(), object);
     }
@@ -66,6 +69,14 @@ const EVENT_FIELDS: [(&str, &str); 7] = [
     ("reportingComponent", "reportingController"),
     ("source", "deprecatedSource"),
 ];
+
+/// Drops an empty text or a zero that the other form leaves out.
+fn drop_zero(object: &mut Map, key: &str) {
+    let zero = matches!(object.get(key), Some(value) if *value == json!("") || *value == json!(0));
+    if zero {
+        object.remove(key);
+    }
+}
 
 fn rename(object: &mut Map, names: &[(&str, &str)], forward: bool) {
     for (first, second) in names {
@@ -130,6 +141,7 @@ fn autoscaler(version: &str, object: &mut Map) {
             }
         }
         _ => {
+            drop_zero(status, "currentReplicas");
             if let Some(current) = status.remove("currentCPUUtilizationPercentage") {
                 status.insert(
                     "currentMetrics".into(),

@@ -6,6 +6,9 @@ use crate::catalog::Resource;
 
 const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
+/// What OpenAPI adds to the text of a field with a closed set of values.
+const ENUM_APPENDIX: &str = "\n\nPossible enum values:";
+
 /// Where a text comes from.
 enum Source {
     /// A field of a component schema.
@@ -623,7 +626,10 @@ pub fn description(resource: &Resource, column: &str) -> &'static str {
         *name == column && (plural.is_empty() || *plural == resource.plural())
     });
     match entry {
-        Some((_, _, Field(component, field))) => builtin::description(component, field),
+        Some((_, _, Field(component, field))) => {
+            let text = builtin::description(component, field);
+            text.split(ENUM_APPENDIX).next().unwrap_or(text)
+        }
         Some((_, _, Words(words))) => words,
         None => "",
     }

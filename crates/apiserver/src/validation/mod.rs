@@ -6,6 +6,7 @@
 
 mod batch;
 mod configuration;
+mod event;
 mod networking;
 mod pod;
 mod rbac;
@@ -38,6 +39,8 @@ const TABLE: &[(&str, &str, Validator)] = &[
     ("", "Secret", configuration::secret),
     ("", "PersistentVolumeClaim", storage::claim),
     ("", "PersistentVolume", storage::volume),
+    ("", "Event", event::core),
+    ("events.k8s.io", "Event", event::modern),
     ("apps", "Deployment", workload::deployment),
     ("apps", "ReplicaSet", workload::replica_set),
     ("apps", "StatefulSet", workload::stateful_set),
