@@ -14,6 +14,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use service_accounts::complete_namespace;
+
 use crate::engine::{Context, Engine, User};
 use crate::store::{Event, TableName};
 

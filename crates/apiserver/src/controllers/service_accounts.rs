@@ -84,3 +84,8 @@ fn ensure(engine: &Engine, context: &Context, plural: &str, namespace: &str, obj
         );
     }
 }
+
+/// Gives a new namespace its default account at once, so that pods created next find it.
+pub fn complete_namespace(engine: &Engine, namespace: &str) {
+    complete(engine, namespace, false);
+}

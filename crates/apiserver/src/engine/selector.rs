@@ -316,7 +316,8 @@ fn parse_fields(resource: &Resource, text: &str) -> Answered<Vec<(String, String
         {
             return Err(Failure::bad_request(unknown_label(resource, field)));
         }
-        found.push((field.to_owned(), value, differ));
+        let field = stored_field(resource, field);
+        found.push((field, value, differ));
     }
     Ok(found)
 }
@@ -429,4 +430,15 @@ pub fn selectable(resource: &Resource) -> Vec<&str> {
         _ => &[],
     };
     fields.to_vec()
+}
+
+/// Translates the name of a selectable field of events into the stored form's.
+pub fn stored_field(resource: &Resource, field: &str) -> String {
+    if resource.group() != "events.k8s.io" {
+        return field.to_owned();
+    }
+    match field {
+        "reportingController" => "reportingComponent".to_owned(),
+        field => field.replacen("regarding.", "involvedObject.", 1),
+    }
 }

@@ -43,23 +43,21 @@ pub fn root(catalog: &Catalog) -> Value {
         "/api",
         "/apis",
         "/apis/",
-        "/healthz",
-        "/healthz/log",
-        "/healthz/ping",
-        "/livez",
-        "/livez/log",
-        "/livez/ping",
+        "/metrics",
+        "/metrics/slis",
         "/openapi/v2",
         "/openapi/v3",
         "/openapi/v3/",
         "/openid/v1/jwks",
-        "/readyz",
-        "/readyz/log",
-        "/readyz/ping",
         "/version",
     ]
     .map(str::to_owned)
     .to_vec();
+    for endpoint in ["healthz", "livez", "readyz"] {
+        paths.push(format!("/{endpoint}"));
+        let checks = super::checks::of(endpoint).into_iter();
+        paths.extend(checks.map(|check| format!("/{endpoint}/{check}")));
+    }
     for group in &catalog.groups {
         if !group.name.is_empty() {
             paths.push(format!("/apis/{}", group.name));

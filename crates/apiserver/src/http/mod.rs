@@ -4,6 +4,7 @@
 //! or the plain text that upstream sends.
 
 mod accept;
+mod checks;
 mod discovery;
 mod openapi;
 mod respond;

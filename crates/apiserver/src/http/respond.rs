@@ -280,17 +280,20 @@ pub fn failure(failure: &Failure) -> Response<ResponseBody> {
 
 /// Answers a health check.
 pub fn health(path: &str, query: &Query) -> Answered<Response<ResponseBody>> {
-    let mut parts = path.split('/');
-    let endpoint = parts.next().unwrap_or("");
-    let check = parts.next().unwrap_or("");
-    if check == "ping" || check == "log" {
+    let (endpoint, check) = path.split_once('/').unwrap_or((path, ""));
+    let checks = super::checks::of(endpoint);
+    if checks.contains(&check) {
         return Ok(build(200, "text/plain; charset=utf-8", "ok".into()));
     }
     if !check.is_empty() {
         return Err(Failure::no_path());
     }
     let text = if query.contains_key("verbose") {
-        format!("[+]ping ok\n[+]log ok\n{endpoint} check passed\n")
+        let lines: Vec<String> = checks
+            .iter()
+            .map(|check| format!("[+]{check} ok\n"))
+            .collect();
+        format!("{}{endpoint} check passed\n", lines.concat())
     } else {
         "ok".to_owned()
     };

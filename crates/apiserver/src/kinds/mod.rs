@@ -106,6 +106,14 @@ pub fn prepare_create(engine: &Engine, resource: &Resource, object: &mut Map) {
     if has_generation(resource) {
         metadata_mut(object).insert("generation".into(), 1.into());
     }
+    if resource.is("apiregistration.k8s.io", "apiservices") {
+        let condition = objects::json!({
+            "type": "Available", "status": "True", "reason": "Local",
+            "message": "Local APIServices are always available",
+            "lastTransitionTime": engine.environment.timestamp(),
+        });
+        object.insert("status".into(), objects::json!({"conditions": [condition]}));
+    }
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
         crate::crd::initialise(object);
     }
@@ -116,6 +124,9 @@ pub fn created(engine: &Engine, place: &Place) {
     let resource = &place.resource;
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
         crate::crd::settle(engine, &place.name);
+    }
+    if resource.is("", "namespaces") {
+        crate::controllers::complete_namespace(engine, &place.name);
     }
 }
 
@@ -201,7 +212,7 @@ pub fn has_generation(resource: &Resource) -> bool {
 /// Moves the generation of an updated object where its wanted state changed.
 pub fn set_generation(place: &Place, live: &Map, next: &mut Map) {
     let resource = &place.resource;
-    if !has_generation(resource) || matches!(place.sub.as_str(), "status") {
+    if !has_generation(resource) || matches!(place.sub.as_str(), "status" | "binding") {
         return;
     }
     let relevant = |object: &Map| -> Map {
@@ -441,7 +452,11 @@ fn name_problems(resource: &Resource, name: &str) -> Vec<String> {
 pub fn selectable_values(resource: &Resource, object: &Map) -> Vec<(CompactString, CompactString)> {
     selector::selectable(resource)
         .into_iter()
-        .map(|name| (name.into(), selectable_value(object, name)))
+        .map(|name| {
+            let name = selector::stored_field(resource, name);
+            let value = selectable_value(object, &name);
+            (name.into(), value)
+        })
         .collect()
 }
 

@@ -174,7 +174,8 @@ fn binding(
         .unwrap_or("")
         .to_owned();
     let now = engine.environment.timestamp();
-    engine.replace(context, place, options, &|live, _| {
+    // Bindings are not recorded in the pod's managed fields.
+    engine.transform(context, place, options, &|live, _| {
         let mut next = live.clone();
         let spec = next.get_mut("spec").and_then(Value::as_object_mut);
         let Some(spec) = spec else {

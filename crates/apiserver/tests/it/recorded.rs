@@ -273,7 +273,10 @@ impl<'a> Run<'a> {
             }
             _ => {
                 let text = String::from_utf8_lossy(&answer.body).into_owned();
-                shown["text"] = self.text(&text).into();
+                let text = self.text(&text).replace(&self.vars["ns"], "${ns}");
+                shown["text"] = YAML_VERSION
+                    .replace_all(&text, "resourceVersion: \"<rv>\"")
+                    .into();
             }
         }
         shown
@@ -420,6 +423,9 @@ static VERSIONS: LazyLock<Regex> = LazyLock::new(|| {
     )
     .unwrap()
 });
+
+static YAML_VERSION: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new("resourceVersion: \"\\d+\"").unwrap());
 
 fn invalid(status: &mut Map<String, Value>) {
     if status.get("reason") != Some(&"Invalid".into()) {
