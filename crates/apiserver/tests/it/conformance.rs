@@ -10,18 +10,13 @@ use crate::recorded::{Run, difference};
 
 /// Scenarios that differ, with the reason.
 const KNOWN: &[(&str, &str)] = &[
-    ("A10", "the names of the health checks are our own"),
     ("A13", "the old OpenAPI document is not served as protobuf"),
-    ("A14", "the list of health checks is our own"),
     ("B10", "the text of an over-long annotation key differs"),
-    ("C10", "column descriptions are not there yet"),
     ("C11", "column descriptions are not there yet"),
     (
         "C13",
         "answers are never protobuf; every client offers JSON too",
     ),
-    ("C14", "YAML answers differ in the order of quoting"),
-    ("F26", "HPA v1 and v2 are not converted yet"),
     ("G06", "deprecation warnings of pods are not given"),
     ("I06", "a binding moves the generation of a pod"),
     (
@@ -31,11 +26,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("J24", "warnings of pods are not given"),
     ("M01", "core and events.k8s.io events are not converted yet"),
     ("M03", "no resource quota controller"),
-    ("M04", "core and events.k8s.io events are not converted yet"),
-    (
-        "M05",
-        "pods of an absent service account are not refused yet",
-    ),
     ("M06", "no APIService objects"),
     ("M07", "no kubernetes Service"),
 ];
