@@ -204,7 +204,9 @@ impl Stream {
     fn line(&mut self, kind: &str, entry: &Entry) -> Bytes {
         let resource = self.place.resource.clone();
         match self.shape {
-            Shape::Object if kinds::stored_as_is(&resource, &entry.meta.version) => self.plain_line(kind, entry),
+            Shape::Object if kinds::stored_as_is(&resource, &entry.meta.version) => {
+                self.plain_line(kind, entry)
+            }
             Shape::Object => {
                 let map = self.engine.decode_entry(&resource, entry);
                 event_bytes(kind, &Value::Object(map))

@@ -17,15 +17,16 @@ const KNOWN: &[(&str, &str)] = &[
         "C13",
         "answers are never protobuf; every client offers JSON too",
     ),
+    ("F26", "HPA v1 and v2 are not converted yet"),
     ("G06", "deprecation warnings of pods are not given"),
     ("I06", "a binding moves the generation of a pod"),
     (
         "J02",
         "the immutable template of a Job is shown as JSON, not as the internal Go struct",
     ),
-    ("J24", "warnings of pods are not given"),
     ("M01", "core and events.k8s.io events are not converted yet"),
     ("M03", "no resource quota controller"),
+    ("M04", "core and events.k8s.io events are not converted yet"),
     ("M06", "no APIService objects"),
     ("M07", "no kubernetes Service"),
 ];
