@@ -33,6 +33,9 @@ pub enum StoreError {
     /// The file system failed, for instance because the disk is full.
     #[error("{0}")]
     Io(#[from] std::io::Error),
+    /// The directory of the object's artifacts cannot be made.
+    #[error("{0}")]
+    Directory(std::io::Error),
     /// The artifact is not in the store; it may be another process's.
     #[error("artifact '{0}' is not in storage")]
     NotFound(String),
@@ -162,6 +165,9 @@ impl ArtifactStore {
         let tree = Arc::new(selected_tree(entries)?);
         let digest = tarball.digest();
         let path = format!("{directory}/{file}");
+        self.files
+            .create_directory(&directory)
+            .map_err(StoreError::Directory)?;
         let size = i64::try_from(tarball.bytes.len()).unwrap_or(i64::MAX);
         self.files
             .write(&path, tarball.bytes.into(), &digest, now)?;

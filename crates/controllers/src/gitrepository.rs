@@ -291,10 +291,7 @@ impl GitRepositoryReconciler {
             select(&tree, &ignore)
                 .map_err(StoreError::from)
                 .and_then(|entries| store.put(owner(&repository), &file, &revision, &entries, now))
-                .map_err(|error| {
-                    let message = format!("unable to archive artifact to storage: {error}");
-                    Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
-                })
+                .map_err(|error| store_problem(&error))
         };
         tokio::task::spawn_blocking(work).await.map_err(|error| {
             let message = format!("unable to archive artifact to storage: {error}");
@@ -392,6 +389,15 @@ fn fetch_problem(error: &git::Error) -> Problem {
         }
         _ => problem,
     }
+}
+
+fn store_problem(error: &StoreError) -> Problem {
+    if let StoreError::Directory(error) = error {
+        let message = format!("failed to create artifact directory: {error}");
+        return Problem::storage(reason::DIR_CREATION_FAILED, message);
+    }
+    let message = format!("unable to archive artifact to storage: {error}");
+    Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
 }
 
 fn check_sparse_checkout(spec: &GitRepositorySpec, tree: &MemoryTree) -> Result<(), Problem> {

@@ -27,6 +27,8 @@ pub(super) trait Files: Send + Sync {
     fn read(&self, path: &str) -> Result<Option<Bytes>>;
     fn exists(&self, path: &str) -> bool;
     fn modified(&self, path: &str) -> Option<Timestamp>;
+    fn create_directory(&self, directory: &str) -> Result<()>;
+    /// Writes a file whole or not at all; its directory exists.
     fn write(&self, path: &str, bytes: Bytes, digest: &str, now: Timestamp) -> Result<()>;
     fn verify(&self, path: &str, digest: &str) -> std::result::Result<(), StoreError>;
     /// Removing what is not there succeeds.
@@ -59,6 +61,10 @@ impl Files for MemoryFiles {
 
     fn modified(&self, path: &str) -> Option<Timestamp> {
         self.0.read().get(path).map(|file| file.modified)
+    }
+
+    fn create_directory(&self, _directory: &str) -> Result<()> {
+        Ok(())
     }
 
     fn write(&self, path: &str, bytes: Bytes, digest: &str, now: Timestamp) -> Result<()> {
@@ -184,10 +190,13 @@ impl Files for DiskFiles {
         Timestamp::try_from(self.state(path)?.0).ok()
     }
 
+    fn create_directory(&self, directory: &str) -> Result<()> {
+        create_private(&self.root.join(directory))
+    }
+
     fn write(&self, path: &str, bytes: Bytes, digest: &str, _now: Timestamp) -> Result<()> {
         let target = self.root.join(path);
         let directory = target.parent().unwrap_or(&self.root);
-        create_private(directory)?;
         let mut file = tempfile::Builder::new()
             // Left behind by a killed process, it goes with the next garbage collection.
             .prefix(".artifact-")

@@ -230,6 +230,96 @@ async fn spec_changes_requests_and_suspension_are_followed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn repositories_that_disappear_come_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let (place, aside) = (dir.path().join("repo"), dir.path().join("aside"));
+    let mut repo = GitRepo::init(&place);
+    let id = repo.commit_files(&[("a.yaml", "1")]);
+    let server = GitHttp::start().await;
+    server.publish("/r", &repo);
+    let world = World::start(options()).await;
+    world
+        .create(repository("disk", &url(&place), json!({})))
+        .await;
+    world
+        .create(repository(
+            "net",
+            &server.url("/r"),
+            json!({"interval": "1s"}),
+        ))
+        .await;
+    world.wait(&kind(), "disk", is_at(&id)).await;
+    world.wait(&kind(), "net", is_at(&id)).await;
+
+    std::fs::rename(&place, &aside).unwrap();
+    server.withdraw("/r");
+    let request = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "x"}}});
+    world.patch(&kind(), "disk", request.clone()).await;
+    world.patch(&kind(), "net", request).await;
+    for name in ["disk", "net"] {
+        let object = world
+            .wait(&kind(), name, fails_with("GitOperationFailed"))
+            .await;
+        let message = condition(&object, "FetchFailed").unwrap()["message"].clone();
+        assert!(
+            message.as_str().unwrap().contains("repository not found"),
+            "{message}"
+        );
+        // The artifact stays: consumers go on with what they have.
+        assert!(object.get(&["status", "artifact"]).is_some());
+    }
+    std::fs::rename(&aside, &place).unwrap();
+    server.publish("/r", &repo);
+    for name in ["disk", "net"] {
+        let object = world.wait(&kind(), name, is_at(&id)).await;
+        assert!(condition(&object, "FetchFailed").is_none());
+    }
+    let recovered = "Succeeded: stored artifact for commit ".to_owned();
+    let events = world.events("disk").await;
+    assert!(
+        events.iter().any(|event| event.starts_with(&recovered)),
+        "{events:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_cannot_be_written_is_told_and_old_artifacts_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let storage = dir.path().join("storage");
+    std::fs::create_dir(&storage).unwrap();
+    // A file where the directory of all GitRepositories belongs.
+    std::fs::write(storage.join("gitrepository"), "").unwrap();
+    let mut repo = GitRepo::init(&dir.path().join("repo"));
+    let first = repo.commit_files(&[("a.yaml", "1")]);
+    let world = World::start(Options {
+        storage: Some(storage.clone()),
+        ..options()
+    })
+    .await;
+    world
+        .create(repository("r", &url(repo.path()), json!({})))
+        .await;
+    let failed = world
+        .wait(&kind(), "r", fails_with("DirectoryCreationFailed"))
+        .await;
+    assert!(condition(&failed, "StorageOperationFailed").is_some());
+    std::fs::remove_file(storage.join("gitrepository")).unwrap();
+    world.wait(&kind(), "r", is_at(&first)).await;
+    for number in 2..6 {
+        let id = repo.commit_files(&[("a.yaml", &number.to_string())]);
+        world.wait(&kind(), "r", is_at(&id)).await;
+    }
+    // Two records, and the one stored after the last collection.
+    let left = std::fs::read_dir(storage.join("gitrepository/default/r")).unwrap();
+    assert_eq!(left.count(), 3);
+    assert!(
+        !storage
+            .join(format!("gitrepository/default/r/{first}.tar.gz"))
+            .exists()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn uncommitted_files_are_followed_in_work_trees_and_plain_directories() {
     for with_git in [true, false] {
         let dir = tempfile::tempdir().unwrap();
