@@ -191,12 +191,13 @@ impl LocalRepository {
     }
 
     fn advertise(&self, name: String, id: ObjectId) -> Result<Advertised, Error> {
-        let (commit, _) = self.objects.peel(id)?;
-        Ok(Advertised {
-            name,
-            id,
-            peeled: (commit != id).then_some(commit),
-        })
+        let peeled = match self.objects.peel(id) {
+            Ok((commit, _)) => (commit != id).then_some(commit),
+            // A shallow clone may lack what other tags point at; only the chosen one matters.
+            Err(Error::Missing(_)) => None,
+            Err(error) => return Err(error),
+        };
+        Ok(Advertised { name, id, peeled })
     }
 
     fn choose_commit(&self, url: &str, id: ObjectId, branch: &str) -> Result<Chosen, Error> {
