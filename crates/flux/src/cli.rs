@@ -16,6 +16,21 @@ use crate::globals::GlobalArgs;
 /// Exit code of `flux dev` for wrong arguments; all other commands use 1, as upstream does.
 const DEV_USAGE_EXIT_CODE: u8 = 2;
 
+/// Commands of upstream that this program does not have yet.
+const LATER_COMMANDS: [&str; 11] = [
+    "bootstrap",
+    "install",
+    "list",
+    "migrate",
+    "plugin",
+    "pull",
+    "push",
+    "tag",
+    "trigger",
+    "uninstall",
+    "docgen",
+];
+
 /// GitOps for Kubernetes: builds, applies and watches what Git says.
 ///
 /// Ferroflux, compatible with Flux v2.9.
@@ -81,6 +96,12 @@ fn explain(error: &clap::Error, mut tree: ClapCommand, args: &[OsString]) -> Cli
         _ => first_line(error),
     };
     let mut failure = CliError::user(message);
+    let word = text_of(error, ContextKind::InvalidSubcommand);
+    if LATER_COMMANDS.contains(&word.as_str()) {
+        failure = failure.hint(format!(
+            "`flux {word}` of upstream is not part of this version yet"
+        ));
+    }
     if path == "flux dev" {
         failure = failure.exit_code(DEV_USAGE_EXIT_CODE);
     }

@@ -10,9 +10,11 @@ mod check;
 mod completion;
 mod controller;
 mod create;
+mod debug;
 mod delete;
 mod dev;
 mod diff;
+mod envsubst;
 mod events;
 mod export;
 mod get;
@@ -48,10 +50,14 @@ pub enum Command {
     Controller(Box<controller::Args>),
     /// Create or update an object.
     Create(create::Args),
+    /// Print internals of an object.
+    Debug(debug::Args),
     /// Delete an object.
     Delete(delete::Args),
     /// Print what an apply would change.
     Diff(diff::Args),
+    /// Substitute the environment's variables in stdin.
+    Envsubst(envsubst::Args),
     /// Print Kubernetes events of Flux objects.
     Events(events::Args),
     /// Print objects as manifests.
@@ -91,9 +97,11 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Completion(args) => completion::run(ctx, args),
         Command::Controller(args) => controller::run(ctx, &args),
         Command::Create(args) => create::run(ctx, args),
+        Command::Debug(args) => debug::run(ctx, args),
         Command::Delete(args) => delete::run(ctx, args),
         Command::Dev(args) => dev::run(ctx, args),
         Command::Diff(args) => diff::run(ctx, args),
+        Command::Envsubst(args) => envsubst::run(ctx, args),
         Command::Events(args) => events::run(ctx, args),
         Command::Export(args) => export::run(ctx, args),
         Command::Get(args) => get::run(ctx, args),

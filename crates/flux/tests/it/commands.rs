@@ -212,6 +212,11 @@ fn other_words_are_refused_as_upstream_does() {
         "refusals",
         &[
             &["nonsense"],
+            &["bootstrap", "git"],
+            &["debug", "ks", "tenant", "-n", "apps"],
+            &["debug", "ks", "tenant", "-n", "apps", "--show-vars"],
+            &["debug", "ks", "flux-system", "--show-vars"],
+            &["debug", "ks", "flux-system", "--show-history"],
             &["version", "--client"],
             &["version", "--client", "-o", "xml"],
             &["check", "--pre", "--nonsense"],
