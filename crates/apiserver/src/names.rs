@@ -79,7 +79,7 @@ pub fn qualified_name(text: &str) -> Vec<String> {
     if name.is_empty() {
         problems.push("name part must be non-empty".into());
     } else if name.len() > 63 {
-        problems.push("name part must be no more than 63 bytes".into());
+        problems.push("name part must be no more than 63 characters".into());
     }
     if !matches(&PATTERN, QUALIFIED, name) {
         problems.push("name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')".into());
@@ -99,7 +99,7 @@ pub fn label_value(text: &str) -> Vec<String> {
 
 fn too_long(text: &str, max: usize) -> Vec<String> {
     if text.len() > max {
-        vec![format!("must be no more than {max} bytes")]
+        vec![format!("must be no more than {max} characters")]
     } else {
         Vec::new()
     }

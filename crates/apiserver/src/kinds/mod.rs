@@ -438,9 +438,9 @@ fn validate_finalizers(finalizers: Option<&Value>, standard_only: bool) -> Vec<S
 
 fn name_problems(resource: &Resource, name: &str) -> Vec<String> {
     match (resource.group(), resource.plural()) {
-        ("rbac.authorization.k8s.io", _) | ("flowcontrol.apiserver.k8s.io", _) => {
-            names::path_segment(name)
-        }
+        ("apiregistration.k8s.io", _)
+        | ("rbac.authorization.k8s.io", _)
+        | ("flowcontrol.apiserver.k8s.io", _) => names::path_segment(name),
         ("", "services") => names::dns_label(name),
         ("", "namespaces") => names::dns_label(name),
         ("events.k8s.io" | "", "events") => names::dns_subdomain(name),
