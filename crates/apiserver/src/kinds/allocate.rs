@@ -26,7 +26,9 @@ pub fn create(engine: &Engine, resource: &Resource, object: &mut Map) {
             protect(object, "kubernetes.io/pvc-protection");
         }
         ("", "persistentvolumes") => {
-            object.insert("status".into(), json!({"phase": "Pending"}));
+            let now = engine.environment.timestamp();
+            let status = json!({"lastPhaseTransitionTime": now, "phase": "Pending"});
+            object.insert("status".into(), status);
             protect(object, "kubernetes.io/pv-protection");
         }
         ("", "nodes") => node(object),

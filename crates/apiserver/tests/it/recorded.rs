@@ -327,7 +327,11 @@ impl<'a> Run<'a> {
             .into_iter()
             .flatten()
             .enumerate()
-            .filter(|(_, c)| c["name"] == "Age" || c["name"] == "Created At")
+            .filter(|(_, c)| {
+                ["Age", "Created At", "Last Seen", "First Seen"]
+                    .iter()
+                    .any(|n| c["name"] == *n)
+            })
             .map(|(index, _)| index)
             .collect();
         if let Some(rows) = map.get_mut("rows").and_then(Value::as_array_mut) {
