@@ -181,6 +181,11 @@ impl Time {
         }
     }
 
+    /// The same wall clock in a zone without offset that prints under a name.
+    pub fn named_zone(&self, name: &str) -> Self {
+        self.in_zone(Zone::Fixed(0, Arc::from(name)))
+    }
+
     /// Seconds since 1970.
     pub fn unix_seconds(&self) -> i64 {
         self.seconds

@@ -124,7 +124,7 @@ pub fn render_release(
     check_installable(&chart).map_err(failed)?;
     let (values, warnings) = coalesced(&mut chart, user, version).map_err(failed)?;
     if !options.skip_schema {
-        schema::validate(&chart, &values, version).map_err(|error| {
+        schema::validate(&chart, &values).map_err(|error| {
             failed(format!(
                 "values don't meet the specifications of the schema(s) in the following chart(s):\n{error}"
             ))

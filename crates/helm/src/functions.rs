@@ -135,6 +135,7 @@ const FUNCTIONS: &[Function] = &[
         Ok(from_text_array(value, ""))
     }),
     Function::fixed("toToml", &[A], T, |c| {
+        check_toml(&c.args[0])?;
         Ok(toml::write(&c.args[0]).unwrap_or_else(|error| error).into())
     }),
     Function::fixed("fromToml", &[T], Type::Map, |c| {
@@ -148,6 +149,7 @@ const FUNCTIONS_V4: &[Function] = &[
         Ok(yaml(&c.args[0]).map_err(CallError::Text)?.into())
     }),
     Function::fixed("mustToToml", &[A], T, |c| {
+        check_toml(&c.args[0])?;
         Ok(toml::write(&c.args[0]).map_err(CallError::Text)?.into())
     }),
     Function::fixed("mustToJson", &[A], T, |c| {
@@ -157,6 +159,14 @@ const FUNCTIONS_V4: &[Function] = &[
             .into())
     }),
 ];
+
+/// Writing a nil panics upstream instead of giving an error.
+fn check_toml(value: &Value) -> Result<(), CallError> {
+    if value.is_nil() {
+        return Err(CallError::text(toml::NIL_PANIC));
+    }
+    Ok(())
+}
 
 /// What sigs.k8s.io/yaml writes before the errors of the JSON decoder.
 const YAML_PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";

@@ -16,6 +16,7 @@ pub fn split(text: &str, version: Version) -> Vec<String> {
 }
 
 fn split_v4(text: &str) -> Vec<String> {
+    let text = text.trim_start();
     let mut documents = Vec::new();
     let mut start = 0;
     for at in line_starts(text).filter(|at| text[*at..].starts_with("---")) {

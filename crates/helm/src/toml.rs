@@ -1,19 +1,23 @@
-//! TOML for templates, as the library that Helm uses writes and reads it.
+//! TOML for templates, as the library that Helm uses (BurntSushi's, 1.6) writes and reads it.
 
-use gotemplate::Value;
+mod read;
+mod write;
 
-/// Writes a value as TOML.
-///
-/// # Errors
-/// What TOML cannot hold; the text is upstream's.
-pub fn write(_value: &Value) -> Result<String, String> {
-    Err("toml: not implemented yet".to_owned())
-}
+pub use read::read;
+pub use write::{NIL_PANIC, write};
 
-/// Reads a TOML document into a map.
-///
-/// # Errors
-/// The text is not TOML.
-pub fn read(_text: &str) -> Result<Value, String> {
-    Err("toml: not implemented yet".to_owned())
+/// Deepest nesting that is read or written.
+const DEPTH_MAX: usize = 500;
+
+/// Zone names by which the library tells local dates and times from others.
+const LOCAL_DATETIME: &str = "datetime-local";
+const LOCAL_DATE: &str = "date-local";
+const LOCAL_TIME: &str = "time-local";
+
+/// Whether a key needs no quotes.
+fn is_bare(key: &[u8]) -> bool {
+    !key.is_empty()
+        && key
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }

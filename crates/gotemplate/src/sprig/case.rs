@@ -83,10 +83,12 @@ pub(super) fn swap(text: &str) -> String {
         .collect()
 }
 
-/// The first letters of all words.
-pub(super) fn initials(text: &str) -> String {
+/// The first letters of all words; the library takes bytes for runes.
+pub(super) fn initials(text: &[u8]) -> String {
     let mut start = true;
-    text.chars()
+    text.iter()
+        .copied()
+        .map(char::from)
         .filter(|&c| {
             if is_go_space(c) {
                 start = true;

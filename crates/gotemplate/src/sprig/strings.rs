@@ -36,7 +36,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "initials",
         &[T],
         T,
-        |c| Ok(case::initials(&c.str(0)).into()),
+        |c| Ok(case::initials(c.text(0)).into()),
     ),
     Function::fixed("substr", &[I, I, T], T, substr),
     Function::fixed("repeat", &[I, T], T, repeat),
@@ -51,7 +51,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(Value::text(text.strip_prefix(c.text(0)).unwrap_or(text)))
     }),
     Function::fixed("nospace", &[T], T, |c| {
-        Ok(c.str(0).replace(is_go_space, "").into())
+        // The library takes bytes for runes, and notices only where there is space to remove.
+        if !c.text(0).iter().any(|b| is_go_space(char::from(*b))) {
+            return Ok(c.value(0));
+        }
+        let runes = c.text(0).iter().copied().map(char::from);
+        Ok(runes
+            .filter(|c| !is_go_space(*c))
+            .collect::<String>()
+            .into())
     }),
     Function::fixed("trunc", &[I, T], T, trunc),
     Function::fixed("abbrev", &[I, T], T, |c| {

@@ -92,7 +92,7 @@ pub fn pseudo_random(buffer: &mut [u8]) {
 
 pub fn world() -> World {
     World {
-        now: Time::unix(1_763_683_200, 0),
+        now: Time::unix(1_795_219_200, 0),
         random: pseudo_random,
         lookup: None,
         lint: false,

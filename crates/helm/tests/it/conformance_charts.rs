@@ -88,7 +88,7 @@ fn conformance_values() {
             report.case(&id, outcome);
         }
     }
-    report.check(known::VALUES);
+    report.check(&[]);
 }
 
 fn values_of(case: &Value, version: Version) -> Result<Value, String> {
@@ -109,7 +109,8 @@ fn compare(
             None => Ok(()),
             Some(difference) => Err(difference),
         },
-        (_, Some(expected), Err(actual)) if expected == actual.to_string() => Ok(()),
+        // The record has its errors trimmed.
+        (_, Some(expected), Err(actual)) if expected == actual.to_string().trim_end() => Ok(()),
         (expected, error, actual) => Err(format!(
             "expected {expected:?} {error:?}\n  actual {actual:?}"
         )),
@@ -132,7 +133,7 @@ fn conformance_render() {
             );
         }
     }
-    report.check(known::RENDER);
+    report.check(&[]);
 }
 
 #[test]
@@ -163,7 +164,7 @@ fn conformance_commands() {
             report.case(case["id"].as_str().unwrap(), outcome);
         }
     }
-    report.check(known::COMMANDS);
+    report.check(&[]);
 }
 
 fn command_outcome(
@@ -254,7 +255,7 @@ fn real_outcome(
 ) -> Result<(), String> {
     if let Some(error) = error {
         return match actual {
-            Err(actual) if error.contains(&actual.to_string()) => Ok(()),
+            Err(actual) if error == actual.to_string().trim_end() => Ok(()),
             other => Err(format!("expected error {error}\n  actual {other:?}")),
         };
     }

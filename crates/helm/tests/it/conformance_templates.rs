@@ -15,7 +15,7 @@ use testkit::corpus::{Report, data_dir};
 
 fn world(lint: bool) -> World {
     World {
-        now: Time::unix(1_763_683_200, 0),
+        now: Time::unix(1_795_219_200, 0),
         random: super::charts::pseudo_random,
         lookup: None,
         lint,
@@ -46,7 +46,7 @@ fn conformance_templates() {
             }
         }
     }
-    report.check(super::known::TEMPLATES);
+    report.check(&[]);
 }
 
 fn shared_values(dir: &Path) -> HashMap<String, serde_json::Value> {

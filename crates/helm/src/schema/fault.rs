@@ -1,0 +1,128 @@
+//! Violations as a tree, and the lines that show them.
+
+use serde_json::Value;
+
+/// One violation with those that caused it.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    path: Vec<String>,
+    kind: Kind,
+    pub(super) causes: Vec<Fault>,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Text(String),
+    Group,
+    Reference,
+}
+
+impl Fault {
+    pub(super) fn text(path: &[String], text: impl Into<String>) -> Self {
+        Self::with_causes(path, text, Vec::new())
+    }
+
+    pub(super) fn with_causes(path: &[String], text: impl Into<String>, causes: Vec<Self>) -> Self {
+        Self {
+            path: path.to_vec(),
+            kind: Kind::Text(text.into()),
+            causes,
+        }
+    }
+
+    /// Several violations of one schema.
+    pub(super) fn group(path: &[String], causes: Vec<Self>) -> Self {
+        Self {
+            path: path.to_vec(),
+            kind: Kind::Group,
+            causes,
+        }
+    }
+
+    /// Violations of a schema that was referred to.
+    pub(super) fn reference(path: &[String], fault: Self) -> Self {
+        Self {
+            path: path.to_vec(),
+            kind: Kind::Reference,
+            causes: if fault.is_group() {
+                fault.causes
+            } else {
+                vec![fault]
+            },
+        }
+    }
+
+    pub(super) fn is_group(&self) -> bool {
+        matches!(self.kind, Kind::Group)
+    }
+
+    /// Writes the lines; a reference with one cause has no line of its own.
+    pub(super) fn write(&self, depth: usize, out: &mut String) {
+        let skip = matches!(self.kind, Kind::Reference) && self.causes.len() == 1;
+        if !skip {
+            let text = match &self.kind {
+                Kind::Text(text) => text,
+                Kind::Group | Kind::Reference => "validation failed",
+            };
+            let pointer = quoted(&self.pointer());
+            out.push_str(&format!("{}- at {pointer}: {text}\n", "  ".repeat(depth)));
+        }
+        let depth = depth + usize::from(!skip);
+        self.causes.iter().for_each(|cause| cause.write(depth, out));
+    }
+
+    fn pointer(&self) -> String {
+        let parts = self.path.iter();
+        parts
+            .map(|part| format!("/{}", part.replace('~', "~0").replace('/', "~1")))
+            .collect()
+    }
+}
+
+/// Text in single quotes, escaped as Go does inside double ones.
+pub(super) fn quoted(text: &str) -> String {
+    let literal = gocompat::quote::quote(text.as_bytes());
+    let inner = literal[1..literal.len() - 1]
+        .replace("\\\"", "\"")
+        .replace('\'', "\\'");
+    format!("'{inner}'")
+}
+
+/// Quoted texts with commas.
+pub(super) fn listed<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    texts.into_iter().map(quoted).collect::<Vec<_>>().join(", ")
+}
+
+/// A value as messages show it.
+pub(super) fn shown(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(_) | Value::Object(_) => "value".to_owned(),
+        Value::Null => "<nil>".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => number.to_string(),
+    }
+}
+
+/// A number with its thousands separated, as the English printer writes it.
+pub(super) fn grouped(number: f64) -> String {
+    let text = format!("{number}");
+    let (sign, digits) = text
+        .strip_prefix('-')
+        .map_or(("", text.as_str()), |digits| ("-", digits));
+    let (whole, fraction) = digits
+        .split_once('.')
+        .map_or((digits, None), |(w, f)| (w, Some(f)));
+    let mut out = String::from(sign);
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out
+}
