@@ -79,6 +79,8 @@ impl Display {
                 bar.set_style(still());
                 bar.finish_with_message(message);
             }
+            // The last bar leaves the cursor at the end of its line.
+            anstream::eprintln!();
         }
     }
 }
