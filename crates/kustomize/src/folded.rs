@@ -1,22 +1,45 @@
-//! What becomes of folded scalars (`>`) when upstream prints a resource and reads it again.
+//! What becomes of scalars when upstream prints a resource and reads it again.
 //!
-//! Its printer puts an additional line break before more-indented lines, and the reader keeps it. All other
-//! styles survive the round trip.
+//! Of folded blocks (`>`), its printer puts an additional line break before more-indented lines, and the
+//! reader keeps it. All other styles survive the round trip, but for empty values within flow collections.
 
-use kyaml::{Node, NodeValue, Style};
+use kyaml::{Node, NodeValue, Style, Tag};
 
-/// Rewrites the texts of folded scalars as upstream does between its two ways through YAML.
+/// Rewrites a tree as upstream does between its two ways through YAML.
+///
+/// Beside folded blocks, an empty value changes: within `{…}` or `[…]`, and as a key, it is printed as `''`
+/// and comes back as text.
 pub(crate) fn reprint(node: &mut Node) {
+    reprint_within(node, false);
+}
+
+fn reprint_within(node: &mut Node, in_flow: bool) {
+    let in_flow = in_flow || node.style == Style::Flow;
     match &mut node.value {
-        NodeValue::Mapping(entries) => entries.iter_mut().for_each(|(_, value)| reprint(value)),
-        NodeValue::Sequence(items) => items.iter_mut().for_each(reprint),
+        NodeValue::Mapping(entries) => {
+            for (key, value) in entries {
+                fill_empty(key);
+                reprint_within(value, in_flow);
+            }
+        }
+        NodeValue::Sequence(items) => items
+            .iter_mut()
+            .for_each(|item| reprint_within(item, in_flow)),
         NodeValue::Scalar(text) if node.style == Style::Folded => {
-            if stays_folded(text) {
+            if !in_flow && stays_folded(text) {
                 *text = round_trip(text).into();
             }
             node.style = Style::Literal;
         }
+        NodeValue::Scalar(_) if in_flow => fill_empty(node),
         _ => {}
+    }
+}
+
+fn fill_empty(node: &mut Node) {
+    let is_plain = node.style == Style::Plain && !node.tagged;
+    if is_plain && node.as_str() == Some("") && matches!(node.tag, Tag::Null | Tag::Implicit) {
+        node.tag = Tag::Str;
     }
 }
 

@@ -168,11 +168,14 @@ fn fields(
     for (key, value) in entries {
         let same = added.iter().position(|(k, _)| text(k) == text(&key));
         let other = same.map(|index| added.swap_remove(index).1);
-        let style = value.style;
+        let style = style_after(&value, other.as_ref());
         let field = stated(&key, &value)
             .or_else(|| schema.as_ref().and_then(|schema| schema.field(text(&key))));
         match walk(schemas, Some(value), other, field)? {
-            Merged::Dest(value) | Merged::KeptNull(value) => kept.push((key, value)),
+            Merged::Dest(mut value) | Merged::KeptNull(mut value) => {
+                value.style = style;
+                kept.push((key, value));
+            }
             Merged::Patch(mut value) if !is_null(&value) => {
                 value.style = style;
                 kept.push((key, value));
@@ -193,6 +196,15 @@ fn fields(
         }
     }
     Ok(dest)
+}
+
+/// The style of the object stays, but an empty map or list takes the one of the patch.
+fn style_after(value: &Node, patch: Option<&Node>) -> Style {
+    let is_empty_collection = kind(value) != Kind::Scalar && is_empty(value);
+    match patch {
+        Some(patch) if is_empty_collection => patch.style,
+        _ => value.style,
+    }
 }
 
 /// Finds a type stated in a comment of a field. Comments are read only where a file has such.
