@@ -1,6 +1,6 @@
 //! Nodes into what leaves the build: typed values, JSON, text.
 
-use kyaml::{Dialect, Node, NodeValue, Resolved};
+use kyaml::{Dialect, Node, NodeValue, Resolved, Style, Tag};
 use serde_json::Value;
 
 use crate::error::{BuildError, Result};
@@ -24,7 +24,41 @@ pub(crate) fn to_json(node: &Node) -> Result<Value> {
 
 /// Makes a tree of a value; numbers pass through floating point, as upstream's do.
 pub(crate) fn from_json(value: Value) -> Node {
-    kyaml::from_json(&through_floats(value))
+    let mut node = kyaml::from_json(&through_floats(value));
+    quote_strings(&mut node);
+    node
+}
+
+/// Gives strings the quotes that upstream's printed form has: they stay when the text changes later.
+fn quote_strings(node: &mut Node) {
+    match &mut node.value {
+        NodeValue::Mapping(entries) => entries
+            .iter_mut()
+            .for_each(|(_, value)| quote_strings(value)),
+        NodeValue::Sequence(items) => items.iter_mut().for_each(quote_strings),
+        NodeValue::Scalar(text) if node.tag == Tag::Str && node.style == Style::Plain => {
+            if reads_as_non_string(text) {
+                node.style = Style::DoubleQuoted;
+            } else if !can_be_plain(text) {
+                node.style = Style::SingleQuoted;
+            }
+        }
+        _ => {}
+    }
+}
+
+fn can_be_plain(text: &str) -> bool {
+    const INDICATORS: &str = "#,[]{}&*!|>'\"%@`";
+    let starts_with_indicator = text.starts_with(|c| INDICATORS.contains(c))
+        || matches!(text, "-" | "?" | ":")
+        || ["- ", "? ", ": ", "---", "..."]
+            .iter()
+            .any(|start| text.starts_with(start));
+    !starts_with_indicator
+        && text.trim() == text
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.ends_with(':')
 }
 
 /// Turns every number into a float, as Go's decoder does with JSON of no known type.

@@ -196,8 +196,9 @@ fn list_items(node: &Node) -> Result<Option<Vec<Node>>> {
         None => Ok(None),
         Some(Value::Null) => Ok(Some(Vec::new())),
         Some(Value::Array(items)) => {
-            let nodes = items.iter().map(kyaml::from_json);
-            keep_good(nodes.collect()).map(Some)
+            // Upstream prints each as JSON and reads that: the styles of JSON stick.
+            let node = |item: &Value| parse_embedded(&crate::emission::go_json(item));
+            keep_good(items.iter().map(node).collect::<Result<_>>()?).map(Some)
         }
         Some(other) => {
             let got = match other {
