@@ -204,6 +204,11 @@ impl Call<'_> {
         if place.resource.is("", "componentstatuses") {
             context.warn("v1 ComponentStatus is deprecated in v1.19+");
         }
+        if place.resource.is("", "endpoints") && place.sub.is_empty() {
+            context.warn(
+                "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+            );
+        }
         let response = match verb {
             "get" => self.get(&place, &responder).await?,
             "list" => self.list(&place, &responder).await?,

@@ -15,13 +15,11 @@ const KNOWN: &[(&str, &str)] = &[
         "C13",
         "answers are never protobuf; every client offers JSON too",
     ),
-    ("G06", "deprecation warnings of pods are not given"),
     ("I06", "a binding moves the generation of a pod"),
     (
         "J02",
         "the immutable template of a Job is shown as JSON, not as the internal Go struct",
     ),
-    ("M01", "core and events.k8s.io events are not converted yet"),
     ("M03", "no resource quota controller"),
 ];
 
