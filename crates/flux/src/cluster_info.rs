@@ -3,7 +3,6 @@
 use cluster::{Cluster, Error, ListParams, Scope, Target};
 use objects::{Object, Value};
 
-use crate::error::{CliError, CliResult};
 use crate::kinds::builtin;
 
 /// Selects everything that a Flux installation brought.
@@ -54,14 +53,9 @@ pub async fn read(cluster: &dyn Cluster) -> Result<Option<ClusterInfo>, Error> {
     }))
 }
 
-/// Lists the controllers' Deployments of a namespace; none at all is an error.
-pub async fn controllers(cluster: &dyn Cluster, namespace: &str) -> CliResult<Vec<Object>> {
-    let deployments = labelled(cluster, "apps", "Deployment", "deployments", namespace).await?;
-    if deployments.is_empty() {
-        let message = format!("no deployments found in {namespace} namespace");
-        return Err(CliError::cluster(message));
-    }
-    Ok(deployments)
+/// Lists the controllers' Deployments of a namespace; may be empty.
+pub async fn controllers(cluster: &dyn Cluster, namespace: &str) -> Result<Vec<Object>, Error> {
+    labelled(cluster, "apps", "Deployment", "deployments", namespace).await
 }
 
 /// Lists the CRDs of the installation.

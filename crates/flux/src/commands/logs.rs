@@ -105,7 +105,12 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
             )),
         }
     };
-    ctx.block_on(work)
+    if !args.follow {
+        return ctx.block_on(work);
+    }
+    // The end of the time given is the end of the logs, not a failure.
+    let limit = ctx.settings.timeout.to_std();
+    ctx.block_on_forever(async { tokio::time::timeout(limit, work).await.unwrap_or(Ok(())) })
 }
 
 fn query(args: &Args) -> CliResult<String> {

@@ -47,8 +47,13 @@ async fn in_cluster(ctx: &Context, cluster: &dyn Cluster) -> CliResult<Vec<(Stri
     if let Some(distribution) = info.distribution() {
         entries.push(("distribution".to_owned(), distribution));
     }
+    let deployments = cluster_info::controllers(cluster, ctx.namespace()).await?;
+    if deployments.is_empty() {
+        let message = format!("no deployments found in {} namespace", ctx.namespace());
+        return Err(CliError::cluster(message));
+    }
     let mut versions = BTreeMap::new();
-    for deployment in cluster_info::controllers(cluster, ctx.namespace()).await? {
+    for deployment in deployments {
         for image in cluster_info::images(&deployment) {
             let (name, tag) = split_image(image)?;
             versions.insert(name, tag);

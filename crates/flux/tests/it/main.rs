@@ -5,10 +5,6 @@
 //! `fleet`: the main job, object by object. `crash`: the same, killed again and again.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot set itself up has failed"
-)]
 
 mod commands;
 mod crash;
