@@ -4,6 +4,7 @@
 
 mod conformance;
 mod durable;
+mod ownership;
 mod port;
 mod protobuf;
 mod recorded;
