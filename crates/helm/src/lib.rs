@@ -18,6 +18,7 @@ pub mod kinds;
 pub mod load;
 pub mod manifest;
 pub mod metadata;
+pub mod release;
 pub mod render;
 pub mod schema;
 pub mod strvals;

@@ -4,6 +4,7 @@
 
 mod charts;
 mod conformance_charts;
+mod conformance_release;
 mod conformance_tables;
 mod conformance_templates;
 mod known;
