@@ -1,17 +1,27 @@
 //! Watching what was applied: metadata watches per applied kind, over objects with our owner label.
 //!
 //! A change of an object that is not the one recorded by the apply enqueues its owner. Every change also wakes a
-//! health check of the owner that may be waiting.
+//! health check of the owner that may be waiting. Somebody who keeps changing an object back is answered at once
+//! many times, then ever more slowly, so that two controllers at odds do not keep a cluster busy.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use api::names;
 use apply::{LiveVersion, LiveVersions, Observations};
-use controller_runtime::{Change, Key, Queue, Run, Runtime, Store, WatchSpec};
+use controller_runtime::{Change, Clock, Key, Queue, Run, Runtime, Store, WatchSpec};
+use jiff::Timestamp;
 use objects::{Gvk, Object, ObjectKey};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
+
+/// Drifts of one object in a row that are answered at once: more than people make, little for a loop.
+const QUICK_ANSWERS: u32 = 200;
+/// Time without drift after which an object is answered at once again.
+const QUIET: Duration = Duration::from_secs(60);
+/// Longest wait before an object at odds is put right.
+const ANSWER_MAX: Duration = Duration::from_secs(300);
 
 pub(super) struct DriftWatch {
     runtime: Arc<Runtime>,
@@ -21,6 +31,8 @@ pub(super) struct DriftWatch {
 
 struct Shared {
     observations: Arc<Observations>,
+    clock: Arc<dyn Clock>,
+    quarrels: Mutex<Quarrels>,
     /// Known from the first pass on.
     queue: Mutex<Option<Queue>>,
     wakes: Mutex<HashMap<Key, Arc<Notify>>>,
@@ -28,10 +40,13 @@ struct Shared {
 
 impl DriftWatch {
     pub(super) fn new(runtime: Arc<Runtime>, observations: Arc<Observations>) -> Self {
+        let clock = runtime.clock.clone();
         Self {
             runtime,
             shared: Arc::new(Shared {
                 observations,
+                clock,
+                quarrels: Mutex::default(),
                 queue: Mutex::default(),
                 wakes: Mutex::default(),
             }),
@@ -97,7 +112,48 @@ impl Shared {
         if self.observations.has_drifted(&object.key(), &live) == Some(true)
             && let Some(queue) = &*self.queue.lock()
         {
-            queue.add(owner);
+            // While a pass is at work the change may well be its own.
+            if queue.is_processing(&owner) {
+                return queue.add(owner);
+            }
+            let delay = self.quarrels.lock().delay(object.key(), self.clock.now());
+            queue.add_after(owner, delay);
+        }
+    }
+}
+
+/// How often objects drifted lately.
+#[derive(Default)]
+struct Quarrels {
+    recent: HashMap<ObjectKey, (Timestamp, u32)>,
+}
+
+impl Quarrels {
+    /// Counts a drift and returns how long to wait before it is put right.
+    fn delay(&mut self, key: ObjectKey, now: Timestamp) -> Duration {
+        /// Objects remembered before those that are quiet are dropped.
+        const REMEMBERED: usize = 1000;
+        let since =
+            |last: Timestamp| Duration::try_from(now.duration_since(last)).unwrap_or_default();
+        if self.recent.len() > REMEMBERED {
+            self.recent.retain(|_, (last, _)| since(*last) < ANSWER_MAX);
+        }
+        let (last, count) = self.recent.entry(key).or_insert((now, 0));
+        let slow = Self::slow(*count);
+        *count = if since(*last) < slow + QUIET {
+            *count + 1
+        } else {
+            1
+        };
+        *last = now;
+        Self::slow(*count)
+    }
+
+    /// Wait after so many drifts in a row.
+    fn slow(count: u32) -> Duration {
+        match count.checked_sub(QUICK_ANSWERS + 1) {
+            None => Duration::ZERO,
+            Some(over) => Duration::from_secs(1 << over.min(10)).min(ANSWER_MAX),
         }
     }
 }
@@ -116,5 +172,24 @@ impl LiveVersions for DriftWatch {
         }
         let object = store.get(&Key::new(&key.namespace, &key.name))?;
         Some(LiveVersion::of(&object))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_at_odds_are_put_right_ever_more_slowly() {
+        let key = ObjectKey::new("apps", "Deployment", "ns", "web");
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let mut quarrels = Quarrels::default();
+        let mut drift = |second| quarrels.delay(key.clone(), at(second)).as_secs();
+        for second in 0..200 {
+            assert_eq!(drift(second), 0);
+        }
+        assert_eq!([drift(200), drift(201), drift(203)], [1, 2, 4]);
+        assert_eq!(drift(900), 0);
+        assert_eq!(Quarrels::slow(1000), ANSWER_MAX);
     }
 }

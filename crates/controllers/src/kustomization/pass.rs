@@ -73,7 +73,7 @@ pub(super) async fn reconcile(
     pass.report(end).await
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
     fn stamp(&self) -> Stamp {
         Stamp {
             generation: self.own.metadata.generation,
@@ -475,10 +475,11 @@ impl Pass<'_> {
         let started = self.run.runtime.clock.now();
         let run = self.run;
         let cancellable = self.controller.settings.gates.cancel_health_check;
+        let newer = self.newer();
         let wait = run.waiting(async {
             let superseded = async {
                 match cancellable {
-                    true => run.queue.superseded(&run.key).await,
+                    true => newer.superseded().await,
                     false => std::future::pending().await,
                 }
             };
@@ -505,6 +506,14 @@ impl Pass<'_> {
                 }
                 Ok(Some(waited))
             }
+        }
+    }
+
+    fn newer(&self) -> Newer<'a> {
+        Newer {
+            run: self.run,
+            own: self.own.clone(),
+            revision: self.facts.revision.clone(),
         }
     }
 
@@ -539,13 +548,7 @@ impl Pass<'_> {
         let metadata = &self.own.metadata;
         let reference = &self.own.spec.source_ref;
         let namespace = self.own.source_namespace();
-        let runtime = &self.run.runtime;
-        let store = runtime.store(&runtime.spec(source::source_gvk(&reference.kind), ""));
-        let key = controller_runtime::Key::new(namespace, &reference.name);
-        let newer = store.get(&key).is_some_and(|source| {
-            source.str_at(&["status", "artifact", "revision"]) != self.facts.revision
-        });
-        if newer {
+        if self.newer().source_is_newer() {
             format!("{}/{namespace}/{}", reference.kind, reference.name)
         } else {
             format!(
@@ -555,6 +558,50 @@ impl Pass<'_> {
                 metadata.name
             )
         }
+    }
+}
+
+/// Looks out for something newer than a pass.
+struct Newer<'a> {
+    run: &'a Run,
+    own: Kustomization,
+    revision: String,
+}
+
+impl Newer<'_> {
+    /// Waits for something newer than this pass: another revision, spec or request. Drift is not; it is looked at
+    /// after the wait.
+    async fn superseded(&self) {
+        /// Time between two looks while the object is queued for something that does not count.
+        const LOOK_AGAIN: Duration = Duration::from_millis(200);
+        loop {
+            self.run.queue.superseded(&self.run.key).await;
+            if self.is_outdated() {
+                return;
+            }
+            self.run.runtime.clock.sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    fn is_outdated(&self) -> bool {
+        let newest = self.run.store.get(&self.run.key);
+        let changed = newest.is_none_or(|object| {
+            let metadata = api::ObjectMeta::of(&object);
+            metadata.is_deleted()
+                || metadata.generation != self.own.metadata.generation
+                || metadata.reconcile_request() != self.own.metadata.reconcile_request()
+        });
+        changed || self.source_is_newer()
+    }
+
+    fn source_is_newer(&self) -> bool {
+        let reference = &self.own.spec.source_ref;
+        let runtime = &self.run.runtime;
+        let store = runtime.store(&runtime.spec(source::source_gvk(&reference.kind), ""));
+        let key = controller_runtime::Key::new(self.own.source_namespace(), &reference.name);
+        store.get(&key).is_some_and(|source| {
+            source.str_at(&["status", "artifact", "revision"]) != self.revision
+        })
     }
 }
 
