@@ -168,10 +168,12 @@ async fn stateful_sets_daemon_sets_jobs_and_claims_settle() {
     let world = World::start().await;
     let template = json!({"metadata": {"labels": {"app": "x"}}, "spec": {"containers": [{"name": "c", "image": "x:1"}]}});
     let selector = json!({"matchLabels": {"app": "x"}});
+    let mut mounting = template.clone();
+    mounting["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "v", "mountPath": "/v"}]);
     let set = world
         .create(json!({
             "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "default"},
-            "spec": {"replicas": 2, "serviceName": "db", "selector": selector, "template": template,
+            "spec": {"replicas": 2, "serviceName": "db", "selector": selector, "template": mounting,
                 "volumeClaimTemplates": [{"metadata": {"name": "v"}, "spec": {"accessModes": ["ReadWriteOnce"],
                     "resources": {"requests": {"storage": "1Gi"}}}}]},
         }))
