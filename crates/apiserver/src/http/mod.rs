@@ -209,6 +209,19 @@ impl Call<'_> {
                 "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
             );
         }
+        let terminating = place
+            .resource
+            .custom
+            .as_ref()
+            .is_some_and(|c| c.terminating);
+        if verb == "create" && terminating {
+            let named = Named {
+                name: "",
+                ..place.named()
+            };
+            let message = "create not allowed while custom resource definition is terminating";
+            return Err(Failure::about(405, "MethodNotAllowed", named, message));
+        }
         let response = match verb {
             "get" => self.get(&place, &responder).await?,
             "list" => self.list(&place, &responder).await?,

@@ -14,12 +14,20 @@ pub fn stored_as_is(resource: &Resource, stored_version: &str) -> bool {
     if resource.is("events.k8s.io", "events") {
         return false;
     }
+    if resource.custom.is_some() {
+        return stored_version == resource.version();
+    }
     !resource.is("autoscaling", "horizontalpodautoscalers") || stored_version == resource.version()
 }
 
 /// Rewrites a stored object into the form of a resource.
 pub fn from_stored(resource: &Resource, stored_version: &str, object: &mut Map) {
     if stored_as_is(resource, stored_version) {
+        return;
+    }
+    if let Some(custom) = &resource.custom {
+        // The other version has defaults of its own; its content is the same.
+        crate::crd::schema::apply_defaults(&custom.schema, object);
         return;
     }
     if resource.is("events.k8s.io", "events") {

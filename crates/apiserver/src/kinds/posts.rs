@@ -151,6 +151,22 @@ fn eviction(engine: &Engine, context: &Context, place: &Place, body: &Body) -> A
         sub: String::new(),
         ..place.clone()
     };
+    let now = engine.environment.timestamp();
+    // Says why the pod goes; not recorded in its managed fields.
+    engine.transform(context, &pod, &WriteOptions::default(), &|live, _| {
+        let mut next = live.clone();
+        crate::kinds::set_condition(&mut next, "DisruptionTarget", "True", &now);
+        let conditions = next.get_mut("status").and_then(|s| s.get_mut("conditions"));
+        let list = conditions
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten();
+        for condition in list.filter(|c| c["type"] == "DisruptionTarget") {
+            condition["reason"] = "EvictionByEvictionAPI".into();
+            condition["message"] = "Eviction API: evicting".into();
+        }
+        Ok(next)
+    })?;
     engine.delete(context, &pod, &options)?;
     Ok(success())
 }

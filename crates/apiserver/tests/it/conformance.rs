@@ -15,7 +15,6 @@ const KNOWN: &[(&str, &str)] = &[
         "C13",
         "answers are never protobuf; every client offers JSON too",
     ),
-    ("I06", "a binding moves the generation of a pod"),
     (
         "J02",
         "the immutable template of a Job is shown as JSON, not as the internal Go struct",

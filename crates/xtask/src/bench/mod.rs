@@ -1,5 +1,6 @@
 //! Benchmarks against the goals: each writes its report to `docs/bench/NAME.md`.
 
+mod apiserver;
 mod kustomize;
 mod sync;
 
@@ -18,7 +19,11 @@ pub struct Arguments {
 type Bench = fn(&Arguments) -> anyhow::Result<()>;
 
 /// The benchmarks, by name.
-const BENCHES: &[(&str, Bench)] = &[("kustomize", kustomize::run), ("sync", sync::run)];
+const BENCHES: &[(&str, Bench)] = &[
+    ("apiserver", apiserver::run),
+    ("kustomize", kustomize::run),
+    ("sync", sync::run),
+];
 
 /// Runs one benchmark.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {

@@ -1,0 +1,234 @@
+//! The figures of the API server: processor time per request, time of lists and watches, memory.
+//!
+//! Prints one line a figure: `name<TAB>value<TAB>unit`. In process, one client, one request after the other; processor
+//! time is that of the whole process.
+
+use std::time::{Duration, Instant};
+
+use apiserver::{Options, Server};
+use bytes::Bytes;
+use cluster::{Cluster, Patch, Scope, Target, WatchEvent, WatchParams, WriteParams};
+use futures::StreamExt as _;
+use http_body_util::BodyExt as _;
+use objects::{Gvk, Object, json};
+
+/// Requests a figure is taken over.
+const ROUNDS: usize = 2_000;
+/// Watchers of one resource.
+const WATCHERS: usize = 1_000;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime starts");
+    runtime.block_on(run());
+}
+
+#[expect(clippy::print_stdout, reason = "the report of a benchmark")]
+fn say(name: &str, value: f64, unit: &str) {
+    println!("{name}\t{value:.3}\t{unit}");
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+fn millis(elapsed: Duration) -> f64 {
+    elapsed.as_secs_f64() * 1e3
+}
+
+/// Processor time of this process so far, in milliseconds (ticks of 10 ms).
+fn processor_millis() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let rest = stat.rsplit(')').next().unwrap_or("");
+    let fields: Vec<f64> = rest
+        .split_whitespace()
+        .map(|f| f.parse().unwrap_or(0.0))
+        .collect();
+    (fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0)) * 10.0
+}
+
+fn resident_mib() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
+    kib.unwrap_or(0.0) / 1024.0
+}
+
+async fn run() {
+    let started = now();
+    let server = Server::start(Options {
+        workloads: false,
+        ..Options::default()
+    })
+    .await
+    .expect("the server starts");
+    say("start to ready", millis(started.elapsed()), "ms");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    say("idle memory", resident_mib(), "MiB");
+    let cluster = server.cluster();
+    applies(&*cluster, "ConfigMap", config_map).await;
+    applies(&*cluster, "Deployment", deployment).await;
+    lists(&server).await;
+    say("memory after 4,000 objects", resident_mib(), "MiB");
+    watches(&*cluster).await;
+    server.shutdown().await;
+    durable().await;
+}
+
+fn config_map(index: usize, round: usize) -> Object {
+    let mut object = Object::new(
+        &Gvk::new("", "v1", "ConfigMap"),
+        "default",
+        &format!("c{index}"),
+    );
+    let text = "x".repeat(200);
+    object.set(
+        &["data"],
+        json!({"a": text, "b": text, "round": round.to_string()}),
+    );
+    object
+}
+
+fn deployment(index: usize, round: usize) -> Object {
+    let mut object = Object::new(
+        &Gvk::new("apps", "v1", "Deployment"),
+        "default",
+        &format!("d{index}"),
+    );
+    let labels = json!({"app": "web"});
+    object.set(
+        &["spec"],
+        json!({
+            "replicas": 2, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{
+                "name": "web", "image": format!("nginx:{round}"), "ports": [{"containerPort": 80, "name": "http"}],
+                "env": [{"name": "A", "value": "1"}], "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
+                "readinessProbe": {"httpGet": {"path": "/", "port": 80}},
+            }]}},
+        }),
+    );
+    object
+}
+
+async fn applies(cluster: &dyn Cluster, name: &str, make: fn(usize, usize) -> Object) {
+    let gvk = make(0, 0).gvk();
+    let resource = cluster.resolve(&gvk).await.expect("a built-in kind");
+    let params = WriteParams {
+        field_manager: "bench".into(),
+        ..WriteParams::default()
+    };
+    for (round, what) in [(1, "create"), (1, "no change"), (2, "change")] {
+        let before = processor_millis();
+        for index in 0..ROUNDS {
+            let object = make(index, round);
+            let target = Target::new(&resource, "default", object.name());
+            let patch = Patch::Apply(object);
+            cluster
+                .patch(&target, &patch, &params)
+                .await
+                .expect("applied");
+        }
+        let spent = (processor_millis() - before) / ROUNDS as f64;
+        say(&format!("apply {name}: {what}"), spent, "ms CPU");
+    }
+}
+
+async fn lists(server: &Server) {
+    let request = || {
+        http::Request::builder()
+            .uri("/api/v1/configmaps")
+            .header("authorization", format!("Bearer {}", server.admin_token()))
+            .body(Bytes::new())
+            .expect("a request")
+    };
+    let mut best = f64::MAX;
+    let mut bytes = 0;
+    for _ in 0..50 {
+        let started = now();
+        let body = server.call(request()).await.into_body().collect().await;
+        bytes = body.expect("a body").to_bytes().len();
+        best = best.min(millis(started.elapsed()));
+    }
+    say("list of 2,000 ConfigMaps", best, "ms");
+    say("its size", bytes as f64 / 1024.0, "KiB");
+}
+
+async fn watches(cluster: &dyn Cluster) {
+    let resource = cluster
+        .resolve(&Gvk::new("", "v1", "ConfigMap"))
+        .await
+        .expect("a built-in kind");
+    let scope = Scope {
+        resource: resource.clone(),
+        namespace: "kube-public".into(),
+    };
+    let (sender, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..WATCHERS {
+        let mut watch = cluster
+            .watch(&scope, &WatchParams::default())
+            .await
+            .expect("a watch");
+        let sender = sender.clone();
+        tokio::spawn(async move {
+            while let Some(Ok(event)) = watch.next().await {
+                if matches!(event, WatchEvent::Added(_)) && sender.send(()).is_err() {
+                    return;
+                }
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let object = Object::new(&Gvk::new("", "v1", "ConfigMap"), "kube-public", "seen");
+    let target = Target::new(&resource, "kube-public", "seen");
+    let started = now();
+    cluster
+        .create(&target, &object, &WriteParams::default())
+        .await
+        .expect("created");
+    for _ in 0..WATCHERS {
+        seen.recv().await;
+    }
+    say(
+        "1,000 watchers told of one write",
+        millis(started.elapsed()),
+        "ms",
+    );
+}
+
+async fn durable() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let server = Server::start(Options {
+        data: Some(folder.path().to_path_buf()),
+        workloads: false,
+        ..Options::default()
+    })
+    .await
+    .expect("the server starts");
+    let cluster = server.cluster();
+    let resource = cluster
+        .resolve(&Gvk::new("", "v1", "ConfigMap"))
+        .await
+        .expect("a built-in kind");
+    let started = now();
+    let writes = (0..ROUNDS).map(|index| {
+        let (cluster, resource) = (cluster.clone(), resource.clone());
+        async move {
+            let object = config_map(index, 0);
+            let target = Target::new(&resource, "default", object.name());
+            cluster
+                .create(&target, &object, &WriteParams::default())
+                .await
+                .expect("created");
+        }
+    });
+    futures::stream::iter(writes)
+        .for_each_concurrent(64, |write| write)
+        .await;
+    let rate = ROUNDS as f64 / started.elapsed().as_secs_f64();
+    say("durable writes, 64 clients", rate, "1/s");
+    server.shutdown().await;
+}
