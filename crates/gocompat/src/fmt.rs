@@ -15,6 +15,9 @@ use parse::Spec;
 /// Deepest nesting that is printed; deeper values print as `...`.
 pub const DEPTH_MAX: usize = 500;
 
+/// Bytes after which nothing more is printed: shared structure could otherwise print without end.
+const BYTES_MAX: usize = 65 << 20;
+
 /// A value as Go's printing sees it. `T` is the type of nested values.
 #[derive(Debug)]
 pub enum View<'a, T> {
@@ -120,6 +123,9 @@ struct Printer {
 impl Printer {
     /// Prints one operand; nested ones have a depth above 0.
     fn arg<T: Printable>(&mut self, value: &T, verb: char, depth: usize) {
+        if self.out.len() > BYTES_MAX {
+            return;
+        }
         if depth > DEPTH_MAX {
             self.out.extend_from_slice(b"...");
             return;

@@ -8,10 +8,10 @@ use crate::lex::{Kind, Lexer, Token};
 use crate::number;
 use crate::text::Text;
 
-/// Deepest nesting of parentheses.
-const PARENS_MAX: usize = 10_000 / 20;
+/// Deepest nesting of parentheses. Go allows 10,000, which needs a growing stack.
+const PARENS_MAX: usize = 100;
 /// Deepest nesting of control structures; Go has no limit but a growing stack.
-const BLOCKS_MAX: usize = 400;
+const BLOCKS_MAX: usize = 200;
 
 /// A parsed body and where its text came from.
 #[derive(Debug, Clone)]

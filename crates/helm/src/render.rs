@@ -41,6 +41,10 @@ struct Renderable {
 /// # Errors
 /// A template does not parse or fails, in the words of that version of Helm.
 pub fn render(input: &RenderInput<'_>) -> Result<BTreeMap<String, Text>, String> {
+    with_deep_stack(|| render_here(input))?
+}
+
+fn render_here(input: &RenderInput<'_>) -> Result<BTreeMap<String, Text>, String> {
     let version = input.capabilities.helm;
     let files = renderables(input);
     let missing = if input.strict {
@@ -54,8 +58,7 @@ pub fn render(input: &RenderInput<'_>) -> Result<BTreeMap<String, Text>, String>
         let parsed = set.parse(path, &files[*path].text);
         parsed.map_err(|error| failure::parse_text(&error))?;
     }
-    let set = Arc::new(set);
-    with_deep_stack(|| run_all(&set, &files, &order, version, input.world))?
+    run_all(&Arc::new(set), &files, &order, version, input.world)
 }
 
 fn run_all(

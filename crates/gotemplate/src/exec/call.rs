@@ -52,7 +52,12 @@ impl<'f> Frame<'f, '_> {
         };
         match (function.code)(&mut call) {
             Ok(value) => {
-                self.charge(size(&value))?;
+                let size = size(&value);
+                if size > RESULT_COST_MAX {
+                    self.at = node;
+                    return self.fail("a function result is too large");
+                }
+                self.charge(size)?;
                 Ok(if value.is_nil() {
                     Item::Interface(value)
                 } else {
@@ -150,11 +155,14 @@ fn into_value(item: Item) -> Value {
     }
 }
 
-/// What a result costs: memory is bounded through it.
+/// Most that one result may cost: 64 MiB of text, a million elements and more.
+const RESULT_COST_MAX: u64 = 256 << 20;
+
+/// What a result costs: all results together hold at most a quarter of the fuel in bytes.
 fn size(value: &Value) -> u64 {
     match value {
-        Value::Text(text) | Value::Bytes(text) => text.len() as u64 / 4,
-        Value::List(list) => list.items().len() as u64 * 16,
+        Value::Text(text) | Value::Bytes(text) => text.len() as u64 * 4,
+        Value::List(list) => list.items().len() as u64 * 128,
         _ => 1,
     }
 }
