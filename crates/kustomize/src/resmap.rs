@@ -234,8 +234,8 @@ impl ResMap {
             Some(at) if at as usize != index => fail!("unexpected target index in replacement"),
             Some(_) => {}
         }
+        // The new object took over name, kind and former identities: the indexes still hold.
         self.list[index] = made;
-        self.any = None;
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use gocompat::regexp::Regexp;
 
 use crate::error::{BuildError, Result, fail};
-use crate::id::{Gvk, ResId};
+use crate::id::{Gvk, ResId, effective_namespace, split_api_version};
 use crate::kustomization::Selector;
 use crate::openapi::Schemas;
 use crate::resmap::ResMap;
@@ -103,18 +103,30 @@ impl Matcher {
     }
 
     fn fits(&self, resource: &Resource, schemas: &Schemas) -> bool {
-        if !self.fits_gvk(&resource.gvk()) {
+        let (group, version) = split_api_version(resource.api_version());
+        if !fits(&self.kind, resource.kind())
+            || !fits(&self.group, group)
+            || !fits(&self.version, version)
+        {
             return false;
         }
-        let current = resource.current_id(schemas);
-        let original = resource.original_id(schemas);
-        let namespaces = [
-            original.effective_namespace(),
-            current.effective_namespace(),
+        let first = resource.notes.former.first();
+        let names = [
+            first.map(|former| former.name.as_str()),
+            Some(resource.name()),
         ];
-        let names = [original.name.as_str(), current.name.as_str()];
-        namespaces.iter().any(|text| fits(&self.namespace, text))
-            && names.iter().any(|text| fits(&self.name, text))
+        if !names.iter().flatten().any(|name| fits(&self.name, name)) {
+            return false;
+        }
+        let scoped = resource.is_cluster_scoped(schemas);
+        let namespaces = [
+            first.map(|former| effective_namespace(&former.namespace, false)),
+            Some(effective_namespace(resource.namespace(), scoped)),
+        ];
+        namespaces
+            .iter()
+            .flatten()
+            .any(|text| fits(&self.namespace, text))
             && self.fits_maps(resource)
     }
 }
