@@ -14,6 +14,7 @@ mod failure;
 pub mod functions;
 mod glob;
 pub mod ignore;
+pub mod index;
 pub mod kinds;
 pub mod load;
 pub mod manifest;
