@@ -257,13 +257,6 @@ impl Catalog {
         self.resources.iter().find(|r| r.gvk() == gvk)
     }
 
-    /// Finds the preferred version of a kind.
-    pub fn by_group_kind(&self, group: &str, kind: &str) -> Option<&Arc<Resource>> {
-        self.resources
-            .iter()
-            .find(|r| r.group() == group && r.kind() == kind)
-    }
-
     /// Finds a group.
     pub fn group(&self, name: &str) -> Option<&Group> {
         self.groups.iter().find(|group| group.name == name)

@@ -4,8 +4,6 @@
 //! generic engine over dynamic objects and a versioned store in memory, with an optional durable log.
 //! Behaviour follows kube-apiserver 1.35; what differs is listed in `COMPATIBILITY.md`.
 
-#![allow(dead_code, reason = "hooks of kinds are still being filled in")]
-
 mod age;
 mod auth;
 mod bootstrap;

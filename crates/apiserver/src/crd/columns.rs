@@ -230,4 +230,11 @@ mod tests {
             assert_eq!(found, expected, "{path}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_paths_never_panic(path: String) {
+            find(&json!({"a": [{"b": 1}]}), &path);
+        }
+    }
 }

@@ -40,8 +40,6 @@ pub struct CustomVersion {
     pub scale: Option<(String, String, String)>,
     /// Fields by which objects can be selected, without the leading dot.
     pub selectable: Vec<String>,
-    /// Version in which objects are stored.
-    pub storage_version: String,
     /// `preserveUnknownFields` of the CRD.
     pub preserve_unknown: bool,
     merge_schema: OnceLock<(Arc<Schema>, TypeId)>,
@@ -195,7 +193,6 @@ fn serve(crd: &Map, spec: &Map, names: &Map, version: &Map, storage: &str) -> Re
             .filter_map(|f| f.get("jsonPath").and_then(Value::as_str))
             .map(|path| path.trim_start_matches('.').to_owned())
             .collect(),
-        storage_version: storage.to_owned(),
         preserve_unknown: spec.get("preserveUnknownFields") == Some(&Value::Bool(true)),
         merge_schema: OnceLock::new(),
         rules: OnceLock::new(),

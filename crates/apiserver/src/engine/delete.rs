@@ -93,14 +93,10 @@ impl Engine {
     ) -> Answered<Option<Removed>> {
         let uid = entry.meta.uid.to_string();
         if options.dry_run {
-            let last = Reply::Stored(entry.clone());
-            return Ok(Some(Removed::Gone { uid, last }));
+            return Ok(Some(Removed::Gone { uid }));
         }
         let gone = self.commit_removal(place, entry.revision)?;
-        Ok(gone.map(|last| Removed::Gone {
-            uid,
-            last: Reply::Stored(last),
-        }))
+        Ok(gone.map(|_| Removed::Gone { uid }))
     }
 
     /// Deletes every selected object of a collection; returns what was deleted, in key order.

@@ -163,12 +163,10 @@ pub struct Written {
 /// Answer to a delete.
 #[derive(Clone, Debug)]
 pub enum Removed {
-    /// Gone; its uid and last state.
+    /// Gone.
     Gone {
         /// Uid it had.
         uid: String,
-        /// Its last state.
-        last: Reply,
     },
     /// Still there, marked for deletion.
     Marked(Reply),
@@ -286,7 +284,7 @@ impl Engine {
                 self.after_write(&place.resource, &entry);
                 Ok(Some(entry))
             }
-            Err(Refused::Changed(_)) => Ok(None),
+            Err(Refused::Changed) => Ok(None),
             Err(Refused::Unwritable(why)) => Err(unwritable(&why)),
         }
     }
@@ -305,7 +303,7 @@ impl Engine {
                 self.after_write(&place.resource, &entry);
                 Ok(Some(entry))
             }
-            Err(Refused::Changed(_)) => Ok(None),
+            Err(Refused::Changed) => Ok(None),
             Err(Refused::Unwritable(why)) => Err(unwritable(&why)),
         }
     }

@@ -442,3 +442,36 @@ pub fn stored_field(resource: &Resource, field: &str) -> String {
         field => field.replacen("regarding.", "involvedObject.", 1),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn selectors_are_read_as_upstream_reads_them() {
+        for (text, fits) in [
+            ("a=b,c!=d", true),
+            ("a in (b, c),!d,e", true),
+            ("a>1,b<2", true),
+            ("", true),
+            ("a==", true),
+            ("a in b", false),
+            ("a=b,", false),
+            ("=b", false),
+            ("a in (b", false),
+        ] {
+            assert_eq!(Selection::of_labels(text).is_some(), fits, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_selectors_never_panic(text: String) {
+            let _ = Selection::of_labels(&text);
+            for term in split_terms(&text) {
+                let _ = split_term(term).map(|(_, value, _)| unescape(value));
+            }
+        }
+    }
+}

@@ -52,8 +52,8 @@ pub enum Expect {
 /// Why a commit did not happen.
 #[derive(Debug)]
 pub enum Refused {
-    /// Something else is stored than expected; what is there now.
-    Changed(Option<Arc<Entry>>),
+    /// Something else is stored than expected.
+    Changed,
     /// The log cannot take writes; the reason.
     Unwritable(String),
 }
@@ -167,19 +167,6 @@ impl Store {
             .cloned()
     }
 
-    /// Counts the objects of a table.
-    pub fn count(&self, table: &str) -> usize {
-        let inner = self.inner.read();
-        inner.tables.get(table).map_or(0, |t| t.latest.len())
-    }
-
-    /// Names the tables that hold anything.
-    pub fn tables(&self) -> Vec<TableName> {
-        let inner = self.inner.read();
-        let filled = inner.tables.iter().filter(|(_, t)| !t.latest.is_empty());
-        filled.map(|(name, _)| name.clone()).collect()
-    }
-
     /// Lists the newest state in key order, with its version; an empty namespace means all.
     pub fn list(&self, table: &str, namespace: &str) -> (u64, Vec<Arc<Entry>>) {
         let inner = self.inner.read();
@@ -265,7 +252,7 @@ impl Store {
         self.writable()?;
         let mut inner = self.inner.write();
         let Some(old) = inner.check(table, key, Expect::Revision(revision))? else {
-            return Err(Refused::Changed(None));
+            return Err(Refused::Changed);
         };
         let revision = inner.revision + 1;
         inner.revision = revision;
@@ -370,7 +357,7 @@ impl Inner {
         if holds {
             Ok(current)
         } else {
-            Err(Refused::Changed(current))
+            Err(Refused::Changed)
         }
     }
 }

@@ -206,3 +206,18 @@ impl<'a> Reader<'a> {
         Some(Draft::new(&object, fields).seal(revision))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes: Vec<u8>) {
+            read(&bytes, 0);
+            let mut framed = Vec::new();
+            frame(&mut framed, |out| out.extend_from_slice(&bytes));
+            read(&framed, 0);
+        }
+    }
+}
