@@ -91,7 +91,9 @@ impl Cluster for Counting {
         patch: &Patch,
         params: &WriteParams,
     ) -> Result<Object, Error> {
-        self.write().patch(target, patch, params).await
+        // A dry run asks what a write would do.
+        let inner = if params.dry_run { self.read() } else { self.write() };
+        inner.patch(target, patch, params).await
     }
 
     async fn delete(&self, target: &Target, params: &DeleteParams) -> Result<Deleted, Error> {

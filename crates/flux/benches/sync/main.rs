@@ -17,6 +17,10 @@ mod stage;
 
 use std::process::Command;
 
+/// As in the product: the allocator decides much of the peak.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     // `cargo bench` adds --bench.
     let names: Vec<String> = std::env::args()

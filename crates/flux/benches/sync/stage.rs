@@ -19,7 +19,7 @@ pub struct Stage {
     pub counts: Arc<Counts>,
     pub controllers: controllers::Handle,
     _server: apiserver::Server,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl Stage {
@@ -44,21 +44,21 @@ impl Stage {
         let namespace = Object::new(&Gvk::new("", "v1", "Namespace"), "", "flux-system");
         apply(cluster.as_ref(), namespace).await;
         let counts = Arc::new(Counts::default());
-        let controllers = start(&cluster, &counts).await;
+        let controllers = start(&cluster, &counts, directory.path()).await;
         Self {
             repo,
             cluster,
             counts,
             controllers,
             _server: server,
-            _directory: directory,
+            directory,
         }
     }
 
     /// Ends the controllers and starts new ones, as after a crash.
     pub async fn restart_controllers(&mut self) {
         self.controllers.stop().await;
-        self.controllers = start(&self.cluster, &self.counts).await;
+        self.controllers = start(&self.cluster, &self.counts, self.directory.path()).await;
     }
 
     pub async fn follow_repository(&self) {
@@ -129,12 +129,18 @@ impl Stage {
     }
 }
 
-async fn start(cluster: &Arc<dyn Cluster>, counts: &Arc<Counts>) -> controllers::Handle {
+async fn start(
+    cluster: &Arc<dyn Cluster>,
+    counts: &Arc<Counts>,
+    directory: &std::path::Path,
+) -> controllers::Handle {
     let counting = Counting {
         inner: cluster.clone(),
         counts: counts.clone(),
     };
+    // Artifacts on disk, as in a cluster and with --data: they outlive the controllers.
     let options = controllers::Options {
+        storage: Some(directory.join(".git/artifacts")),
         local_access: git::LocalAccess::Allowed,
         ..controllers::Options::default()
     };
