@@ -92,7 +92,11 @@ impl Cluster for Counting {
         params: &WriteParams,
     ) -> Result<Object, Error> {
         // A dry run asks what a write would do.
-        let inner = if params.dry_run { self.read() } else { self.write() };
+        let inner = if params.dry_run {
+            self.read()
+        } else {
+            self.write()
+        };
         inner.patch(target, patch, params).await
     }
 
