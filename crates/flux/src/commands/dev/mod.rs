@@ -104,6 +104,7 @@ impl Session<'_> {
         };
         let source = source::resolve(&args.repository, args.branch.as_deref(), args.worktree)
             .map_err(usage)?;
+        source::check_data(&source, args.data.as_deref()).map_err(usage)?;
         let path = source::cluster_path(args.path.as_deref(), source.directory.as_deref())
             .map_err(usage)?;
         let started = Instant::now();

@@ -53,6 +53,14 @@ pub enum SourceError {
         /// The argument.
         url: String,
     },
+    /// The data directory is among the files that are followed.
+    #[error(
+        "--data {path} lies inside the files that are followed: its own writes would be followed too; choose a place outside"
+    )]
+    DataInside {
+        /// The data directory.
+        path: String,
+    },
     /// Several clusters, none chosen.
     #[error("the repository describes several clusters: choose one with --path ({})", choices.join(", "))]
     ManyClusters {
@@ -152,6 +160,22 @@ fn local(path: &str, branch: Option<&str>, worktree: bool) -> Result<Source, Sou
     })
 }
 
+/// Refuses a data directory among files that are followed as they are on disk.
+pub fn check_data(source: &Source, data: Option<&Path>) -> Result<(), SourceError> {
+    let (Some(directory), Some(data), true) = (&source.directory, data, source.worktree) else {
+        return Ok(());
+    };
+    let absolute = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    if absolute.starts_with(directory)
+        || data.canonicalize().is_ok_and(|d| d.starts_with(directory))
+    {
+        return Err(SourceError::DataInside {
+            path: data.display().to_string(),
+        });
+    }
+    Ok(())
+}
+
 /// Chooses the directory that describes the cluster: the given one, else the only one below
 /// `clusters/`, else the root.
 pub fn cluster_path(given: Option<&str>, directory: Option<&Path>) -> Result<String, SourceError> {
@@ -205,6 +229,16 @@ mod tests {
         let source = resolve(path, None, false).unwrap();
         assert!(source.worktree && !source.note.is_empty());
         assert_eq!(source.spec.branch, "main");
+    }
+
+    #[test]
+    fn data_among_the_followed_files_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = resolve(directory.path().to_str().unwrap(), None, false).unwrap();
+        let root = source.directory.clone().unwrap();
+        assert!(check_data(&source, Some(&root.join("state"))).is_err());
+        assert!(check_data(&source, Some(&root.with_extension("state"))).is_ok());
+        assert!(check_data(&source, None).is_ok());
     }
 
     #[test]
