@@ -141,6 +141,8 @@ async fn start(
     // Artifacts on disk, as in a cluster and with --data: they outlive the controllers.
     let options = controllers::Options {
         storage: Some(directory.join(".git/artifacts")),
+        // As behind a Service: the address in artifact URLs does not change with a restart.
+        advertised_storage_address: "artifacts.example.com".to_owned(),
         local_access: git::LocalAccess::Allowed,
         ..controllers::Options::default()
     };
