@@ -25,6 +25,11 @@ pub use meta::{
     go_duration,
 };
 pub use source::{
-    Artifact, GitRepository, GitRepositoryInclude, GitRepositoryRef, GitRepositorySpec,
-    GitRepositoryStatus, GitRepositoryVerification,
+    AccessFrom, Artifact, GitRepository, GitRepositoryInclude, GitRepositoryRef, GitRepositorySpec,
+    GitRepositoryStatus, GitRepositoryVerification, HELM_REPOSITORY_TYPE_DEFAULT,
+    HELM_REPOSITORY_TYPE_OCI, HelmChart, HelmChartSpec, HelmChartStatus, HelmRepository,
+    HelmRepositorySpec, HelmRepositoryStatus, LAYER_COPY, LAYER_EXTRACT,
+    LocalHelmChartSourceReference, NamespaceSelector, OciLayerSelector, OciRepository,
+    OciRepositoryRef, OciRepositorySpec, OciRepositoryStatus, OciRepositoryVerification,
+    OidcIdentityMatch, RECONCILE_STRATEGY_CHART_VERSION, RECONCILE_STRATEGY_REVISION,
 };

@@ -77,6 +77,10 @@ pub const META_COMMIT_STATUS: &str = "commit_status";
 pub const META_COMMIT_STATUS_UPDATE: &str = "update";
 /// OCI annotation in artifact metadata that carries the origin revision.
 pub const OCI_REVISION: &str = "org.opencontainers.image.revision";
+/// OCI annotation in artifact metadata that carries the origin source.
+pub const OCI_SOURCE: &str = "org.opencontainers.image.source";
+/// OCI annotation that carries the time of creation.
+pub const OCI_CREATED: &str = "org.opencontainers.image.created";
 
 /// Name of the source controller: component of its events, field manager of its status.
 pub const SOURCE_CONTROLLER: &str = "source-controller";
@@ -163,6 +167,24 @@ pub mod reason {
         INVALID_GIT_OBJECT = "InvalidGitObject": "A Git object is not signed or not readable.";
         INVALID_TAG_SIGNATURE = "InvalidTagSignature": "A tag signature is not valid.";
         INVALID_COMMIT_SIGNATURE = "InvalidCommitSignature": "A commit signature is not valid.";
+        OCI_PULL_FAILED = "OCIArtifactPullFailed": "An OCI artifact could not be pulled.";
+        OCI_LAYER_OPERATION_FAILED = "OCIArtifactLayerOperationFailed": "A layer could not be read.";
+        INDEXATION_FAILED = "IndexationFailed": "The index of a Helm repository could not be read.";
+        CHART_PULL_SUCCEEDED = "ChartPullSucceeded": "A chart was pulled.";
+        CHART_PACKAGE_SUCCEEDED = "ChartPackageSucceeded": "A chart was packaged.";
+        NEW_CHART = "NewChart": "The source has a new version of the chart.";
+        SOURCE_UNAVAILABLE = "SourceUnavailable": "The source of a chart could not be read.";
+        UNSUPPORTED_SOURCE_KIND = "UnsupportedSourceKind": "The source of a chart has a kind that holds no charts.";
+        NO_SOURCE_ARTIFACT = "NoSourceArtifact": "The source of a chart has no artifact.";
+        RESOLVED_DEPENDENCIES = "ResolvedDependencies": "Dependencies of a chart were resolved.";
+        INVALID_CHART_REFERENCE = "InvalidChartReference": "The chart does not exist, or not in this version.";
+        CHART_PULL_ERROR = "ChartPullError": "The chart could not be pulled.";
+        CHART_METADATA_PATCH_ERROR = "MetadataPatchError": "The chart's metadata could not be changed.";
+        VALUES_FILES_ERROR = "ValuesFilesError": "The values files could not be merged.";
+        DEPENDENCY_BUILD_ERROR = "DependencyBuildError": "A dependency of the chart could not be resolved.";
+        CHART_PACKAGE_ERROR = "ChartPackageError": "The chart could not be packaged.";
+        CHART_VERIFICATION_ERROR = "ChartVerificationError": "The chart could not be verified.";
+        UNKNOWN = "Unknown": "The cause is not known.";
         GARBAGE_COLLECTION_SUCCEEDED = "GarbageCollectionSucceeded": "Old artifacts were removed.";
         GARBAGE_COLLECTION_FAILED = "GarbageCollectionFailed": "Old artifacts could not be removed.";
         ARTIFACT_VERIFICATION_FAILED = "ArtifactVerificationFailed": "A stored artifact does not match its digest.";

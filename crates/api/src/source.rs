@@ -1,4 +1,7 @@
-//! `source.toolkit.fluxcd.io/v1`: the artifact that all sources share, and GitRepository.
+//! `source.toolkit.fluxcd.io/v1`: the artifact that all sources share, GitRepository, and the sources below.
+
+mod helm;
+mod oci;
 
 use std::collections::BTreeMap;
 
@@ -7,6 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::meta::{Duration, Kind, LocalObjectReference, Resource};
 use crate::{Condition, names};
+
+pub use helm::{
+    AccessFrom, HELM_REPOSITORY_TYPE_DEFAULT, HELM_REPOSITORY_TYPE_OCI, HelmChart, HelmChartSpec,
+    HelmChartStatus, HelmRepository, HelmRepositorySpec, HelmRepositoryStatus,
+    LocalHelmChartSourceReference, NamespaceSelector, RECONCILE_STRATEGY_CHART_VERSION,
+    RECONCILE_STRATEGY_REVISION,
+};
+pub use oci::{
+    LAYER_COPY, LAYER_EXTRACT, OciLayerSelector, OciRepository, OciRepositoryRef,
+    OciRepositorySpec, OciRepositoryStatus, OciRepositoryVerification, OidcIdentityMatch,
+};
 
 /// What a source stored: one archive (or index, chart) with its identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
