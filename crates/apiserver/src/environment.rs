@@ -5,8 +5,10 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use jiff::Timestamp;
+use futures::future::BoxFuture;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use rand::{Rng, RngCore, SeedableRng};
 
@@ -14,6 +16,17 @@ use rand::{Rng, RngCore, SeedableRng};
 pub trait Clock: Send + Sync {
     /// Returns the present moment.
     fn now(&self) -> Timestamp;
+
+    /// Ends once the clock has reached a moment; at once where it is past.
+    fn until(&self, moment: Timestamp) -> BoxFuture<'static, ()>;
+
+    /// Ends once the clock has moved on by a duration.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let moment = SignedDuration::try_from(duration)
+            .ok()
+            .and_then(|duration| self.now().checked_add(duration).ok());
+        self.until(moment.unwrap_or(Timestamp::MAX))
+    }
 }
 
 /// Makes names that nobody else makes.
@@ -97,6 +110,53 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
+
+    fn until(&self, moment: Timestamp) -> BoxFuture<'static, ()> {
+        let left = Duration::try_from(moment.duration_since(self.now())).unwrap_or_default();
+        Box::pin(tokio::time::sleep(left))
+    }
+}
+
+/// A clock that stands still until somebody moves it; whoever waits for a moment is woken in the same call.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<tokio::sync::watch::Sender<Timestamp>>);
+
+impl ManualClock {
+    /// Starts at a moment.
+    pub fn new(start: Timestamp) -> Self {
+        Self(Arc::new(tokio::sync::watch::Sender::new(start)))
+    }
+
+    /// Jumps to a moment, also a past one.
+    pub fn set(&self, moment: Timestamp) {
+        self.0.send_replace(moment);
+    }
+
+    /// Moves on by a duration; stops at the end of time.
+    pub fn advance(&self, duration: Duration) {
+        self.0.send_modify(|now| {
+            let moved = SignedDuration::try_from(duration)
+                .ok()
+                .and_then(|duration| now.checked_add(duration).ok());
+            *now = moved.unwrap_or(Timestamp::MAX);
+        });
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        *self.0.borrow()
+    }
+
+    fn until(&self, moment: Timestamp) -> BoxFuture<'static, ()> {
+        let mut changes = self.0.subscribe();
+        Box::pin(async move {
+            if changes.wait_for(|now| *now >= moment).await.is_err() {
+                // Nobody can move the clock any more.
+                std::future::pending::<()>().await;
+            }
+        })
+    }
 }
 
 struct SystemIds;
@@ -114,5 +174,35 @@ impl Ids for SeededIds {
         let mut bytes = [0; 16];
         self.0.lock().fill_bytes(&mut bytes);
         bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_manual_clock_wakes_those_whose_moment_has_come() {
+        let clock = ManualClock::new(Timestamp::UNIX_EPOCH);
+        let soon = tokio::spawn(clock.sleep(Duration::from_secs(60)));
+        let late = clock.sleep(Duration::from_secs(61));
+        clock.advance(Duration::from_secs(60));
+        soon.await.unwrap();
+        assert_eq!(clock.now(), Timestamp::from_second(60).unwrap());
+        futures::pin_mut!(late);
+        assert!(futures::poll!(late.as_mut()).is_pending());
+        clock.set(Timestamp::from_second(100).unwrap());
+        late.await;
+    }
+
+    #[test]
+    fn a_seed_gives_the_same_ids_again() {
+        let clock = Arc::new(ManualClock::new(Timestamp::UNIX_EPOCH));
+        let ids = |seed| {
+            let environment = Environment::seeded(clock.clone(), seed);
+            (environment.uuid(), environment.suffix())
+        };
+        assert_eq!(ids(7), ids(7));
+        assert_ne!(ids(7), ids(8));
     }
 }

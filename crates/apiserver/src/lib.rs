@@ -28,5 +28,5 @@ mod validation;
 mod workloads;
 mod yaml;
 
-pub use environment::{Clock, Environment, Ids};
+pub use environment::{Clock, Environment, Ids, ManualClock};
 pub use server::{Error, Options, Server, Serving};
