@@ -6,6 +6,7 @@
 pub mod conditions;
 mod crds;
 mod event;
+mod helmrelease;
 mod kustomization;
 mod meta;
 pub mod names;
@@ -14,6 +15,12 @@ mod source;
 pub use conditions::{Condition, ConditionStatus};
 pub use crds::crds;
 pub use event::{Event, InvolvedObject, Severity, metadata_with_annotations, trim_message};
+pub use helmrelease::{
+    CrossNamespaceReference, DriftDetection, DriftIgnoreRule, DriftMode, HelmChartTemplate,
+    HelmChartTemplateSpec, HelmChartVerification, HelmRelease, HelmReleaseSpec, HelmReleaseStatus,
+    Install, KustomizeRenderer, PostRenderer, Remediation, ResolvedRemediation, Rollback, Snapshot,
+    Strategy, Test, TestFilter, TestHookStatus, Uninstall, Upgrade, ValuesReference, WaitStrategy,
+};
 pub use kustomization::{
     CommonMetadata, CrossNamespaceSourceReference, CustomHealthCheck, Decryption, DeletionPolicy,
     DependencyReference, HistoryEntry, IgnoreRule, Image, Inventory, InventoryEntry, KubeConfig,

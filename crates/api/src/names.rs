@@ -28,6 +28,9 @@ pub const EXTERNAL_ARTIFACT: &str = "ExternalArtifact";
 /// Kind of kustomize appliers.
 pub const KUSTOMIZATION: &str = "Kustomization";
 
+/// Kind of Helm releases.
+pub const HELM_RELEASE: &str = "HelmRelease";
+
 /// Finalizer on every Flux object.
 pub const FINALIZER: &str = "finalizers.fluxcd.io";
 
@@ -88,6 +91,32 @@ pub const SOURCE_CONTROLLER: &str = "source-controller";
 pub const KUSTOMIZE_CONTROLLER: &str = "kustomize-controller";
 /// Field manager of the kustomize controller's status and finalizers.
 pub const KUSTOMIZE_STATUS_MANAGER: &str = "gotk-kustomize-controller";
+
+/// Name of the helm controller: component of its events, field manager of everything it writes.
+pub const HELM_CONTROLLER: &str = "helm-controller";
+
+/// Owner label: name of the HelmRelease that an object belongs to.
+pub const HELM_NAME_LABEL: &str = "helm.toolkit.fluxcd.io/name";
+/// Owner label: namespace of the HelmRelease that an object belongs to.
+pub const HELM_NAMESPACE_LABEL: &str = "helm.toolkit.fluxcd.io/namespace";
+/// `disabled` takes an object out of drift detection (label or annotation).
+pub const DRIFT_DETECTION: &str = "helm.toolkit.fluxcd.io/driftDetection";
+
+/// Event metadata of Helm releases: digest of the values.
+pub const META_TOKEN: &str = "token";
+/// Event metadata of Helm releases: version of the application.
+pub const META_APP_VERSION: &str = "app-version";
+/// Event metadata of Helm releases: digest of the OCI artifact.
+pub const META_OCI_DIGEST: &str = "oci-digest";
+
+/// Condition type of Helm releases: the last install or upgrade.
+pub const RELEASED: &str = "Released";
+/// Condition type of Helm releases: the last remediation.
+pub const REMEDIATED: &str = "Remediated";
+/// Condition type of Helm releases: the last tests.
+pub const TEST_SUCCESS: &str = "TestSuccess";
+/// Condition type of Helm releases: whether the cluster differs from the release.
+pub const DRIFTED: &str = "Drifted";
 
 /// Condition type: overall result.
 pub const READY: &str = "Ready";
@@ -187,6 +216,37 @@ pub mod reason {
         UNKNOWN = "Unknown": "The cause is not known.";
         GARBAGE_COLLECTION_SUCCEEDED = "GarbageCollectionSucceeded": "Old artifacts were removed.";
         GARBAGE_COLLECTION_FAILED = "GarbageCollectionFailed": "Old artifacts could not be removed.";
+        INSTALL_SUCCEEDED = "InstallSucceeded": "The chart was installed.";
+        INSTALL_FAILED = "InstallFailed": "The chart could not be installed.";
+        UPGRADE_SUCCEEDED = "UpgradeSucceeded": "The release was upgraded.";
+        UPGRADE_FAILED = "UpgradeFailed": "The release could not be upgraded.";
+        TEST_SUCCEEDED = "TestSucceeded": "The tests of the release succeeded.";
+        TEST_FAILED = "TestFailed": "The tests of the release failed.";
+        AWAITING_TESTS = "AwaitingTests": "The release has not been tested yet.";
+        ROLLBACK_SUCCEEDED = "RollbackSucceeded": "The release was rolled back.";
+        ROLLBACK_FAILED = "RollbackFailed": "The release could not be rolled back.";
+        UNINSTALL_SUCCEEDED = "UninstallSucceeded": "The release was uninstalled.";
+        UNINSTALL_FAILED = "UninstallFailed": "The release could not be uninstalled.";
+        PENDING_RELEASE = "PendingRelease": "A release was found in the middle of an action.";
+        STATE_ERROR = "StateError": "The state of the release could not be determined.";
+        RECONCILE_ERROR = "ReconcileError": "An action failed before it changed anything.";
+        SOURCE_NOT_READY = "SourceNotReady": "The source of the chart is not ready.";
+        VALUES_ERROR = "ValuesError": "Values could not be read or merged.";
+        CHART_MUTATE_ERROR = "ChartMutateError": "The version of the chart could not be completed.";
+        REST_CLIENT_ERROR = "RESTClientError": "There is no way to the cluster.";
+        FACTORY_ERROR = "FactoryError": "The release storage could not be opened.";
+        RETRIES_EXCEEDED = "RetriesExceeded": "All tries were used up.";
+        MISSING_ROLLBACK_TARGET = "MissingRollbackTarget": "There is no release to roll back to.";
+        DRIFT_DETECTED = "DriftDetected": "The cluster differs from the release.";
+        NO_DRIFT_DETECTED = "NoDriftDetected": "The cluster is as the release says.";
+        DRIFT_CORRECTED = "DriftCorrected": "Differences were corrected.";
+        DRIFT_CORRECTION_FAILED = "DriftCorrectionFailed": "Differences could not be corrected.";
+        HELM_CHART_CREATED = "HelmChartCreated": "A HelmChart was created.";
+        HELM_CHART_CONFIGURED = "HelmChartConfigured": "A HelmChart was changed.";
+        HELM_CHART_DELETED = "HelmChartDeleted": "A HelmChart was deleted.";
+        HELM_CHART_SYNC_ERROR = "HelmChartSyncErr": "A HelmChart could not be written.";
+        INVENTORY_BUILD_FAILED = "InventoryBuildFailed": "The inventory could not be built.";
+        NAMESPACE_CHECK_SKIPPED = "NamespaceCheckSkipped": "The scope of a kind is not known.";
         ARTIFACT_VERIFICATION_FAILED = "ArtifactVerificationFailed": "A stored artifact does not match its digest.";
     }
 }

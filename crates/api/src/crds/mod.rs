@@ -4,6 +4,7 @@
 //! write them; upstream has dropped them. Kustomizations keep the deprecated patch fields in every version for
 //! the same reason (conversion only renames the version).
 
+mod helm;
 mod kustomize;
 mod schema;
 mod source;
@@ -31,6 +32,7 @@ struct Definition {
 /// Returns the CRDs of all kinds that this build serves, in order of names.
 pub fn crds() -> Vec<Object> {
     let mut definitions = source::definitions();
+    definitions.push(helm::definition());
     definitions.push(kustomize::definition());
     let mut crds: Vec<Object> = definitions.iter().map(Definition::to_object).collect();
     crds.sort_by(|a, b| a.name().cmp(b.name()));
@@ -135,6 +137,7 @@ mod tests {
                 "externalartifacts.source.toolkit.fluxcd.io",
                 "gitrepositories.source.toolkit.fluxcd.io",
                 "helmcharts.source.toolkit.fluxcd.io",
+                "helmreleases.helm.toolkit.fluxcd.io",
                 "helmrepositories.source.toolkit.fluxcd.io",
                 "kustomizations.kustomize.toolkit.fluxcd.io",
                 "ocirepositories.source.toolkit.fluxcd.io",

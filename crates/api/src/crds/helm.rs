@@ -1,0 +1,417 @@
+//! CRD of `helm.toolkit.fluxcd.io`.
+
+use objects::json;
+
+use super::schema::{
+    Schema, boolean, conditions, date_time, integer, interval, list, local_reference, object,
+    one_of, string, strings_by_key,
+};
+use super::{Definition, age_column, ready_columns};
+use crate::names;
+
+pub(super) fn definition() -> Definition {
+    let mut columns = vec![age_column()];
+    columns.extend(ready_columns());
+    Definition {
+        group: names::HELM_GROUP,
+        kind: names::HELM_RELEASE,
+        plural: "helmreleases",
+        short_names: &["hr"],
+        categories: &["all", "fluxcd", "fluxcd-appliers"],
+        versions: &["v2", "v2beta2", "v2beta1"],
+        columns,
+        spec: spec().0,
+        status: status().0,
+        status_default: true,
+    }
+}
+
+fn spec() -> Schema {
+    object([
+        ("chart", chart()),
+        ("chartRef", chart_reference()),
+        ("commonMetadata", metadata()),
+        ("dependsOn", list(dependency())),
+        ("driftDetection", drift_detection()),
+        ("healthCheckExprs", list(health_check_expression())),
+        ("install", install()),
+        (
+            "interval!",
+            interval().about("Time between two reconciles after success."),
+        ),
+        ("kubeConfig", kube_config()),
+        ("maxHistory", integer()),
+        ("persistentClient", boolean()),
+        (
+            "postRenderStrategy",
+            one_of(&["nohooks", "combined", "separate"]),
+        ),
+        ("postRenderers", list(post_renderer())),
+        ("releaseName", string().length(1, 53)),
+        ("rollback", rollback()),
+        ("serviceAccountName", string().length(1, 253)),
+        ("storageNamespace", string().length(1, 63)),
+        ("suspend", boolean().about("Switches reconciliation off.")),
+        ("targetNamespace", string().length(1, 63)),
+        ("test", test()),
+        ("timeout", interval()),
+        ("uninstall", uninstall()),
+        ("upgrade", upgrade()),
+        (
+            "values",
+            Schema(json!({"x-kubernetes-preserve-unknown-fields": true})),
+        ),
+        ("valuesFrom", list(values_reference())),
+        (
+            "waitStrategy",
+            object([("name!", one_of(&["poller", "legacy"]))]),
+        ),
+    ])
+    .about("Which chart to install with which values, and how.")
+    .rule(
+        "(has(self.chart) && !has(self.chartRef)) || (!has(self.chart) && has(self.chartRef))",
+        "either chart or chartRef must be set",
+    )
+}
+
+fn metadata() -> Schema {
+    object([
+        ("annotations", strings_by_key()),
+        ("labels", strings_by_key()),
+    ])
+}
+
+fn chart() -> Schema {
+    object([
+        ("metadata", metadata()),
+        (
+            "spec!",
+            object([
+                ("chart!", string().length(1, 2048)),
+                ("ignoreMissingValuesFiles", boolean()),
+                ("interval", interval()),
+                (
+                    "reconcileStrategy",
+                    one_of(&["ChartVersion", "Revision"]).default("ChartVersion"),
+                ),
+                (
+                    "sourceRef!",
+                    object([
+                        ("apiVersion", string()),
+                        (
+                            "kind",
+                            one_of(&["HelmRepository", "GitRepository", "Bucket"]),
+                        ),
+                        ("name!", string().length(1, 253)),
+                        ("namespace", string().length(1, 63)),
+                    ]),
+                ),
+                ("valuesFiles", list(string())),
+                (
+                    "verify",
+                    object([
+                        (
+                            "provider!",
+                            one_of(&["cosign", "notation"]).default("cosign"),
+                        ),
+                        ("secretRef", local_reference()),
+                    ]),
+                ),
+                ("version", string().default("*")),
+            ]),
+        ),
+    ])
+}
+
+fn chart_reference() -> Schema {
+    object([
+        ("apiVersion", string()),
+        (
+            "kind!",
+            one_of(&["OCIRepository", "HelmChart", "ExternalArtifact"]),
+        ),
+        ("name!", string().length(1, 253)),
+        ("namespace", string().length(1, 63)),
+    ])
+}
+
+fn dependency() -> Schema {
+    object([
+        ("name!", string()),
+        ("namespace", string()),
+        ("readyExpr", string()),
+    ])
+}
+
+fn selector() -> Schema {
+    object([
+        ("annotationSelector", string()),
+        ("group", string()),
+        ("kind", string()),
+        ("labelSelector", string()),
+        ("name", string()),
+        ("namespace", string()),
+        ("version", string()),
+    ])
+}
+
+fn drift_detection() -> Schema {
+    object([
+        (
+            "ignore",
+            list(object([("paths!", list(string())), ("target", selector())])),
+        ),
+        ("mode", one_of(&["enabled", "warn", "disabled"])),
+    ])
+}
+
+fn health_check_expression() -> Schema {
+    object([
+        ("apiVersion!", string()),
+        ("current!", string()),
+        ("failed", string()),
+        ("inProgress", string()),
+        ("kind", string()),
+    ])
+}
+
+fn kube_config() -> Schema {
+    const EXACTLY_ONE: &str = "exactly one of spec.kubeConfig.configMapRef or spec.kubeConfig.secretRef must be specified";
+    object([
+        ("configMapRef", local_reference()),
+        (
+            "secretRef",
+            object([("key", string()), ("name!", string())]),
+        ),
+    ])
+    .rule("has(self.configMapRef) || has(self.secretRef)", EXACTLY_ONE)
+    .rule(
+        "!has(self.configMapRef) || !has(self.secretRef)",
+        EXACTLY_ONE,
+    )
+}
+
+fn post_renderer() -> Schema {
+    object([(
+        "kustomize",
+        object([
+            (
+                "images",
+                list(object([
+                    ("digest", string()),
+                    ("name!", string()),
+                    ("newName", string()),
+                    ("newTag", string()),
+                ])),
+            ),
+            (
+                "patches",
+                list(object([("patch!", string()), ("target", selector())])),
+            ),
+        ]),
+    )])
+}
+
+fn strategy(rule: &str, message: &str) -> Schema {
+    object([
+        ("name!", one_of(&["RemediateOnFailure", "RetryOnFailure"])),
+        ("retryInterval", interval()),
+    ])
+    .rule(rule, message)
+}
+
+fn install() -> Schema {
+    object([
+        ("crds", one_of(&["Skip", "Create", "CreateReplace"])),
+        ("createNamespace", boolean()),
+        ("disableHooks", boolean()),
+        ("disableOpenAPIValidation", boolean()),
+        ("disableSchemaValidation", boolean()),
+        ("disableTakeOwnership", boolean()),
+        ("disableWait", boolean()),
+        ("disableWaitForJobs", boolean()),
+        (
+            "remediation",
+            object([
+                ("ignoreTestFailures", boolean()),
+                ("remediateLastFailure", boolean()),
+                ("retries", integer()),
+            ]),
+        ),
+        ("replace", boolean()),
+        ("serverSideApply", boolean()),
+        ("skipCRDs", boolean()),
+        (
+            "strategy",
+            strategy(
+                "!has(self.retryInterval) || self.name != 'RemediateOnFailure'",
+                ".retryInterval cannot be set when .name is 'RemediateOnFailure'",
+            ),
+        ),
+        ("timeout", interval()),
+    ])
+}
+
+fn upgrade() -> Schema {
+    object([
+        (
+            "chartNameChangeStrategy",
+            one_of(&["Reinstall", "InPlaceUpdate"]),
+        ),
+        ("cleanupOnFail", boolean()),
+        ("crds", one_of(&["Skip", "Create", "CreateReplace"])),
+        ("disableHooks", boolean()),
+        ("disableOpenAPIValidation", boolean()),
+        ("disableSchemaValidation", boolean()),
+        ("disableTakeOwnership", boolean()),
+        ("disableWait", boolean()),
+        ("disableWaitForJobs", boolean()),
+        ("force", boolean()),
+        ("preserveValues", boolean()),
+        (
+            "remediation",
+            object([
+                ("ignoreTestFailures", boolean()),
+                ("remediateLastFailure", boolean()),
+                ("retries", integer()),
+                ("strategy", one_of(&["rollback", "uninstall"])),
+            ]),
+        ),
+        ("serverSideApply", one_of(&["enabled", "disabled", "auto"])),
+        (
+            "strategy",
+            strategy(
+                "!has(self.retryInterval) || self.name == 'RetryOnFailure'",
+                ".retryInterval can only be set when .name is 'RetryOnFailure'",
+            ),
+        ),
+        ("timeout", interval()),
+    ])
+}
+
+fn test() -> Schema {
+    object([
+        ("enable", boolean()),
+        (
+            "filters",
+            list(object([
+                ("exclude", boolean()),
+                ("name!", string().length(1, 253)),
+            ])),
+        ),
+        ("ignoreFailures", boolean()),
+        ("timeout", interval()),
+    ])
+}
+
+fn rollback() -> Schema {
+    object([
+        ("cleanupOnFail", boolean()),
+        ("disableHooks", boolean()),
+        ("disableWait", boolean()),
+        ("disableWaitForJobs", boolean()),
+        ("force", boolean()),
+        ("recreate", boolean()),
+        ("serverSideApply", one_of(&["enabled", "disabled", "auto"])),
+        ("timeout", interval()),
+    ])
+}
+
+fn uninstall() -> Schema {
+    object([
+        (
+            "deletionPropagation",
+            one_of(&["background", "foreground", "orphan"]).default("background"),
+        ),
+        ("disableHooks", boolean()),
+        ("disableWait", boolean()),
+        ("keepHistory", boolean()),
+        ("timeout", interval()),
+    ])
+}
+
+fn values_reference() -> Schema {
+    object([
+        ("kind!", one_of(&["Secret", "ConfigMap"])),
+        ("literal", boolean()),
+        ("name!", string().length(1, 253)),
+        ("optional", boolean()),
+        (
+            "targetPath",
+            string()
+                .with("maxLength", 250)
+                .pattern(r"^([a-zA-Z0-9_\-.\\\/]|\[[0-9]{1,5}\])+$"),
+        ),
+        (
+            "valuesKey",
+            string()
+                .with("maxLength", 253)
+                .pattern(r"^[\-._a-zA-Z0-9]+$"),
+        ),
+    ])
+}
+
+fn snapshot() -> Schema {
+    object([
+        ("action", string()),
+        ("apiVersion", string()),
+        ("appVersion", string()),
+        ("chartName!", string()),
+        ("chartVersion!", string()),
+        ("configDigest!", string()),
+        ("deleted", date_time()),
+        ("digest!", string()),
+        ("firstDeployed!", date_time()),
+        ("lastDeployed!", date_time()),
+        ("name!", string()),
+        ("namespace!", string()),
+        ("ociDigest", string()),
+        ("status!", string()),
+        (
+            "testHooks",
+            Schema(json!({"type": "object", "additionalProperties": object([
+                ("lastCompleted", date_time()),
+                ("lastStarted", date_time()),
+                ("phase", string()),
+            ]).with("nullable", true).0})),
+        ),
+        ("version!", integer()),
+    ])
+}
+
+fn status() -> Schema {
+    object([
+        ("conditions", conditions()),
+        ("failures", integer()),
+        ("helmChart", string()),
+        ("history", list(snapshot())),
+        ("installFailures", integer()),
+        (
+            "inventory",
+            object([(
+                "entries!",
+                list(object([("id!", string()), ("v!", string())])),
+            )]),
+        ),
+        ("lastAttemptedConfigDigest", string()),
+        ("lastAttemptedGeneration", integer()),
+        (
+            "lastAttemptedReleaseAction",
+            one_of(&["install", "upgrade"]),
+        ),
+        ("lastAttemptedReleaseActionDuration", string()),
+        ("lastAttemptedRevision", string()),
+        ("lastAttemptedRevisionDigest", string()),
+        ("lastAttemptedValuesChecksum", string()),
+        ("lastHandledForceAt", string()),
+        ("lastHandledReconcileAt", string()),
+        ("lastHandledResetAt", string()),
+        ("lastReleaseRevision", integer()),
+        ("observedCommonMetadataDigest", string()),
+        ("observedGeneration", integer()),
+        ("observedPostRenderersDigest", string()),
+        ("storageNamespace", string().length(1, 63)),
+        ("upgradeFailures", integer()),
+    ])
+    .about("What was installed, and how it went.")
+}
