@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::function::CallError;
+use crate::text::Text;
 
 /// A template text that does not parse.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +45,10 @@ pub struct ExecError {
     pub node: String,
     /// Why.
     pub cause: Cause,
+    /// The text that the place is in.
+    pub source: Text,
+    /// Offset of the place in the text, in bytes.
+    pub pos: usize,
 }
 
 /// Why an execution failed.

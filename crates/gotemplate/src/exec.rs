@@ -281,6 +281,8 @@ impl<'f> Frame<'f, '_> {
             },
             node,
             cause,
+            source: source.text.clone(),
+            pos,
         }))
     }
 

@@ -39,6 +39,7 @@ pub mod sprig;
 mod stack;
 mod text;
 pub mod time;
+pub mod trace;
 pub mod url;
 mod value;
 

@@ -11,10 +11,11 @@ use crate::chart::Chart;
 use crate::coalesce::Coalescer;
 use crate::context::Release;
 use crate::dependencies;
+use crate::explain::{Excerpt, TemplateFault, Violation, line_excerpt};
 use crate::functions::World;
 use crate::kinds::{Hook, Manifest, sort_manifests};
-use crate::render::{RenderInput, render};
-use crate::schema;
+use crate::render::{RenderError, RenderInput, render};
+use crate::schema::{self, SchemaError};
 
 /// How a release is rendered.
 pub struct Options {
@@ -57,6 +58,22 @@ pub enum ActionError {
     /// Nothing was rendered.
     #[error("{0}")]
     Failed(String),
+    /// A template does not parse or fails.
+    #[error("{text}")]
+    Template {
+        /// Helm's words.
+        text: String,
+        /// Where.
+        fault: Box<TemplateFault>,
+    },
+    /// Values are not as a schema wants them.
+    #[error("{text}")]
+    Schema {
+        /// Helm's words.
+        text: String,
+        /// Which ones.
+        violations: Vec<Violation>,
+    },
     /// Templates were rendered, but not to manifests.
     #[error("{error}")]
     Invalid {
@@ -64,11 +81,35 @@ pub enum ActionError {
         error: String,
         /// All rendered text, for finding the fault.
         manifest: String,
+        /// The rendered line that is wrong, where it is known.
+        excerpt: Option<Box<Excerpt>>,
     },
 }
 
 fn failed(text: impl Into<String>) -> ActionError {
     ActionError::Failed(text.into())
+}
+
+impl From<RenderError> for ActionError {
+    fn from(error: RenderError) -> Self {
+        let RenderError { text, fault } = error;
+        match fault.map(Box::new) {
+            Some(fault) => Self::Template { text, fault },
+            None => Self::Failed(text),
+        }
+    }
+}
+
+impl From<SchemaError> for ActionError {
+    fn from(error: SchemaError) -> Self {
+        let SchemaError { text, violations } = error;
+        Self::Schema {
+            text: format!(
+                "values don't meet the specifications of the schema(s) in the following chart(s):\n{text}"
+            ),
+            violations,
+        }
+    }
 }
 
 /// Checks that a chart may be installed and has what it declares.
@@ -124,11 +165,7 @@ pub fn render_release(
     check_installable(&chart).map_err(failed)?;
     let (values, warnings) = coalesced(&mut chart, user, version).map_err(failed)?;
     if !options.skip_schema {
-        schema::validate(&chart, &values).map_err(|error| {
-            failed(format!(
-                "values don't meet the specifications of the schema(s) in the following chart(s):\n{error}"
-            ))
-        })?;
+        schema::validate(&chart, &values)?;
     }
     let range = &chart.metadata.kube_version;
     let kube = &options.capabilities.kube_version;
@@ -146,10 +183,11 @@ pub fn render_release(
         strict: options.strict,
         world,
     };
-    let mut files = render(&input).map_err(failed)?;
+    let mut files = render(&input)?;
     let notes = take_notes(&mut files, chart.name(), options.sub_notes);
     let (hooks, manifests) =
         sort_manifests(&files, version).map_err(|error| ActionError::Invalid {
+            excerpt: invalid_line(&files, &error, version).map(Box::new),
             error,
             manifest: joined(
                 files
@@ -180,6 +218,24 @@ pub fn render_release(
         values: Some(values),
         warnings,
     })
+}
+
+/// The rendered line that keeps a file from being YAML.
+fn invalid_line(files: &BTreeMap<String, Text>, error: &str, version: Version) -> Option<Excerpt> {
+    let rest = error.strip_prefix("YAML parse error on ")?;
+    let (path, text) = files.iter().find(|(path, _)| {
+        rest.strip_prefix(path.as_str())
+            .is_some_and(|r| r.starts_with(": "))
+    })?;
+    for document in crate::manifest::split(&text.to_str(), version) {
+        let read = kyaml::parse_first(document.as_bytes(), &kyaml::ReadOptions::v11());
+        let Err(error) = read else { continue };
+        let line = (error.mark.line as usize).max(1);
+        let mut excerpt = line_excerpt(document.as_bytes(), path, line);
+        excerpt.file = format!("{path} (as rendered)");
+        return Some(excerpt);
+    }
+    None
 }
 
 fn joined<'t>(files: impl Iterator<Item = (&'t str, String)>) -> String {

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gotemplate::{Map, MissingKey, Run, Set, Text, Tree, Value, with_deep_stack};
+use gotemplate::{
+    Map, MissingKey, ParseError, Run, RunError, Set, Text, Tree, Value, trace, with_deep_stack,
+};
 
 use crate::Version;
 use crate::capabilities::Capabilities;
 use crate::chart::Chart;
 use crate::context::{Files, Release, capabilities_value, chart_value, values_kind};
 use crate::dependencies::table_at;
+use crate::explain::{TemplateFault, line_excerpt};
 use crate::failure;
 use crate::functions::{World, registry, without_no_value};
 
@@ -36,15 +39,31 @@ struct Renderable {
     base_path: String,
 }
 
+/// Why charts could not be rendered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct RenderError {
+    /// Helm's words.
+    pub text: String,
+    /// Where.
+    pub fault: Option<TemplateFault>,
+}
+
+impl From<String> for RenderError {
+    fn from(text: String) -> Self {
+        Self { text, fault: None }
+    }
+}
+
 /// Renders every file but partials. The keys are paths with the charts' paths before them.
 ///
 /// # Errors
 /// A template does not parse or fails, in the words of that version of Helm.
-pub fn render(input: &RenderInput<'_>) -> Result<BTreeMap<String, Text>, String> {
+pub fn render(input: &RenderInput<'_>) -> Result<BTreeMap<String, Text>, RenderError> {
     with_deep_stack(|| render_here(input))?
 }
 
-fn render_here(input: &RenderInput<'_>) -> Result<BTreeMap<String, Text>, String> {
+fn render_here(input: &RenderInput<'_>) -> Result<BTreeMap<String, Text>, RenderError> {
     let version = input.capabilities.helm;
     let files = renderables(input);
     let missing = if input.strict {
@@ -55,8 +74,9 @@ fn render_here(input: &RenderInput<'_>) -> Result<BTreeMap<String, Text>, String
     let mut set = Set::new("gotpl", Arc::new(registry(version)), missing);
     let order = parse_order(&files);
     for path in &order {
-        let parsed = set.parse(path, &files[*path].text);
-        parsed.map_err(|error| failure::parse_text(&error))?;
+        let text = &files[*path].text;
+        set.parse(path, text)
+            .map_err(|error| parse_error(&error, path, text))?;
     }
     run_all(&Arc::new(set), &files, &order, version, input.world)
 }
@@ -67,7 +87,7 @@ fn run_all(
     order: &[&String],
     version: Version,
     world: &World,
-) -> Result<BTreeMap<String, Text>, String> {
+) -> Result<BTreeMap<String, Text>, RenderError> {
     let mut run = Run::new(set.clone(), world);
     let mut rendered = BTreeMap::new();
     for path in order {
@@ -88,10 +108,32 @@ fn run_all(
         let data = Value::Map(file.context.clone());
         let out = run
             .execute(path.as_bytes(), &data)
-            .map_err(|error| failure::exec_text(version, &error))?;
+            .map_err(|error| exec_error(&error, path, version))?;
         rendered.insert((*path).clone(), Text::from(without_no_value(&out)));
     }
     Ok(rendered)
+}
+
+fn parse_error(error: &ParseError, path: &str, text: &Text) -> RenderError {
+    let excerpt = line_excerpt(text, path, error.line);
+    RenderError {
+        text: failure::parse_text(error),
+        fault: Some(TemplateFault::Parse(excerpt)),
+    }
+}
+
+fn exec_error(error: &RunError, path: &str, version: Version) -> RenderError {
+    let fault = match error {
+        RunError::Exec(exec) => Some(TemplateFault::Exec {
+            file: path.to_owned(),
+            levels: trace::levels(exec),
+        }),
+        RunError::Missing { .. } => None,
+    };
+    RenderError {
+        text: failure::exec_text(version, error),
+        fault,
+    }
 }
 
 /// Deepest paths first, in equal depth the lexically last first.

@@ -10,58 +10,110 @@ use gotemplate::{Map, Value};
 
 use crate::chart::Chart;
 use crate::convert::to_json;
+use crate::explain::Violation;
 use check::Checker;
-use fault::Fault;
+
+/// Values that schemas do not allow.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct SchemaError {
+    /// The lines of all violations, chart by chart.
+    pub text: String,
+    /// Which values.
+    pub violations: Vec<Violation>,
+}
 
 /// Checks the values of a chart and of those inside it.
 ///
 /// # Errors
-/// The lines of all violations, chart by chart.
-pub fn validate(chart: &Chart, values: &Map) -> Result<(), String> {
-    let mut out = String::new();
-    collect(chart, values, &mut out);
-    if out.is_empty() { Ok(()) } else { Err(out) }
+/// Some value is not allowed, or a schema cannot be used.
+pub fn validate(chart: &Chart, values: &Map) -> Result<(), SchemaError> {
+    let mut error = SchemaError {
+        text: String::new(),
+        violations: Vec::new(),
+    };
+    collect(chart, values, &mut Vec::new(), &mut error);
+    if error.text.is_empty() {
+        Ok(())
+    } else {
+        Err(error)
+    }
 }
 
-fn collect(chart: &Chart, values: &Map, out: &mut String) {
+fn collect(chart: &Chart, values: &Map, charts: &mut Vec<String>, error: &mut SchemaError) {
     if let Some(schema) = &chart.schema
-        && let Err(text) = validate_one(schema, values)
+        && let Err(found) = validate_single(schema, values)
     {
-        out.push_str(&format!("{}:\n{text}", chart.name()));
+        error
+            .text
+            .push_str(&format!("{}:\n{}", chart.name(), found.text));
+        let violations = found.paths.into_iter().map(|path| Violation {
+            charts: charts.clone(),
+            path,
+        });
+        error.violations.extend(violations);
     }
     for sub in &chart.dependencies {
         match values.get(sub.name().as_bytes()) {
-            Some(Value::Map(inner)) => collect(sub, &inner, out),
+            Some(Value::Map(inner)) => {
+                charts.push(sub.name().to_owned());
+                collect(sub, &inner, charts, error);
+                charts.pop();
+            }
             None | Some(Value::Nil) => {}
             Some(other) => {
-                let type_name = other.type_name();
-                let name = sub.name();
-                out.push_str(&format!(
+                let (name, type_name) = (sub.name(), other.type_name());
+                error.text.push_str(&format!(
                     "{name}:\ninvalid type for values: expected object (map), got {type_name}\n"
                 ));
+                error.violations.push(Violation {
+                    charts: charts.clone(),
+                    path: vec![name.to_owned()],
+                });
             }
         }
     }
 }
 
-fn validate_one(schema: &[u8], values: &Map) -> Result<(), String> {
+/// Values that one schema does not allow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SingleError {
+    /// Lines of violations, or why the schema cannot be used.
+    pub text: String,
+    /// Paths of the values.
+    pub paths: Vec<Vec<String>>,
+}
+
+impl From<String> for SingleError {
+    fn from(text: String) -> Self {
+        Self {
+            text,
+            paths: Vec::new(),
+        }
+    }
+}
+
+/// Checks values against one schema.
+///
+/// # Errors
+/// Some value is not allowed, or the schema cannot be used.
+pub fn validate_single(schema: &[u8], values: &Map) -> Result<(), SingleError> {
     let parsed = gotemplate::json::parse(schema).map_err(|error| error.to_string())?;
     let schema = to_json(&parsed).map_err(|error| error.to_string())?;
     let values = to_json(&Value::Map(values.clone())).map_err(|error| error.to_string())?;
     let checker = Checker::new(&schema)?;
-    match checker.check(&values) {
-        None => Ok(()),
-        Some(fault) => {
-            let mut out = String::new();
-            let causes = if fault.is_group() {
-                fault.causes
-            } else {
-                vec![fault]
-            };
-            causes
-                .iter()
-                .for_each(|cause| Fault::write(cause, 0, &mut out));
-            Err(out)
-        }
+    let Some(fault) = checker.check(&values) else {
+        return Ok(());
+    };
+    let causes = if fault.is_group() {
+        fault.causes
+    } else {
+        vec![fault]
+    };
+    let mut error = SingleError::from(String::new());
+    for cause in &causes {
+        cause.write(0, &mut error.text);
+        cause.leaves(&mut error.paths);
     }
+    Err(error)
 }

@@ -491,10 +491,12 @@ impl Run<'_, '_, '_> {
             }
         }
         if !additional.is_empty() {
-            self.fault(format!(
+            let text = format!(
                 "additional properties {} not allowed",
-                listed(additional)
-            ));
+                listed(additional.iter().copied())
+            );
+            let fault = Fault::text(self.at.path, text).about(&additional);
+            self.faults.push(fault);
         }
     }
 

@@ -8,6 +8,8 @@ pub(super) struct Fault {
     path: Vec<String>,
     kind: Kind,
     pub(super) causes: Vec<Fault>,
+    /// Parts of the value that are at fault, where it is not the whole.
+    names: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +29,7 @@ impl Fault {
             path: path.to_vec(),
             kind: Kind::Text(text.into()),
             causes,
+            names: Vec::new(),
         }
     }
 
@@ -36,6 +39,7 @@ impl Fault {
             path: path.to_vec(),
             kind: Kind::Group,
             causes,
+            names: Vec::new(),
         }
     }
 
@@ -49,7 +53,14 @@ impl Fault {
             } else {
                 vec![fault]
             },
+            names: Vec::new(),
         }
+    }
+
+    /// Says which parts of the value are at fault.
+    pub(super) fn about(mut self, names: &[&str]) -> Self {
+        self.names = names.iter().map(|name| (*name).to_owned()).collect();
+        self
     }
 
     pub(super) fn is_group(&self) -> bool {
@@ -69,6 +80,19 @@ impl Fault {
         }
         let depth = depth + usize::from(!skip);
         self.causes.iter().for_each(|cause| cause.write(depth, out));
+    }
+
+    /// Collects the paths of the values at fault.
+    pub(super) fn leaves(&self, out: &mut Vec<Vec<String>>) {
+        if self.causes.is_empty() && self.names.is_empty() {
+            out.push(self.path.clone());
+        }
+        for name in &self.names {
+            let mut path = self.path.clone();
+            path.push(name.clone());
+            out.push(path);
+        }
+        self.causes.iter().for_each(|cause| cause.leaves(out));
     }
 
     fn pointer(&self) -> String {

@@ -176,13 +176,15 @@ fn command_outcome(
 ) -> Result<(), String> {
     let actual = match run(disk, &args.chart, args, version) {
         Ok(text) if !fails => text,
-        Err(ActionError::Failed(error)) if fails => format!("Error: {error}\n"),
-        Err(ActionError::Invalid { error, manifest }) if fails && args.debug => {
+        Err(ActionError::Invalid {
+            error, manifest, ..
+        }) if fails && args.debug => {
             format!("{}\nError: {error}\n", manifest.trim())
         }
         Err(ActionError::Invalid { error, .. }) if fails => {
             format!("Error: {error}\n\nUse --debug flag to render out invalid YAML\n")
         }
+        Err(error) if fails => format!("Error: {error}\n"),
         other => return Err(format!("{other:?}")),
     };
     first_difference(golden.trim_end(), actual.trim_end()).map_or(Ok(()), Err)

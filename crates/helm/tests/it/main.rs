@@ -7,4 +7,5 @@ mod conformance_charts;
 mod conformance_release;
 mod conformance_tables;
 mod conformance_templates;
+mod explain;
 mod known;

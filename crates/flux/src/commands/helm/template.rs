@@ -2,6 +2,8 @@
 
 use helm::action::{ActionError, Options, PrintOptions, print, render_release};
 use helm::capabilities::{Capabilities, KubeVersion};
+use helm::explain::{Explanation, explain};
+use helm::origin::Sources;
 use helm::{Release, Version};
 
 use super::chart::{ValueFlags, helm_version, load, read_text, world};
@@ -64,7 +66,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         [name, path, ..] => (Some(name), path),
         [] => return Err("\"flux helm template\" requires at least 1 argument".to_owned()),
     };
-    let user = args.values.read()?.merge(version, &read_text)?;
+    let given = args.values.read()?;
+    let user = given.merge(version, &read_text)?;
     let chart = load(path, version)?;
     let world = world();
     let name = match (&args.name_template, name) {
@@ -89,15 +92,23 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         sub_notes: args.render_subchart_notes,
         strict: false,
     };
-    let rendered = render_release(chart, &user, &options, &world).map_err(|error| match error {
-        ActionError::Failed(error) => error,
-        ActionError::Invalid { error, manifest } => {
-            if args.debug {
+    let rendered = render_release(chart.clone(), &user, &options, &world).map_err(|error| {
+        let sources = Sources {
+            chart: &chart,
+            user: &given,
+            version,
+        };
+        let text = match &error {
+            ActionError::Invalid { manifest, .. } if args.debug => {
                 ctx.out.data(&format!("{}\n", manifest.trim()));
-                return error;
+                error.to_string()
             }
-            format!("{error}\n\nUse --debug flag to render out invalid YAML")
-        }
+            ActionError::Invalid { .. } => {
+                format!("{error}\n\nUse --debug flag to render out invalid YAML")
+            }
+            _ => error.to_string(),
+        };
+        with_explanation(text, &explain(&error, &sources))
     })?;
     for warning in &rendered.warnings {
         ctx.out.note(&format!("warning: {warning}"));
@@ -113,6 +124,15 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
     };
     ctx.out.data(&print(&rendered, &options, version)?);
     Ok(())
+}
+
+/// Helm's text, and below it what else is known.
+fn with_explanation(text: String, explanation: &Explanation) -> String {
+    if explanation.is_empty() {
+        return text;
+    }
+    let below = explanation.to_string();
+    format!("{}\n\n{}", text.trim_end_matches('\n'), below.trim_end())
 }
 
 fn capabilities(args: &Args, version: Version) -> Result<Capabilities, String> {
