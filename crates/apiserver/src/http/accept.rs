@@ -9,6 +9,8 @@ pub enum Encoding {
     Json,
     /// YAML.
     Yaml,
+    /// Protobuf in the Kubernetes envelope; never for tables and custom kinds.
+    Protobuf,
 }
 
 /// Shape of an answer.
@@ -55,6 +57,8 @@ pub struct Entry<'a> {
     pub group: &'a str,
     /// `v`, or "".
     pub version: &'a str,
+    /// `stream`, or "".
+    pub stream: &'a str,
 }
 
 /// Splits an `Accept` header into its entries, in order of preference.
@@ -80,6 +84,7 @@ fn entry(part: &str) -> (f32, Entry<'_>) {
             Some(("as", value)) => entry.target = value,
             Some(("g", value)) => entry.group = value,
             Some(("v", value)) => entry.version = value,
+            Some(("stream", value)) => entry.stream = value,
             Some(("q", value)) => weight = value.parse().unwrap_or(1.0),
             _ => {}
         }
@@ -87,42 +92,76 @@ fn entry(part: &str) -> (f32, Entry<'_>) {
     (weight, entry)
 }
 
+/// What an endpoint can answer with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// Whether the kind is a custom one, without a protobuf form.
+    pub custom: bool,
+    /// Whether tables and metadata-only forms can be asked for.
+    pub transforms: bool,
+    /// Whether the answer is a stream of events.
+    pub stream: bool,
+}
+
 /// Picks the first entry that can be served.
-pub fn negotiate(header: &str, custom: bool) -> Answered<Accepted> {
+pub fn negotiate(header: &str, offer: Offer) -> Answered<Accepted> {
     if header.trim().is_empty() {
         return Ok(Accepted::json());
     }
     let mut shaped = false;
     for entry in entries(header) {
-        let encoding = match entry.media {
-            "application/json" | "*/*" | "application/*" => Encoding::Json,
-            "application/yaml" => Encoding::Yaml,
-            _ => continue,
+        let Some(encoding) = encoding(&entry, offer) else {
+            continue;
         };
-        let shape = match (entry.target, entry.group, entry.version) {
-            ("", _, _) => Shape::Object,
-            ("Table", "meta.k8s.io", "v1" | "v1beta1") => Shape::Table,
-            ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") => {
-                Shape::Metadata
-            }
-            _ => {
-                shaped = true;
-                continue;
-            }
+        let Some(shape) = shape(&entry, offer) else {
+            shaped = true;
+            continue;
         };
+        let binary = encoding == Encoding::Protobuf;
+        if binary && (shape == Shape::Table || (offer.custom && shape == Shape::Object)) {
+            shaped |= shape == Shape::Table;
+            continue;
+        }
         return Ok(Accepted {
             encoding,
             shape,
-            content_type: content_type(encoding),
+            content_type: content_type(encoding, offer.stream),
         });
     }
-    Err(refuse(shaped, custom))
+    Err(refuse(shaped, offer.custom))
 }
 
-fn content_type(encoding: Encoding) -> &'static str {
+fn encoding(entry: &Entry<'_>, offer: Offer) -> Option<Encoding> {
+    if !matches!(entry.stream, "" | "watch") {
+        return None;
+    }
+    match entry.media {
+        "application/json" | "*/*" | "application/*" => Some(Encoding::Json),
+        // Documents of YAML cannot be told apart in a stream without a separator.
+        "application/yaml" if !offer.stream => Some(Encoding::Yaml),
+        "application/vnd.kubernetes.protobuf" => Some(Encoding::Protobuf),
+        _ => None,
+    }
+}
+
+fn shape(entry: &Entry<'_>, offer: Offer) -> Option<Shape> {
+    let shape = match (entry.target, entry.group, entry.version) {
+        ("", _, _) => return Some(Shape::Object),
+        ("Table", "meta.k8s.io", "v1" | "v1beta1") => Shape::Table,
+        ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") => {
+            Shape::Metadata
+        }
+        _ => return None,
+    };
+    offer.transforms.then_some(shape)
+}
+
+fn content_type(encoding: Encoding, stream: bool) -> &'static str {
     match encoding {
         Encoding::Json => "application/json",
         Encoding::Yaml => "application/yaml",
+        Encoding::Protobuf if stream => "application/vnd.kubernetes.protobuf;stream=watch",
+        Encoding::Protobuf => "application/vnd.kubernetes.protobuf",
     }
 }
 

@@ -10,6 +10,7 @@ mod openapi;
 mod respond;
 mod route;
 pub mod service;
+mod swagger;
 mod table;
 pub mod tls;
 mod watch;
@@ -83,7 +84,7 @@ pub async fn handle(
     let mut context = Context::new(crate::engine::User::anonymous(), &agent);
     let mut response = match answer(&engine, &mut context, stop, &incoming).await {
         Ok(response) => response,
-        Err(failure) => respond::failure(&failure),
+        Err(failure) => respond::failure(&failure, header_text(&incoming.headers, "accept")),
     };
     let headers = response.headers_mut();
     respond::insert(headers, "audit-id", &audit);
@@ -191,14 +192,11 @@ impl Call<'_> {
         if !self.serves(&place, verb) {
             return Err(Failure::method_not_allowed());
         }
-        let accepted = self.accept(&place)?;
+        let accepted = self.accept(&place, verb == "watch")?;
         let responder = Responder {
             engine: &self.engine,
             accepted,
-            pretty: self
-                .query
-                .get("pretty")
-                .is_some_and(|v| v[0] != "false" && v[0] != "0"),
+            pretty: self.pretty(),
             query: &self.query,
         };
         if place.resource.is("", "componentstatuses") {
@@ -299,9 +297,28 @@ impl Call<'_> {
         auth::authorize(&self.engine, context, &wanted)
     }
 
-    fn accept(&self, place: &Place) -> Answered<Accepted> {
+    fn accept(&self, place: &Place, stream: bool) -> Answered<Accepted> {
         let header = header_text(&self.incoming.headers, "accept");
-        accept::negotiate(header, place.resource.custom.is_some())
+        let offer = accept::Offer {
+            custom: place.resource.custom.is_some(),
+            transforms: true,
+            stream,
+        };
+        accept::negotiate(header, offer)
+    }
+
+    /// Tells whether JSON is indented: asked for, or for people with a browser or a plain HTTP tool.
+    fn pretty(&self) -> bool {
+        const TOOLS: [&str; 3] = ["curl", "Wget", "Mozilla/5.0"];
+        match self.query.get("pretty").and_then(|v| v.first()) {
+            Some(asked) if !asked.is_empty() => {
+                matches!(asked.as_str(), "1" | "t" | "T" | "TRUE" | "true" | "True")
+            }
+            _ => {
+                let agent = header_text(&self.incoming.headers, "user-agent");
+                TOOLS.iter().any(|tool| agent.starts_with(tool))
+            }
+        }
     }
 
     async fn get(
@@ -482,7 +499,7 @@ impl Call<'_> {
                     kind: place.resource.plural(),
                     name: &place.name,
                 };
-                Ok(responder.deleted(named, &uid))
+                responder.deleted(named, &uid)
             }
             Removed::Marked(reply) => responder.object(place, 200, &reply),
         }
@@ -516,7 +533,7 @@ pub fn json(code: u16, value: &impl serde::Serialize) -> Response<ResponseBody> 
 
 /// Builds the 413 of a body beyond the bound.
 pub fn too_large() -> Response<ResponseBody> {
-    let mut response = respond::failure(&too_large_failure());
+    let mut response = respond::failure(&too_large_failure(), "");
     respond::insert(response.headers_mut(), "cache-control", "no-cache, private");
     response
 }

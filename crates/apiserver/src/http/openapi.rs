@@ -17,7 +17,7 @@ use crate::catalog::{Catalog, Resource};
 use crate::engine::{Engine, Query};
 use crate::failure::{Answered, Failure};
 
-const REFERENCE: &str = "#/components/schemas/";
+pub(super) const REFERENCE: &str = "#/components/schemas/";
 
 /// Answers `/openapi/…`.
 pub fn answer(
@@ -28,7 +28,7 @@ pub fn answer(
 ) -> Answered<Response<ResponseBody>> {
     let catalog = engine.catalog();
     match path.trim_end_matches('/') {
-        "v2" => swagger(engine, &catalog),
+        "v2" => super::swagger::answer(engine, &catalog, headers),
         "v3" => Ok(index(&catalog, headers)),
         path => match path.strip_prefix("v3/") {
             Some(place) => document(engine, &catalog, place, query, headers),
@@ -143,7 +143,7 @@ pub struct Documents(parking_lot::Mutex<BTreeMap<String, Bytes>>);
 const DOCUMENTS_MAX: usize = 64;
 
 impl Documents {
-    fn get(&self, hash: &str, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+    pub(super) fn get(&self, hash: &str, make: impl FnOnce() -> Vec<u8>) -> Bytes {
         if let Some(bytes) = self.0.lock().get(hash) {
             return bytes.clone();
         }
@@ -182,6 +182,24 @@ fn build_document(catalog: &Catalog, place: &str) -> Value {
         "paths": paths,
         "components": {"schemas": schemas.finish()},
     })
+}
+
+/// Builds one document of everything: all paths and all components.
+pub(super) fn build_whole(catalog: &Catalog) -> (Map, Map) {
+    let mut schemas = Schemas::default();
+    let mut paths = Map::new();
+    schemas.wanted.extend(builtin::components().keys().cloned());
+    for resource in &catalog.resources {
+        schemas.add_resource(resource);
+        add_paths(&mut paths, resource);
+    }
+    (paths, schemas.finish())
+}
+
+/// Hashes what documents are made of besides the constant assets.
+pub(super) fn whole_hash(catalog: &Catalog) -> String {
+    let parts: Vec<String> = places(catalog).into_values().collect();
+    hex::encode_upper(Sha256::digest(parts.concat().as_bytes()))
 }
 
 /// Components of a document, with everything they refer to.
@@ -463,50 +481,4 @@ fn operation(resource: &Resource, method: &str, verb: &str, gvk: &Gvk) -> Value 
             json!({"required": true, "content": {"*/*": {"schema": reference_of(resource)}}});
     }
     operation
-}
-
-/// Answers the old document: definitions of all kinds, no paths in detail.
-fn swagger(engine: &Engine, catalog: &Catalog) -> Answered<Response<ResponseBody>> {
-    let bytes = engine.documents.get("swagger", || {
-        let definitions: Map = builtin::components()
-            .keys()
-            .filter_map(|name| Some((name.clone(), old_form(builtin::published_component(name)?))))
-            .collect();
-        let paths: Map = catalog
-            .resources
-            .iter()
-            .map(|r| (r.api.path("", ""), json!({})))
-            .collect();
-        to_bytes(&json!({
-            "swagger": "2.0", "info": {"title": "Kubernetes", "version": "v1.35.6+embedded"},
-            "definitions": definitions, "paths": paths, "parameters": {},
-            "security": [{"BearerToken": []}],
-            "securityDefinitions": {"BearerToken": {"type": "apiKey", "name": "authorization", "in": "header", "description": "Bearer Token authentication"}},
-        }))
-    });
-    let mut response = build(200, "application/json", bytes);
-    insert(response.headers_mut(), "vary", "Accept");
-    Ok(response)
-}
-
-/// Rewrites references into those of the old document.
-fn old_form(schema: Value) -> Value {
-    match schema {
-        Value::Object(map) => {
-            if let Some([only]) = map
-                .get("allOf")
-                .and_then(Value::as_array)
-                .map(Vec::as_slice)
-                && let Some(target) = only.get("$ref").and_then(Value::as_str)
-            {
-                let name = target.strip_prefix(REFERENCE).unwrap_or(target);
-                let mut out = Map::new();
-                out.insert("$ref".into(), format!("#/definitions/{name}").into());
-                return Value::Object(out);
-            }
-            Value::Object(map.into_iter().map(|(k, v)| (k, old_form(v))).collect())
-        }
-        Value::Array(items) => items.into_iter().map(old_form).collect(),
-        other => other,
-    }
 }

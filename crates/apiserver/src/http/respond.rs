@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Response, header};
 use http_body::Body as _;
 use objects::{Map, Value, json};
 
-use super::accept::{Accepted, Encoding, Shape};
+use super::accept::{self, Accepted, Encoding, Offer, Shape};
 use super::{ResponseBody, full, header_text, status, table};
 use crate::engine::{Engine, Listing, Place, Query, Reply};
 use crate::failure::{Answered, Failure, Named};
@@ -169,7 +169,7 @@ impl Responder<'_> {
     }
 
     /// Answers that an object is gone.
-    pub fn deleted(&self, named: Named<'_>, uid: &str) -> Response<ResponseBody> {
+    pub fn deleted(&self, named: Named<'_>, uid: &str) -> Answered<Response<ResponseBody>> {
         let mut details = Map::new();
         details.insert("name".into(), named.name.into());
         if !named.group.is_empty() {
@@ -177,13 +177,11 @@ impl Responder<'_> {
         }
         details.insert("kind".into(), named.kind.into());
         details.insert("uid".into(), uid.into());
-        json_value(
-            200,
-            &json!({
-                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-                "details": details,
-            }),
-        )
+        let status = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
+            "details": details,
+        });
+        self.finish(200, to_bytes(&status))
     }
 
     fn finish(&self, code: u16, bytes: Vec<u8>) -> Answered<Response<ResponseBody>> {
@@ -191,9 +189,17 @@ impl Responder<'_> {
             Encoding::Json if self.pretty => indent(&bytes),
             Encoding::Json => bytes,
             Encoding::Yaml => crate::yaml::from_json(&bytes).map_err(Failure::internal)?,
+            Encoding::Protobuf => protobuf(&bytes)?,
         };
         Ok(build(code, self.accepted.content_type, bytes.into()))
     }
+}
+
+/// Encodes an answer that exists as JSON.
+fn protobuf(bytes: &[u8]) -> Answered<Vec<u8>> {
+    let object: Map =
+        serde_json::from_slice(bytes).map_err(|e| Failure::internal(e.to_string()))?;
+    crate::proto::encode(&object).ok_or_else(|| Failure::internal("this kind has no protobuf form"))
 }
 
 fn list_metadata(listing: &Listing, custom: bool) -> Value {
@@ -255,8 +261,8 @@ pub fn text(code: u16, text: impl Into<Bytes>) -> Response<ResponseBody> {
     build(code, "text/plain; charset=utf-8", text)
 }
 
-/// Builds the response of a failure.
-pub fn failure(failure: &Failure) -> Response<ResponseBody> {
+/// Builds the response of a failure in an encoding that the client accepts; otherwise as indented JSON.
+pub fn failure(failure: &Failure, accept: &str) -> Response<ResponseBody> {
     if let Some(plain) = &failure.plain {
         let mut response = build(
             failure.status.code,
@@ -266,7 +272,7 @@ pub fn failure(failure: &Failure) -> Response<ResponseBody> {
         insert(response.headers_mut(), "x-content-type-options", "nosniff");
         return response;
     }
-    let mut response = json_value(failure.status.code, &failure.to_value());
+    let mut response = status_response(failure, accept);
     if failure.status.code == 403 && failure.status.causes.is_empty() && failure.is_authorization()
     {
         insert(response.headers_mut(), "x-content-type-options", "nosniff");
@@ -276,6 +282,28 @@ pub fn failure(failure: &Failure) -> Response<ResponseBody> {
         insert(response.headers_mut(), "retry-after", &seconds);
     }
     response
+}
+
+fn status_response(failure: &Failure, accept: &str) -> Response<ResponseBody> {
+    const OFFER: Offer = Offer {
+        custom: false,
+        transforms: false,
+        stream: false,
+    };
+    let code = failure.status.code;
+    let json = to_bytes(&failure.to_value());
+    let Ok(accepted) = accept::negotiate(accept, OFFER) else {
+        return build(code, "application/json", indent(&json).into());
+    };
+    let encoded = match accepted.encoding {
+        Encoding::Json => Ok(json.clone()),
+        Encoding::Yaml => crate::yaml::from_json(&json).map_err(Failure::internal),
+        Encoding::Protobuf => protobuf(&json),
+    };
+    match encoded {
+        Ok(bytes) => build(code, accepted.content_type, bytes.into()),
+        Err(_) => build(code, "application/json", json.into()),
+    }
 }
 
 /// Answers a health check.

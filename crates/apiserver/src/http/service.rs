@@ -110,7 +110,10 @@ async fn respond_to(
     let (parts, body) = request.into_parts();
     let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
         Ok(collected) => collected.to_bytes(),
-        Err(error) => return respond::failure(&body_failure(error.as_ref())),
+        Err(error) => {
+            let accept = super::header_text(&parts.headers, "accept");
+            return respond::failure(&body_failure(error.as_ref()), accept);
+        }
     };
     let incoming = Incoming {
         method: parts.method,

@@ -1,4 +1,4 @@
-//! Watch responses: one JSON line an event, for as long as client and server like.
+//! Watch responses: one JSON line or protobuf frame an event, for as long as client and server like.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, StreamBody};
 use objects::{Map, Value, json};
 use tokio::time::Instant;
 
-use super::accept::{Accepted, Shape};
+use super::accept::{Accepted, Encoding, Shape};
 use super::respond::{insert, partial, to_bytes};
 use super::table::{self, Include};
 use super::{ResponseBody, status};
@@ -34,6 +34,7 @@ struct Stream {
     engine: Arc<Engine>,
     place: Place,
     shape: Shape,
+    encoding: Encoding,
     include: Include,
     bookmarks: bool,
     columns_sent: bool,
@@ -68,6 +69,7 @@ pub fn respond(
         engine,
         place,
         shape: accepted.shape,
+        encoding: accepted.encoding,
         include,
         bookmarks: options.bookmarks,
         columns_sent: false,
@@ -90,7 +92,8 @@ pub fn respond(
     match watching.cursor {
         Ok(cursor) => stream.cursor = Some(cursor),
         Err(failure) => {
-            stream.pending.push_back(error_line(&failure));
+            let line = stream.error_line(&failure);
+            stream.pending.push_back(line);
         }
     }
     let frames = stream::unfold(stream, |mut stream| async move {
@@ -122,7 +125,8 @@ impl Stream {
                     Ok(events) => self.push(&events),
                     Err(expired) => {
                         let message = format!("too old resource version: {} ({})", cursor.position(), expired.floor);
-                        self.pending.push_back(error_line(&Failure::expired(message)));
+                        let line = self.error_line(&Failure::expired(message));
+                        self.pending.push_back(line);
                         self.done = true;
                     }
                 },
@@ -177,6 +181,7 @@ impl Stream {
     /// Writes an event; plain JSON lines in the stored version are shared among all watchers.
     fn event_line(&mut self, kind: &str, entry: &Arc<Entry>, event: &Event) -> Bytes {
         let shared = self.shape == Shape::Object
+            && self.encoding == Encoding::Json
             && Arc::ptr_eq(entry, &event.state)
             && kind == natural_kind(event)
             && kinds::stored_as_is(&self.place.resource, &entry.meta.version)
@@ -204,23 +209,41 @@ impl Stream {
     fn line(&mut self, kind: &str, entry: &Entry) -> Bytes {
         let resource = self.place.resource.clone();
         match self.shape {
-            Shape::Object if kinds::stored_as_is(&resource, &entry.meta.version) => {
+            Shape::Object
+                if self.encoding == Encoding::Json
+                    && kinds::stored_as_is(&resource, &entry.meta.version) =>
+            {
                 self.plain_line(kind, entry)
             }
             Shape::Object => {
                 let map = self.engine.decode_entry(&resource, entry);
-                event_bytes(kind, &Value::Object(map))
+                self.event_bytes(kind, Value::Object(map))
             }
             Shape::Metadata => {
                 let map = self.engine.decode_entry(&resource, entry);
-                event_bytes(kind, &partial(&map))
+                self.event_bytes(kind, partial(&map))
             }
             Shape::Table => {
                 let map = self.engine.decode_entry(&resource, entry);
                 let table = self.table(&map);
-                event_bytes(kind, &table)
+                self.event_bytes(kind, table)
             }
         }
+    }
+
+    /// Encodes an event as a JSON line or a protobuf frame.
+    fn event_bytes(&self, kind: &str, object: Value) -> Bytes {
+        if let (Encoding::Protobuf, Value::Object(map)) = (self.encoding, &object) {
+            // Negotiation has made sure that the kind has a protobuf form.
+            return crate::proto::frame(kind, map).unwrap_or_default().into();
+        }
+        let mut bytes = to_bytes(&json!({"type": kind, "object": object}));
+        bytes.push(b'\n');
+        bytes.into()
+    }
+
+    fn error_line(&self, failure: &Failure) -> Bytes {
+        self.event_bytes("ERROR", failure.to_value())
     }
 
     fn table(&mut self, object: &Map) -> Value {
@@ -257,7 +280,7 @@ impl Stream {
             }
         };
         let object = kinds::bookmark(resource, object);
-        event_bytes("BOOKMARK", &object)
+        self.event_bytes("BOOKMARK", object)
     }
 }
 
@@ -289,14 +312,4 @@ pub fn classify(
             .map(|old| ("DELETED", Arc::new(old.resealed(event.revision)))),
         (false, false) => None,
     }
-}
-
-fn event_bytes(kind: &str, object: &Value) -> Bytes {
-    let mut bytes = to_bytes(&json!({"type": kind, "object": object}));
-    bytes.push(b'\n');
-    bytes.into()
-}
-
-fn error_line(failure: &Failure) -> Bytes {
-    event_bytes("ERROR", &failure.to_value())
 }

@@ -10,11 +10,6 @@ use crate::recorded::{Run, difference};
 
 /// Scenarios that differ, with the reason.
 const KNOWN: &[(&str, &str)] = &[
-    ("A13", "the old OpenAPI document is not served as protobuf"),
-    (
-        "C13",
-        "answers are never protobuf; every client offers JSON too",
-    ),
     (
         "J02",
         "the immutable template of a Job is shown as JSON, not as the internal Go struct",

@@ -1,25 +1,14 @@
-//! Protobuf request bodies of built-in kinds, decoded into the JSON form of the object.
+//! Decoding: wire bytes become the JSON form of the object.
 //!
-//! The field tables come from the packed asset: message name → fields `[number, JSON name, type, "inline"?]`. Go's
-//! encoder writes zero values of fields that are no pointers; JSON leaves those out, so they are dropped here unless
+//! Go's encoder writes zero values of fields that are no pointers; JSON leaves those out, so they are dropped here unless
 //! the field is known to be a pointer.
-
-use std::collections::HashMap;
-use std::io::Read as _;
-use std::sync::LazyLock;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use flate2::read::GzDecoder;
 use jiff::Timestamp;
 use objects::{Gvk, Map, Value};
 
-static ASSET: &[u8] = include_bytes!("../assets/proto.json.gz");
-
-/// First bytes of every body.
-const MAGIC: &[u8] = b"k8s\0";
-/// Bound on nesting of messages.
-const DEPTH_MAX: usize = 100;
+use super::{DEPTH_MAX, MAGIC, MESSAGES, message_of, resolve};
 
 /// Fields whose zero is a value of its own: they are pointers in Go.
 const POINTERS: &[&str] = &[
@@ -69,41 +58,8 @@ const POINTERS: &[&str] = &[
     "ttlSecondsAfterFinished",
 ];
 
-type Field = (u64, String, String, bool);
-
-/// Fields by message name, by number.
-static MESSAGES: LazyLock<HashMap<String, Vec<Field>>> = LazyLock::new(|| {
-    let mut text = Vec::new();
-    GzDecoder::new(ASSET)
-        .read_to_end(&mut text)
-        .expect("the committed asset is gzip");
-    let raw: HashMap<String, Vec<Vec<Value>>> =
-        serde_json::from_slice(&text).expect("the committed asset has this shape");
-    let read = |field: Vec<Value>| -> Field {
-        let text = |at: usize| {
-            field
-                .get(at)
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned()
-        };
-        let number = field.first().and_then(Value::as_u64).unwrap_or(0);
-        (number, text(1), text(2), text(3) == "inline")
-    };
-    raw.into_iter()
-        .map(|(name, fields)| (name, fields.into_iter().map(read).collect()))
-        .collect()
-});
-
-/// Full message names by their last segment, for references that leave the package out.
-static BY_SUFFIX: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
-    let mut names = HashMap::new();
-    for name in MESSAGES.keys() {
-        let suffix = name.rsplit('.').next().unwrap_or(name);
-        names.insert(suffix, name.as_str());
-    }
-    names
-});
+/// Types whose zero is left out where the field is no pointer.
+const SCALARS: &[&str] = &["bool", "int32", "int64", "uint32", "uint64", "double"];
 
 /// Decodes a body in the Kubernetes envelope into a JSON object.
 pub fn decode(bytes: &[u8]) -> Result<Map, String> {
@@ -134,14 +90,6 @@ pub fn decode(bytes: &[u8]) -> Result<Map, String> {
     object.insert("apiVersion".into(), api_version.into());
     object.insert("kind".into(), kind.into());
     Ok(object)
-}
-
-fn message_of(gvk: &Gvk) -> Option<&'static str> {
-    if matches!(gvk.kind.as_str(), "DeleteOptions" | "Status") {
-        return BY_SUFFIX.get(gvk.kind.as_str()).copied();
-    }
-    let name = crate::http::component_of(gvk)?;
-    MESSAGES.get_key_value(name).map(|(name, _)| name.as_str())
 }
 
 /// One field as it stands on the wire.
@@ -247,11 +195,14 @@ fn read_field(
         return read_message(resolve(kind), bytes, into, depth + 1);
     }
     let value = read_value(kind, &data, depth)?;
+    let scalar = SCALARS.contains(&kind) || (kind.ends_with("IntOrString") && json == "targetPort");
     let zero = match &value {
-        Value::String(text) => text.is_empty(),
-        Value::Number(number) => number.as_f64() == Some(0.0) && !POINTERS.contains(&json),
-        Value::Bool(set) => !set && !POINTERS.contains(&json),
         Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Number(number) if scalar => {
+            number.as_f64() == Some(0.0) && !POINTERS.contains(&json)
+        }
+        Value::Bool(set) if scalar => !set && !POINTERS.contains(&json),
         _ => false,
     };
     if !zero {
@@ -316,14 +267,6 @@ fn read_entry(
     Ok(())
 }
 
-/// Completes a message name that stands without its package.
-fn resolve(kind: &str) -> &str {
-    if kind.starts_with("io.") {
-        return kind;
-    }
-    BY_SUFFIX.get(kind).copied().unwrap_or(kind)
-}
-
 fn read_value(kind: &str, data: &Data<'_>, depth: usize) -> Result<Value, String> {
     Ok(match (kind, data) {
         ("string", Data::Bytes(bytes)) => utf8(bytes)?.into(),
@@ -372,6 +315,17 @@ fn read_special(name: &str, bytes: &[u8], depth: usize) -> Result<Value, String>
         "Verbs" | "ExtraValue" => fields()?
             .remove("items")
             .unwrap_or_else(|| Value::Array(Vec::new())),
+        "JSONSchemaPropsOrBool" => {
+            let mut map = fields()?;
+            let allows = map.contains_key("allows");
+            map.remove("schema").unwrap_or_else(|| allows.into())
+        }
+        "JSONSchemaPropsOrArray" | "JSONSchemaPropsOrStringArray" => {
+            let mut map = fields()?;
+            let one = map.remove("schema");
+            let several = map.remove("jSONSchemas").or_else(|| map.remove("property"));
+            one.or(several).unwrap_or_else(|| Value::Array(Vec::new()))
+        }
         _ => Value::Object(fields()?),
     })
 }
