@@ -153,7 +153,7 @@ async fn serve(
 }
 
 /// Makes a CA and a certificate for loopback.
-fn server_config() -> (ServerConfig, String) {
+pub(crate) fn server_config() -> (ServerConfig, String) {
     const FINE: &str = "parameters are constant";
     let mut parameters = CertificateParams::new(Vec::<String>::new()).expect(FINE);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
