@@ -95,6 +95,7 @@ impl Auth {
             identity: self.identity.clone(),
             proxy: self.proxy.clone(),
             redirects: Redirects::GitDiscovery,
+            ..ClientOptions::default()
         }
     }
 }

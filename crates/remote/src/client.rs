@@ -33,6 +33,8 @@ pub struct ClientOptions {
     pub proxy: Option<Proxy>,
     /// Which redirects are followed.
     pub redirects: Redirects,
+    /// Accepts any certificate; only where the user asked for an insecure connection.
+    pub accept_any_certificate: bool,
 }
 
 /// A client certificate with its key, both in PEM.
@@ -122,6 +124,9 @@ fn build(options: &ClientOptions) -> Result<reqwest::Client, Error> {
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(policy(options.redirects));
+    if options.accept_any_certificate {
+        builder = builder.danger_accept_invalid_certs(true);
+    }
     if let Some(pem) = &options.ca {
         let certificates = reqwest::Certificate::from_pem_bundle(pem).map_err(|_| Error::Ca)?;
         if certificates.is_empty() {

@@ -5,6 +5,8 @@
 
 mod client;
 mod error;
+pub mod helm;
+pub mod oci;
 mod secret;
 
 pub use client::{ClientOptions, Clients, Identity, Proxy, Redirects, USER_AGENT};

@@ -1,0 +1,4 @@
+//! Registries and Helm repositories on loopback.
+
+mod helm;
+mod oci;
