@@ -2,4 +2,5 @@
 
 pub mod expression;
 pub mod gitrepository;
+pub mod helmrelease;
 pub mod kustomization;
