@@ -30,6 +30,8 @@ pub enum Outcome {
     Done,
     /// Another pass at once.
     Now,
+    /// Another pass with growing waits, though nothing failed.
+    Again,
     /// Another pass after exactly this time.
     After(Duration),
     /// Another pass after this time, give or take the jitter.
@@ -434,11 +436,15 @@ impl Dispatcher {
     /// Turns an outcome into the next look; returns its name in metrics.
     fn settle(&self, key: &Key, result: Result<Outcome, Failed>) -> &'static str {
         match result {
+            Ok(Outcome::Again) => {
+                self.queue.add_failed(key.clone());
+                "requeue"
+            }
             Ok(outcome) => {
                 self.queue.forget(key);
                 let (delay, result) = match outcome {
                     Outcome::Done => return "success",
-                    Outcome::Now => (Duration::ZERO, "requeue"),
+                    Outcome::Now | Outcome::Again => (Duration::ZERO, "requeue"),
                     Outcome::After(delay) => (delay, "requeue_after"),
                     Outcome::Interval(interval) => (self.runtime.jitter(interval), "requeue_after"),
                 };

@@ -151,15 +151,33 @@ pub fn coalesced(
     Ok((all, warnings))
 }
 
+/// Changes rendered files, by path, before they become hooks and manifests; notes are not among them.
+pub type PostRender<'p> =
+    dyn Fn(BTreeMap<String, Text>) -> Result<BTreeMap<String, Text>, String> + 'p;
+
 /// Renders a release.
 ///
 /// # Errors
 /// Any step fails, in Helm's words.
 pub fn render_release(
+    chart: Chart,
+    user: &Map,
+    options: &Options,
+    world: &World,
+) -> Result<Rendered, ActionError> {
+    render_release_with(chart, user, options, world, None)
+}
+
+/// Renders a release and lets a post-renderer change it.
+///
+/// # Errors
+/// Any step fails, in Helm's words.
+pub fn render_release_with(
     mut chart: Chart,
     user: &Map,
     options: &Options,
     world: &World,
+    post_render: Option<&PostRender<'_>>,
 ) -> Result<Rendered, ActionError> {
     let version = options.capabilities.helm;
     check_installable(&chart).map_err(failed)?;
@@ -185,6 +203,11 @@ pub fn render_release(
     };
     let mut files = render(&input)?;
     let notes = take_notes(&mut files, chart.name(), options.sub_notes);
+    if let Some(post_render) = post_render {
+        files = post_render(files).map_err(|error| {
+            failed(format!("error while running post render on files: {error}"))
+        })?;
+    }
     let (hooks, manifests) =
         sort_manifests(&files, version).map_err(|error| ActionError::Invalid {
             excerpt: invalid_line(&files, &error, version).map(Box::new),

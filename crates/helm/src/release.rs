@@ -334,6 +334,35 @@ impl Record {
         Ok(escape_html(&text))
     }
 
+    /// The JSON that Flux digests to recognise a release, without the closing brace: everything but the chart's
+    /// contents and the test hooks, in the field order of helm-controller's `Observation`.
+    ///
+    /// # Errors
+    /// As [`Record::to_json`].
+    pub fn observation(&self) -> Result<String, RecordError> {
+        let info = Info::default();
+        let chart = self.chart.as_ref().and_then(|c| c.metadata.as_ref());
+        let none = Map::new();
+        let hooks: Vec<&StoredHook> = self
+            .hooks
+            .iter()
+            .filter(|hook| !hook.events.iter().any(|event| event == "test"))
+            .collect();
+        let observation = Observation {
+            name: &self.name,
+            version: self.version,
+            info: self.info.as_ref().unwrap_or(&info),
+            chart_metadata: Ordered(chart.unwrap_or(&none), &METADATA_ORDER),
+            config: self.config.as_ref().filter(|config| !config.is_empty()),
+            manifest: &self.manifest,
+            hooks: (!hooks.is_empty()).then_some(hooks),
+            namespace: &self.namespace,
+        };
+        let mut text = escape_html(&serde_json::to_string(&observation)?);
+        text.pop();
+        Ok(text)
+    }
+
     /// The storage form: JSON, gzip, base 64.
     ///
     /// # Errors
@@ -382,6 +411,19 @@ impl Record {
             ("version", self.version.to_string()),
         ]
     }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Observation<'r> {
+    name: &'r str,
+    version: i64,
+    info: &'r Info,
+    chart_metadata: Ordered<'r>,
+    config: Option<&'r Map<String, Value>>,
+    manifest: &'r str,
+    hooks: Option<Vec<&'r StoredHook>>,
+    namespace: &'r str,
 }
 
 /// Type of the Secrets that hold records.

@@ -1,7 +1,5 @@
 //! What keeps a pass from reaching the release, and how every pass ends.
 
-use std::time::Duration;
-
 use api::conditions::{self, Stamp};
 use api::names::{READY, RECONCILING, reason};
 use api::{HelmRelease, HelmReleaseStatus, Severity, go_duration};
@@ -85,7 +83,7 @@ pub fn settle(
     stamp: Stamp,
 ) -> Decision {
     match failure {
-        Some(failure) => failed(status, failure, settings, stamp),
+        Some(failure) => failed(own, status, failure, settings, stamp),
         None => Decision {
             event: None,
             requeue: Requeue::Interval(own.spec.interval.0),
@@ -95,6 +93,7 @@ pub fn settle(
 }
 
 fn failed(
+    own: &HelmRelease,
     status: &mut HelmReleaseStatus,
     failure: Failure,
     settings: Settings,
@@ -195,7 +194,7 @@ fn failed(
             }
             terminal(None)
         }
-        Failure::Pause(pause) => paused(pause),
+        Failure::Pause(pause) => paused(pause, own),
         Failure::Canceled { trigger } => {
             let reason = reason::HEALTH_CHECK_CANCELED;
             not_ready(reason, format!("New reconciliation triggered by {trigger}"));
@@ -211,11 +210,12 @@ fn failed(
     }
 }
 
-fn paused(pause: Pause) -> Decision {
+fn paused(pause: Pause, own: &HelmRelease) -> Decision {
     let (requeue, observed) = match pause {
         Pause::Retry(interval) => (Requeue::Interval(interval), true),
-        Pause::Requeue => (Requeue::After(Duration::ZERO), false),
-        Pause::Settled | Pause::Exhausted => (Requeue::Never, true),
+        Pause::Requeue => (Requeue::Backoff, false),
+        Pause::Settled => (Requeue::Interval(own.spec.interval.0), true),
+        Pause::Exhausted => (Requeue::Never, true),
     };
     Decision {
         event: None,

@@ -91,7 +91,7 @@ pub enum Step {
     /// Run an action.
     Run(Action),
     /// Look whether this release can be rolled back to, then ask [`rollback_step`].
-    CheckRollback(Snapshot),
+    CheckRollback(Box<Snapshot>),
     /// Nothing.
     Done,
     /// Nothing helps but a change by the user.
@@ -305,7 +305,7 @@ fn failed(
         return Step::Run(Action::UninstallRemediation);
     }
     match previous(status, remediation.ignore_test_failures) {
-        Some(target) => Step::CheckRollback(target),
+        Some(target) => Step::CheckRollback(Box::new(target)),
         None => Step::Stop(Stop::MissingRollbackTarget),
     }
 }
