@@ -20,7 +20,7 @@ use controller_runtime::{
     add_finalizer, patch_status, remove_finalizer,
 };
 use filetree::{FileTree, Ignore, MemoryTree, clean, select};
-use git::{Auth, Client, Commit, FetchRequest, Fetched, LocalAccess};
+use git::{Auth, Client, Commit, FetchRequest, Fetched, LocalAccess, LocalCopies};
 use objects::{Object, Value};
 use reconcile::gitrepository::{
     Class, CommitFact, Decision, Next, Notice, OWNED, Pass, Problem, Start, Stored, Verdict, start,
@@ -39,6 +39,8 @@ const INCLUDES_INDEX: &str = "include";
 pub struct GitRepositoryOptions {
     /// Whether `file://` URLs are allowed.
     pub local_access: LocalAccess,
+    /// Local repositories that stand in for remote ones. Needs [`LocalAccess::Allowed`].
+    pub local_copies: LocalCopies,
     /// Local repositories whose uncommitted files are taken.
     pub work_trees: Vec<PathBuf>,
     /// Wait for an included repository without artifact.
@@ -51,6 +53,7 @@ impl Default for GitRepositoryOptions {
     fn default() -> Self {
         Self {
             local_access: LocalAccess::Denied,
+            local_copies: LocalCopies::default(),
             work_trees: Vec::new(),
             requeue_dependency: Duration::from_secs(30),
             concurrency: 2,
@@ -168,15 +171,20 @@ impl GitRepositoryReconciler {
     ) -> Result<Done, Problem> {
         self.look_at_storage(place.run, pass, repository);
         let spec = &repository.spec;
-        let auth = credentials::resolve(place.run, spec).await?;
+        let local = self.local_path(&spec.url);
+        let auth = match local {
+            Some(_) => credentials::none(place.run, spec).await?,
+            None => credentials::resolve(place.run, spec).await?,
+        };
         let included = includes::gather(place.run, spec, self.options.requeue_dependency)?;
         pass.includes(included.clone());
-        let local = git::local_path(&spec.url);
         if local.is_none() {
             place.show_progress(pass).await;
         }
         let mut request = request(spec, auth);
         if let Some(path) = local {
+            // A copy is read from its own place; the object keeps the remote's URL.
+            request.url = format!("file://{}", path.display());
             request.work_tree = self.options.work_trees.contains(&path);
             self.watch(place.run, &request, &path);
         } else {
@@ -201,6 +209,12 @@ impl GitRepositoryReconciler {
                 .await?,
         );
         Ok(Done::Success)
+    }
+
+    /// Returns where a repository lies on this machine, as its URL says or as a copy of a remote one.
+    fn local_path(&self, url: &str) -> Option<PathBuf> {
+        let copy = self.options.local_copies.find(url).map(PathBuf::from);
+        copy.or_else(|| git::local_path(url))
     }
 
     /// Removes old artifacts and tells the pass what became of the present one.

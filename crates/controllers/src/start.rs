@@ -22,6 +22,8 @@ pub struct Options {
     pub storage: Option<PathBuf>,
     /// Whether GitRepositories may name repositories on this machine's disk (`file://`).
     pub local_access: git::LocalAccess,
+    /// Local repositories that stand in for remote ones.
+    pub local_copies: git::LocalCopies,
     /// Local repositories whose files are taken as they are on disk, uncommitted changes included.
     pub work_trees: Vec<PathBuf>,
     /// Host and port of the artifact server; empty takes a free loopback port.
@@ -94,6 +96,7 @@ pub async fn start(cluster: Arc<dyn Cluster>, options: Options) -> Result<Handle
         runtime.spawn(artifact::serve(artifacts.clone(), listener));
         let git = GitRepositoryOptions {
             local_access: options.local_access,
+            local_copies: options.local_copies.clone(),
             work_trees: options.work_trees.clone(),
             requeue_dependency: options.kustomize.requeue_dependency,
             ..GitRepositoryOptions::default()

@@ -10,6 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::checkout::{Checkout, CheckoutCache, checkout};
 use crate::commit::{Commit, Details};
+use crate::copies::remote_urls;
 use crate::object::{ObjectStore, Tag};
 use crate::odb::ObjectDatabase;
 use crate::refs::RefStore;
@@ -84,6 +85,12 @@ impl LocalRepository {
     pub fn head_branch(&self) -> Result<Option<String>, Error> {
         let name = self.refs.head_branch()?;
         Ok(name.and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned)))
+    }
+
+    /// Returns the URLs of the repository's remotes, in the order of its configuration; may be empty.
+    pub fn remote_urls(&self) -> Vec<String> {
+        let config = fs::read_to_string(self.refs.common_dir.join("config"));
+        remote_urls(&config.unwrap_or_default())
     }
 
     /// Returns the commit of `HEAD`; `None` in a repository without commits.

@@ -19,12 +19,14 @@ type Data = BTreeMap<String, Vec<u8>>;
 const GITHUB_APP_ID: &str = "githubAppID";
 const GATE: &str = "ObjectLevelWorkloadIdentity";
 
-/// Reads the Secrets that a repository names. Local repositories need none.
+/// Local repositories need no credentials; what their owner wants verified is refused all the same.
+pub(super) async fn none(run: &Run, spec: &GitRepositorySpec) -> Result<Auth, Problem> {
+    check_verification(run, spec).await?;
+    Ok(Auth::default())
+}
+
+/// Reads the Secrets that a remote repository names.
 pub(super) async fn resolve(run: &Run, spec: &GitRepositorySpec) -> Result<Auth, Problem> {
-    if git::local_path(&spec.url).is_some() {
-        check_verification(run, spec).await?;
-        return Ok(Auth::default());
-    }
     let namespace = &run.key.namespace;
     let proxy = match &spec.proxy_secret_ref {
         Some(reference) => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use api::names;
+use api::names::{self, reason};
 use controller_runtime::{Change, Key, Runtime, Store, Trigger, WatchSpec};
 use objects::{Gvk, Object, Value};
 use parking_lot::Mutex;
@@ -120,11 +120,18 @@ fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
         let digest = |o: &Object| o.str_at(&["status", "artifact", "digest"]).to_owned();
         revision(Some(old)) == new && digest(old) == digest(change.object())
     });
+    let source = change.object();
+    let label = format!("{}/{}/{}", source.kind(), source.namespace(), source.name());
+    if new.is_empty() && change.old.is_none() {
+        // It was said to be missing.
+        let users = store.by_index(BY_SOURCE, &label).into_iter();
+        return users
+            .filter(|key| store.get(key).is_some_and(|o| lacks_source(&o)))
+            .collect();
+    }
     if new.is_empty() || same_file {
         return Vec::new();
     }
-    let source = change.object();
-    let label = format!("{}/{}/{}", source.kind(), source.namespace(), source.name());
     store
         .by_index(BY_SOURCE, &label)
         .into_iter()
@@ -137,6 +144,17 @@ fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
 
 fn has_tried(object: &Object, revision: &str) -> bool {
     object.str_at(&["status", "lastAttemptedRevision"]) == revision
+}
+
+fn lacks_source(object: &Object) -> bool {
+    let conditions = object
+        .get(&["status", "conditions"])
+        .and_then(|all| all.as_array());
+    let mut ready = conditions
+        .into_iter()
+        .flatten()
+        .filter(|c| c["type"] == names::READY);
+    ready.any(|c| c["reason"] == reason::ARTIFACT_FAILED)
 }
 
 /// Ready, or at work.
@@ -245,10 +263,12 @@ mod tests {
         let elsewhere =
             json!({"sourceRef": {"kind": "GitRepository", "name": "repo", "namespace": "other"}});
         let ready = json!({"lastAttemptedRevision": "r2", "conditions": [{"type": "Ready", "status": "True"}]});
+        let failed = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "ArtifactFailed"}]});
         let store = store(&[
             kustomization("behind", 1, source.clone(), json!({})),
-            kustomization("done", 2, source, ready),
+            kustomization("done", 2, source.clone(), ready),
             kustomization("elsewhere", 3, elsewhere, json!({})),
+            kustomization("lacking", 4, source, failed),
         ]);
         let repo = |revision: &str| {
             let mut object = Object::new(&source_gvk("GitRepository"), "flux", "repo");
@@ -260,7 +280,7 @@ mod tests {
                 "a new revision",
                 Some(repo("r1")),
                 Some(repo("r2")),
-                vec!["behind"],
+                vec!["behind", "lacking"],
             ),
             (
                 "the same revision",
@@ -268,7 +288,8 @@ mod tests {
                 Some(repo("r2")),
                 vec![],
             ),
-            ("no artifact", None, Some(repo("")), vec![]),
+            ("a new source", None, Some(repo("")), vec!["lacking"]),
+            ("still no artifact", Some(repo("")), Some(repo("")), vec![]),
             ("a deleted source", Some(repo("r2")), None, vec![]),
         ] {
             assert_eq!(

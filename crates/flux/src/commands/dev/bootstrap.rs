@@ -5,6 +5,7 @@ use cluster::{Cluster, Error, Patch, Target, WriteParams};
 use objects::{Gvk, Object, json};
 
 use super::board::ROOT;
+use super::installed;
 
 /// Owner of the fields that `flux dev` sets.
 const FIELD_MANAGER: &str = "flux";
@@ -18,22 +19,35 @@ pub struct SourceSpec {
     pub branch: String,
 }
 
-/// Creates namespace, CRDs, source and root Kustomization; returns nothing else than errors.
+/// What the root Kustomization says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootSpec {
+    /// Directory of the repository.
+    pub path: String,
+    /// Namespace of objects that name none; may be empty.
+    pub target_namespace: String,
+    /// Account to act as; empty means the controller's own.
+    pub service_account: String,
+}
+
+/// Creates CRDs, namespace, accounts, source and root Kustomization; returns nothing else than errors.
 ///
 /// May be repeated: what is there already is brought to the same state.
 pub async fn install(
     cluster: &dyn Cluster,
     source: &SourceSpec,
-    path: &str,
+    root: &RootSpec,
     request: &str,
 ) -> Result<(), Error> {
-    for definition in api::crds() {
+    for definition in installed::definitions() {
         apply(cluster, definition).await?;
     }
     cluster.rediscover().await?;
-    apply(cluster, namespace()).await?;
+    for object in installed::accounts_and_roles() {
+        apply(cluster, object).await?;
+    }
     apply(cluster, git_repository(source, request)).await?;
-    apply(cluster, kustomization(path)).await
+    apply(cluster, kustomization(root)).await
 }
 
 async fn apply(cluster: &dyn Cluster, object: Object) -> Result<(), Error> {
@@ -50,10 +64,6 @@ async fn apply(cluster: &dyn Cluster, object: Object) -> Result<(), Error> {
         .map(drop)
 }
 
-fn namespace() -> Object {
-    Object::new(&Gvk::new("", "v1", "Namespace"), "", ROOT)
-}
-
 fn git_repository(source: &SourceSpec, request: &str) -> Object {
     let gvk = Gvk::new("source.toolkit.fluxcd.io", "v1", "GitRepository");
     let mut object = Object::new(&gvk, ROOT, ROOT);
@@ -67,17 +77,25 @@ fn git_repository(source: &SourceSpec, request: &str) -> Object {
     object
 }
 
-fn kustomization(path: &str) -> Object {
+fn kustomization(root: &RootSpec) -> Object {
     let gvk = Gvk::new("kustomize.toolkit.fluxcd.io", "v1", "Kustomization");
     let mut object = Object::new(&gvk, ROOT, ROOT);
     object.set(
         &["spec"],
         json!({
             "interval": "10m0s",
-            "path": path,
+            "path": root.path,
             "prune": true,
             "sourceRef": {"kind": "GitRepository", "name": ROOT},
         }),
     );
+    for (field, value) in [
+        ("targetNamespace", &root.target_namespace),
+        ("serviceAccountName", &root.service_account),
+    ] {
+        if !value.is_empty() {
+            object.set(&["spec", field], value.as_str());
+        }
+    }
     object
 }

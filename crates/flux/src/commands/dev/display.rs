@@ -7,6 +7,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::board::{Board, Phase, Row, RowKey};
+use super::hints::headline;
 
 /// How often spinners turn.
 const TICK: Duration = Duration::from_millis(100);
@@ -136,6 +137,10 @@ fn template(text: &str) -> ProgressStyle {
 fn update_lines(shown: &mut BTreeMap<RowKey, String>, board: &Board) {
     let width = name_width(board);
     for (key, row) in board.rows() {
+        // The summary counts them.
+        if row.phase == Phase::Unattended {
+            continue;
+        }
         // Progress is for eyes that watch; a log gets the outcomes.
         if row.phase == Phase::Working && row.reason != "DependencyNotReady" {
             continue;
@@ -183,7 +188,7 @@ fn table_line(key: &RowKey, row: &Row, name_width: usize) -> String {
         Phase::Working if row.message.is_empty() => "waiting for its controller",
         _ => row.message.as_str(),
     };
-    let message = short_revision(&message.replace('\n', " "));
+    let message = short_revision(&headline(message));
     format!("{symbol}{name:<name_width$}  {revision:<22}  {message}")
 }
 

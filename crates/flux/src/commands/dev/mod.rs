@@ -6,6 +6,8 @@
 mod board;
 mod bootstrap;
 mod display;
+mod hints;
+mod installed;
 pub(super) mod kubeconfig;
 mod source;
 mod summary;
@@ -50,6 +52,18 @@ pub struct Args {
     /// Address of the API server; default: a free port on the loopback interface.
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<SocketAddr>,
+    /// Take the repository of a URL from a local path; repeatable. The followed repository's own remotes are known.
+    #[arg(long, value_name = "URL=PATH")]
+    local: Vec<String>,
+    /// Namespace of objects at the root that name none.
+    #[arg(long, value_name = "NAMESPACE")]
+    target_namespace: Option<String>,
+    /// Block references to sources in other namespaces, as the controllers' flag does.
+    #[arg(long)]
+    no_cross_namespace_refs: bool,
+    /// Account that Kustomizations act as where they name none, as the controllers' flag.
+    #[arg(long, value_name = "NAME")]
+    default_service_account: Option<String>,
     /// Do not act out workloads: Deployments stay without Pods.
     #[arg(long)]
     no_workloads: bool,
@@ -105,6 +119,7 @@ impl Session<'_> {
         let source = source::resolve(&args.repository, args.branch.as_deref(), args.worktree)
             .map_err(usage)?;
         source::check_data(&source, args.data.as_deref()).map_err(usage)?;
+        let copies = source::local_copies(&source, &args.local).map_err(usage)?;
         let path = source::cluster_path(args.path.as_deref(), source.directory.as_deref())
             .map_err(usage)?;
         let started = Instant::now();
@@ -129,8 +144,10 @@ impl Session<'_> {
 
         let cluster = server.cluster();
         let request = kubeconfig::request_id();
-        bootstrap::install(cluster.as_ref(), &source.spec, &path, &request).await?;
-        let controllers = controllers::start(cluster.clone(), controller_options(args, &source))
+        let root = root_spec(args, path);
+        bootstrap::install(cluster.as_ref(), &source.spec, &root, &request).await?;
+        let options = controller_options(args, copies);
+        let controllers = controllers::start(cluster.clone(), options)
             .await
             .map_err(|error| CliError::configuration(error.to_string()))?;
         let changes = follow(cluster.clone()).await?;
@@ -252,21 +269,33 @@ async fn start_server(args: &Args) -> CliResult<apiserver::Server> {
         .map_err(|error| CliError::configuration(format!("cannot start the API server: {error}")))
 }
 
-fn controller_options(args: &Args, source: &source::Source) -> controllers::Options {
+fn root_spec(args: &Args, path: String) -> bootstrap::RootSpec {
+    // Locked down by default accounts, the platform's own Kustomization keeps the controller's, as in upstream's guide.
+    let service_account = match args.default_service_account {
+        Some(_) => "kustomize-controller".to_owned(),
+        None => String::new(),
+    };
+    bootstrap::RootSpec {
+        path,
+        target_namespace: args.target_namespace.clone().unwrap_or_default(),
+        service_account,
+    }
+}
+
+fn controller_options(args: &Args, copies: source::Copies) -> controllers::Options {
     controllers::Options {
         storage: args.data.as_ref().map(|data| data.join("artifacts")),
         local_access: git::LocalAccess::Allowed,
-        work_trees: source
-            .directory
-            .iter()
-            .filter(|_| source.worktree)
-            .cloned()
-            .collect(),
+        local_copies: copies.copies,
+        work_trees: copies.work_trees,
         kustomize: controllers::kustomization::Settings {
             // In this process every watch is cheap, and nobody likes to wait for a broken rollout.
             configs_label_selector: String::new(),
+            no_cross_namespace_refs: args.no_cross_namespace_refs,
+            default_service_account: args.default_service_account.clone().unwrap_or_default(),
             gates: controllers::kustomization::Gates {
                 cancel_health_check: true,
+                external_artifact: true,
                 ..controllers::kustomization::Gates::default()
             },
             ..controllers::kustomization::Settings::default()

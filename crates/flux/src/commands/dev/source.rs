@@ -18,6 +18,15 @@ pub struct Source {
     pub note: String,
 }
 
+/// Repositories on this machine that sources may mean.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Copies {
+    /// Which stand in for remote ones.
+    pub copies: git::LocalCopies,
+    /// Which are taken as they are on disk.
+    pub work_trees: Vec<PathBuf>,
+}
+
 /// Why an argument names no repository: the text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
@@ -60,6 +69,12 @@ pub enum SourceError {
     DataInside {
         /// The data directory.
         path: String,
+    },
+    /// `--local` without a URL or a path.
+    #[error("--local {value}: give a URL and a path, as in https://example.com/team/apps=../apps")]
+    LocalCopy {
+        /// The argument.
+        value: String,
     },
     /// Several clusters, none chosen.
     #[error("the repository describes several clusters: choose one with --path ({})", choices.join(", "))]
@@ -160,6 +175,45 @@ fn local(path: &str, branch: Option<&str>, worktree: bool) -> Result<Source, Sou
     })
 }
 
+/// Returns which local repositories stand in for which remote ones: the followed one for its own remotes, then those
+/// of `--local URL=PATH`.
+pub fn local_copies(source: &Source, given: &[String]) -> Result<Copies, SourceError> {
+    let mut copies = git::LocalCopies::default();
+    let mut work_trees: Vec<PathBuf> = source
+        .directory
+        .iter()
+        .filter(|_| source.worktree)
+        .cloned()
+        .collect();
+    if let Some(directory) = &source.directory
+        && let Ok(repository) = git::LocalRepository::open(directory)
+    {
+        for url in repository.remote_urls() {
+            copies.insert(&url, directory);
+        }
+    }
+    for value in given {
+        let (url, path) = value
+            // A URL may hold an equals sign, a path seldom does.
+            .rsplit_once('=')
+            .filter(|(url, path)| !url.is_empty() && !path.is_empty())
+            .ok_or_else(|| SourceError::LocalCopy {
+                value: value.clone(),
+            })?;
+        let source = local(
+            path.strip_prefix("file://").unwrap_or(path),
+            Some(""),
+            false,
+        )?;
+        let directory = source.directory.unwrap_or_default();
+        copies.insert(url, &directory);
+        if source.worktree {
+            work_trees.push(directory);
+        }
+    }
+    Ok(Copies { copies, work_trees })
+}
+
 /// Refuses a data directory among files that are followed as they are on disk.
 pub fn check_data(source: &Source, data: Option<&Path>) -> Result<(), SourceError> {
     let (Some(directory), Some(data), true) = (&source.directory, data, source.worktree) else {
@@ -239,6 +293,28 @@ mod tests {
         assert!(check_data(&source, Some(&root.join("state"))).is_err());
         assert!(check_data(&source, Some(&root.with_extension("state"))).is_ok());
         assert!(check_data(&source, None).is_ok());
+    }
+
+    #[test]
+    fn local_copies_are_named_by_url_and_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().to_str().unwrap();
+        let source = resolve(path, None, false).unwrap();
+        let copies = |value: String| local_copies(&source, &[value]);
+        let found = copies(format!("https://example.com/a={path}")).unwrap();
+        assert_eq!(found.work_trees.len(), 2);
+        let copy = found
+            .copies
+            .find("git@example.com:a.git")
+            .map(PathBuf::from);
+        assert_eq!(copy, source.directory);
+        for wrong in [
+            "https://example.com/a",
+            "=x",
+            "https://example.com/a=/nowhere",
+        ] {
+            assert!(copies(wrong.to_owned()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What `flux dev` says when the cluster has converged, or why it has not, and what to do next.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use anstream::eprintln;
 
 use super::board::{Board, Phase, Row, RowKey};
 use super::display::{full_name, short_revision};
+use super::hints;
 
 /// Everything is Ready: what was applied, by whom, how fast.
 pub fn converged(board: &Board, elapsed: Duration) {
@@ -79,21 +81,34 @@ fn not_ready(board: &Board) {
             &row.reason
         };
         eprintln!("{symbol} {}: {reason}", full_name(key));
-        for line in row.message.lines() {
+        for line in hints::details(&row.message) {
             eprintln!("    {line}");
         }
     }
     unattended(board);
+    let messages: Vec<&str> = board
+        .rows()
+        .filter(|(_, row)| row.phase == Phase::Failed)
+        .map(|(_, row)| row.message.as_str())
+        .collect();
+    for advice in hints::advice(&messages) {
+        eprintln!("  hint: {advice}");
+    }
 }
 
+/// Kinds that wait for nobody, each with the number of its objects.
 fn unattended(board: &Board) {
+    let mut counts = BTreeMap::new();
     for (key, _) in board
         .rows()
         .filter(|(_, row)| row.phase == Phase::Unattended)
     {
+        *counts.entry(key.kind.as_str()).or_insert(0_usize) += 1;
+    }
+    for (kind, count) in counts {
+        let objects = if count == 1 { "object" } else { "objects" };
         eprintln!(
-            "– {}: this version has no controller for the kind",
-            full_name(key)
+            "– {kind}: {count} {objects} stored only, this version has no controller for the kind"
         );
     }
 }
