@@ -252,6 +252,11 @@ impl Catalog {
             .get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
     }
 
+    /// Finds a resource in whichever version comes first.
+    pub fn any_version(&self, group: &str, plural: &str) -> Option<&Arc<Resource>> {
+        self.resources.iter().find(|r| r.is(group, plural))
+    }
+
     /// Finds the resource of a kind in exactly this version.
     pub fn by_gvk(&self, gvk: &Gvk) -> Option<&Arc<Resource>> {
         self.resources.iter().find(|r| r.gvk() == gvk)

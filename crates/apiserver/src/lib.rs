@@ -4,6 +4,7 @@
 //! generic engine over dynamic objects and a versioned store in memory, with an optional durable log.
 //! Behaviour follows kube-apiserver 1.35; what differs is listed in `COMPATIBILITY.md`.
 
+mod admission;
 mod age;
 mod auth;
 mod bootstrap;

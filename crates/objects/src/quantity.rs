@@ -89,6 +89,53 @@ impl Quantity {
         self.nano % NANO == 0
     }
 
+    /// Nothing, in decimal form.
+    pub const ZERO: Self = Self {
+        nano: 0,
+        format: Format::Decimal,
+    };
+
+    /// Builds a whole number.
+    pub fn whole(number: i64) -> Self {
+        Self {
+            nano: i128::from(number) * NANO,
+            format: Format::Decimal,
+        }
+    }
+
+    /// Tells whether the amount is zero.
+    pub fn is_zero(&self) -> bool {
+        self.nano == 0
+    }
+
+    /// Adds; nothing takes the other's form. Saturates far beyond what can be parsed.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        let format = if self.nano == 0 {
+            other.format
+        } else {
+            self.format
+        };
+        Self {
+            nano: self.nano.saturating_add(other.nano),
+            format,
+        }
+    }
+
+    /// Subtracts; nothing takes the other's form.
+    #[must_use]
+    pub fn minus(&self, other: &Self) -> Self {
+        self.plus(&Self {
+            nano: -other.nano,
+            format: other.format,
+        })
+    }
+
+    /// Returns the amount as a floating point number, for ratios.
+    pub fn approximate(&self) -> f64 {
+        self.nano as f64 / NANO as f64
+    }
+
     /// Compares amounts, whatever their form.
     pub fn compare(&self, other: &Self) -> Ordering {
         self.nano.cmp(&other.nano)

@@ -6,6 +6,7 @@ mod aggregation;
 mod crds;
 mod garbage;
 mod namespaces;
+mod quotas;
 mod service_accounts;
 
 use std::future::Future;
@@ -34,6 +35,7 @@ pub fn start(
         spawn(stop, garbage::run(engine.clone())),
         spawn(stop, crds::run(engine.clone())),
         spawn(stop, aggregation::run(engine.clone())),
+        spawn(stop, quotas::run(engine.clone())),
     ];
     if workloads {
         tasks.push(spawn(stop, crate::workloads::run(engine.clone())));

@@ -21,6 +21,7 @@ pub fn validate(crd: &Map, live: Option<&Map>) -> Vec<StatusCause> {
         .unwrap_or(&empty);
     check_names(crd, spec, names, &mut causes);
     check_versions(spec, &mut causes);
+    check_conversion(spec, &mut causes);
     if let Some(before) = live
         .and_then(|live| live.get("spec"))
         .and_then(Value::as_object)
@@ -77,6 +78,22 @@ fn check_names(crd: &Map, spec: &Map, names: &Map, causes: &mut Vec<StatusCause>
         let why = "kind and listKind may not be the same";
         let value = text(names, "listKind");
         causes.push(field::invalid("spec.names.listKind", &value.into(), why));
+    }
+}
+
+/// Refuses conversion by webhook where it would be needed: this server calls none.
+fn check_conversion(spec: &Map, causes: &mut Vec<StatusCause>) {
+    const PATH: &str = "spec.conversion.strategy";
+    let conversion = spec.get("conversion").and_then(Value::as_object);
+    match conversion.map_or("", |conversion| text(conversion, "strategy")) {
+        "" | "None" => {}
+        "Webhook" if versions(spec).count() < 2 => {}
+        "Webhook" => causes.push(field::invalid(
+            PATH,
+            &"Webhook".into(),
+            "conversion webhooks are not supported by the embedded API server; use None, or a single version",
+        )),
+        other => causes.push(field::not_supported(PATH, &other.into(), &["None", "Webhook"])),
     }
 }
 

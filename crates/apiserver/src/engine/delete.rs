@@ -42,6 +42,14 @@ impl Engine {
         options: &DeleteOptions,
     ) -> Answered<Option<Removed>> {
         let live = self.decode_entry(&place.resource, entry);
+        let request = crate::admission::Request {
+            context,
+            place,
+            operation: crate::admission::Operation::Delete,
+            live: Some(&live),
+            dry_run: options.dry_run,
+        };
+        crate::admission::validate_delete(self, &request)?;
         let mut next = live.clone();
         let grace = kinds::grace_seconds(place, &live, options);
         let finalizers = wanted_finalizers(context, place, entry, options);

@@ -182,6 +182,10 @@ pub struct Engine {
     pub credentials: crate::auth::Credentials,
     /// Compiled bindings.
     pub rbac: crate::auth::rbac::Rbac,
+    /// Namespaces whose quotas have to be counted anew.
+    pub quotas: crate::admission::quota::Recounts,
+    /// Compiled admission policies.
+    pub policies: crate::admission::policy::Cache,
     /// OpenAPI documents built so far.
     pub documents: crate::http::Documents,
     builtin: Catalog,
@@ -203,6 +207,8 @@ impl Engine {
             environment,
             credentials,
             rbac: crate::auth::rbac::Rbac::default(),
+            quotas: crate::admission::quota::Recounts::default(),
+            policies: crate::admission::policy::Cache::default(),
             documents: crate::http::Documents::default(),
             builtin,
             catalog: RwLock::new((Arc::new(catalog), discovery)),
@@ -282,6 +288,9 @@ impl Engine {
         {
             Ok(entry) => {
                 self.after_write(&place.resource, &entry);
+                if place.resource.is("", "pods") {
+                    self.quotas.touch(&self.store, &place.namespace);
+                }
                 Ok(Some(entry))
             }
             Err(Refused::Changed) => Ok(None),
@@ -301,6 +310,7 @@ impl Engine {
         {
             Ok(entry) => {
                 self.after_write(&place.resource, &entry);
+                self.quotas.touch(&self.store, &place.namespace);
                 Ok(Some(entry))
             }
             Err(Refused::Changed) => Ok(None),

@@ -8,6 +8,7 @@ use super::decode::{Wanted, check_kind};
 use super::{
     Body, Context, Engine, Place, Reply, WriteOptions, Written, metadata_mut, metadata_text,
 };
+use crate::admission;
 use crate::catalog::Resource;
 use crate::failure::{Answered, Failure, Named, field};
 use crate::kinds;
@@ -88,12 +89,21 @@ impl Engine {
             place.name = metadata_text(&object, "name").to_owned();
             self.admit_namespace(&place)?;
             kinds::admit(self, context, &place, &mut object, None)?;
+            let request = admission::Request {
+                context,
+                place: &place,
+                operation: admission::Operation::Create,
+                live: None,
+                dry_run: options.dry_run,
+            };
+            admission::mutate(self, &request, &mut object)?;
             kinds::prepare_create(self, resource, &mut object);
             let causes = kinds::validate(self, resource, &object, None);
             if !causes.is_empty() {
                 return Err(self.invalid(resource, &object, causes));
             }
             crate::auth::escalation::check(self, context, &place, &object)?;
+            admission::validate(self, &request, &object)?;
             if options.dry_run {
                 if self.store.get(&resource.table, &place.key()).is_some() {
                     return Err(Failure::already_exists(place.named()));
@@ -284,6 +294,14 @@ impl Engine {
         let resource = &place.resource;
         restore_identity(self, place, live, &mut next)?;
         kinds::admit(self, context, place, &mut next, Some(live))?;
+        let request = admission::Request {
+            context,
+            place,
+            operation: admission::Operation::Update,
+            live: Some(live),
+            dry_run: options.dry_run,
+        };
+        admission::mutate(self, &request, &mut next)?;
         kinds::set_generation(place, live, &mut next);
         let mut causes = kinds::validate_update(self, place, &next, live);
         causes.extend(late_finalizers(live, &next));
@@ -291,6 +309,7 @@ impl Engine {
             return Err(self.invalid(resource, &next, causes));
         }
         crate::auth::escalation::check(self, context, place, &next)?;
+        admission::validate(self, &request, &next)?;
         if unchanged(live, &next) {
             return Ok(Some(updated(Reply::Stored(entry.clone()))));
         }

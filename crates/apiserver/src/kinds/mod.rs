@@ -128,6 +128,9 @@ pub fn created(engine: &Engine, place: &Place) {
     if resource.is("", "namespaces") {
         crate::controllers::complete_namespace(engine, &place.name);
     }
+    if resource.is("", "resourcequotas") {
+        crate::admission::quota::recount(engine, &place.namespace, &place.name);
+    }
 }
 
 /// Takes from the live object what the endpoint must not change.

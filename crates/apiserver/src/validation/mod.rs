@@ -4,6 +4,7 @@
 //! function a kind, chosen by a table; a kind without one is checked by its schema and metadata only, and no fault is ever
 //! made up for it.
 
+mod admission;
 mod batch;
 mod configuration;
 mod event;
@@ -78,6 +79,26 @@ const TABLE: &[(&str, &str, Validator)] = &[
         configuration::priority_class,
     ),
     ("storage.k8s.io", "StorageClass", storage::class),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingWebhookConfiguration",
+        admission::webhooks,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "MutatingWebhookConfiguration",
+        admission::webhooks,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicy",
+        admission::policy,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "ValidatingAdmissionPolicyBinding",
+        admission::binding,
+    ),
 ];
 
 /// Lists the faults of an object of a built-in kind.

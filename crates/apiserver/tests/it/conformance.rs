@@ -14,7 +14,6 @@ const KNOWN: &[(&str, &str)] = &[
         "J02",
         "the immutable template of a Job is shown as JSON, not as the internal Go struct",
     ),
-    ("M03", "no resource quota controller"),
 ];
 
 /// Scenarios run at the same time.

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod admission;
+mod api;
 mod conformance;
 mod durable;
 mod ownership;
 mod port;
 mod protobuf;
+mod quotas;
 mod recorded;
 mod workloads;

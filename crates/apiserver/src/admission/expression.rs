@@ -1,0 +1,226 @@
+//! CEL expressions of policies and match conditions: compiled once, evaluated against the variables of a request.
+//!
+//! Objects are plain maps here, as upstream hands them to policies: field names are not escaped. Left out: type checking
+//! against schemas, cost limits, `authorizer`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use cel::common::ast::{CallExpr, EntryExpr, Expr};
+use cel::objects::{Key, Map as CelMap};
+use cel::{Context, ExecutionError, IdedExpr, Program, Value as CelValue};
+use kube_cel::KubeCelExt as _;
+use objects::Value;
+
+/// A compiled expression.
+pub struct Expression {
+    source: String,
+    tree: Result<IdedExpr, String>,
+}
+
+impl Expression {
+    /// Compiles; a fault shows when it is evaluated, or by [`Expression::fault`].
+    pub fn compile(source: &str) -> Self {
+        Self {
+            source: source.to_owned(),
+            tree: match Program::compile(source) {
+                Ok(program) => Ok(guarded(program.expression())),
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+
+    /// Returns the text of the expression.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Returns what is wrong with the text.
+    pub fn fault(&self) -> Option<&str> {
+        self.tree.as_ref().err().map(String::as_str)
+    }
+}
+
+/// Variables to evaluate with.
+pub struct Scope {
+    context: Context<'static>,
+    variables: HashMap<Key, CelValue>,
+    /// Names of `variables.…` that could not be computed, with the reason.
+    broken: Vec<(String, String)>,
+}
+
+impl Scope {
+    /// Builds from named values.
+    pub fn new(values: &[(&str, Value)]) -> Self {
+        let mut context = Context::default().with_all();
+        context.add_function(SELECTABLE, selectable);
+        for (name, value) in values {
+            context.add_variable_from_value(*name, to_cel(value));
+        }
+        Self {
+            context,
+            variables: HashMap::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    /// Adds `variables.NAME`; a failure counts only where it is used.
+    pub fn define(&mut self, name: &str, expression: &Expression) {
+        match self.evaluate(expression) {
+            Ok(value) => {
+                let key = Key::String(Arc::new(name.to_owned()));
+                self.variables.insert(key, value);
+            }
+            Err(why) => self.broken.push((name.to_owned(), why)),
+        }
+        let map = CelMap {
+            map: Arc::new(self.variables.clone()),
+        };
+        self.context
+            .add_variable_from_value("variables", CelValue::Map(map));
+    }
+
+    /// Evaluates an expression; the error is that of cel-go.
+    pub fn evaluate(&self, expression: &Expression) -> Result<CelValue, String> {
+        let tree = expression.tree.as_ref().map_err(Clone::clone)?;
+        self.context.resolve(tree).map_err(|error| {
+            let used = self
+                .broken
+                .iter()
+                .find(|(name, _)| expression.source.contains(&format!("variables.{name}")));
+            match used {
+                Some((name, why)) => {
+                    format!("composited variable \"{name}\" fails to evaluate: {why}")
+                }
+                None => words(&error),
+            }
+        })
+    }
+
+    /// Evaluates an expression that says yes or no; the error names the expression.
+    pub fn holds(&self, expression: &Expression) -> Result<bool, String> {
+        let source = expression.source();
+        match self.evaluate(expression) {
+            Ok(CelValue::Bool(truth)) => Ok(truth),
+            Ok(_) => Err(format!(
+                "expression '{source}' resulted in error: must evaluate to bool"
+            )),
+            Err(why) => Err(format!("expression '{source}' resulted in error: {why}")),
+        }
+    }
+
+    /// Evaluates an expression that gives a text; `None` where it fails or gives another type.
+    pub fn text(&self, expression: &Expression) -> Option<String> {
+        match self.evaluate(expression) {
+            Ok(CelValue::String(text)) => Some(text.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// Function that [`guarded`] wraps around whatever a field is selected of.
+const SELECTABLE: &str = "@selectable";
+
+/// Refuses to select a field of what has none; the evaluator takes it for false.
+fn selectable(value: CelValue) -> Result<CelValue, ExecutionError> {
+    match value {
+        CelValue::Null
+        | CelValue::Bool(_)
+        | CelValue::Int(_)
+        | CelValue::UInt(_)
+        | CelValue::Float(_)
+        | CelValue::String(_)
+        | CelValue::List(_) => Err(ExecutionError::NoSuchOverload),
+        other => Ok(other),
+    }
+}
+
+/// Copies a tree so that every selection of a field is checked.
+fn guarded(tree: &IdedExpr) -> IdedExpr {
+    let mut copy = tree.clone();
+    guard(&mut copy);
+    copy
+}
+
+fn guard(tree: &mut IdedExpr) {
+    match &mut tree.expr {
+        Expr::Call(call) => {
+            call.target.iter_mut().for_each(|target| guard(target));
+            call.args.iter_mut().for_each(guard);
+        }
+        Expr::Comprehension(parts) => {
+            for part in [
+                &mut parts.iter_range,
+                &mut parts.accu_init,
+                &mut parts.loop_cond,
+                &mut parts.loop_step,
+                &mut parts.result,
+            ] {
+                guard(part);
+            }
+        }
+        Expr::List(list) => list.elements.iter_mut().for_each(guard),
+        Expr::Map(map) => {
+            for entry in &mut map.entries {
+                if let EntryExpr::MapEntry(entry) = &mut entry.expr {
+                    guard(&mut entry.key);
+                    guard(&mut entry.value);
+                }
+            }
+        }
+        Expr::Select(select) => {
+            guard(&mut select.operand);
+            let operand = std::mem::take(&mut *select.operand);
+            let call = CallExpr {
+                func_name: SELECTABLE.into(),
+                target: None,
+                args: vec![operand],
+            };
+            *select.operand = IdedExpr {
+                id: tree.id,
+                expr: Expr::Call(call),
+            };
+        }
+        _ => {}
+    }
+}
+
+/// Writes an error in the words of cel-go.
+fn words(error: &ExecutionError) -> String {
+    match error {
+        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
+        ExecutionError::NoSuchOverload
+        | ExecutionError::UnsupportedBinaryOperator(..)
+        | ExecutionError::UnsupportedUnaryOperator(..)
+        | ExecutionError::ValuesNotComparable(..) => "no such overload".into(),
+        ExecutionError::DivisionByZero(_) => "division by zero".into(),
+        ExecutionError::RemainderByZero(_) => "modulus by zero".into(),
+        ExecutionError::IndexOutOfBounds(CelValue::Int(index)) => {
+            format!("index out of bounds: {index}")
+        }
+        ExecutionError::Overflow(..) => "integer overflow".into(),
+        ExecutionError::FunctionError { message, .. } => message.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn to_cel(value: &Value) -> CelValue {
+    match value {
+        Value::Null => CelValue::Null,
+        Value::Bool(truth) => CelValue::Bool(*truth),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => CelValue::Int(whole),
+            None => CelValue::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::String(text) => CelValue::String(Arc::new(text.clone())),
+        Value::Array(items) => CelValue::List(Arc::new(items.iter().map(to_cel).collect())),
+        Value::Object(map) => {
+            let map = map
+                .iter()
+                .map(|(key, value)| (Key::String(Arc::new(key.clone())), to_cel(value)));
+            CelValue::Map(CelMap {
+                map: Arc::new(map.collect()),
+            })
+        }
+    }
+}
