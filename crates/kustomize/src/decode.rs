@@ -270,65 +270,6 @@ impl<T: Decode> Decode for Option<T> {
     }
 }
 
-/// A type that can be written as JSON, empty values left out, as Go's `omitempty` does.
-pub(crate) trait Encode {
-    /// Returns the value, or nothing where it is empty.
-    fn encode(&self) -> Option<Value>;
-}
-
-impl Encode for String {
-    fn encode(&self) -> Option<Value> {
-        (!self.is_empty()).then(|| self.as_str().into())
-    }
-}
-
-impl Encode for Text {
-    fn encode(&self) -> Option<Value> {
-        (!self.is_empty()).then(|| self.as_str().into())
-    }
-}
-
-impl Encode for bool {
-    fn encode(&self) -> Option<Value> {
-        self.then_some(Value::Bool(true))
-    }
-}
-
-impl Encode for i64 {
-    fn encode(&self) -> Option<Value> {
-        (*self != 0).then(|| (*self).into())
-    }
-}
-
-impl Encode for Value {
-    fn encode(&self) -> Option<Value> {
-        (!self.is_null()).then(|| self.clone())
-    }
-}
-
-impl<T: Encode> Encode for Vec<T> {
-    fn encode(&self) -> Option<Value> {
-        let item = |item: &T| item.encode().unwrap_or_else(|| "".into());
-        (!self.is_empty()).then(|| self.iter().map(item).collect())
-    }
-}
-
-impl<T: Encode> Encode for BTreeMap<String, T> {
-    fn encode(&self) -> Option<Value> {
-        let entry = |(key, value): (&String, &T)| {
-            (key.clone(), value.encode().unwrap_or_else(|| "".into()))
-        };
-        (!self.is_empty()).then(|| Value::Object(self.iter().map(entry).collect()))
-    }
-}
-
-impl<T: Encode> Encode for Option<T> {
-    fn encode(&self) -> Option<Value> {
-        let some = self.as_ref()?;
-        Some(some.encode().unwrap_or_else(|| "".into()))
-    }
-}
-
 /// Declares a structure read from a JSON object: `struct Name: "GoName" { field: Type = "jsonName", … }`.
 macro_rules! json_struct {
     ($(#[$meta:meta])* $vis:vis struct $name:ident : $go:literal {
@@ -338,14 +279,9 @@ macro_rules! json_struct {
         #[derive(Clone, Debug, Default, PartialEq)]
         $vis struct $name { $($(#[$field_meta])* pub $field: $ty,)* }
 
-        impl $crate::decode::Encode for $name {
-            fn encode(&self) -> Option<serde_json::Value> {
-                let mut fields = serde_json::Map::new();
-                $(if let Some(value) = $crate::decode::Encode::encode(&self.$field) {
-                    fields.insert($json.to_owned(), value);
-                })*
-                Some(serde_json::Value::Object(fields))
-            }
+        #[allow(dead_code, reason = "only some structures are listed by name")]
+        impl $name {
+            const NAMES: &[&str] = &[$($json),*];
         }
 
         impl $crate::decode::Decode for $name {
@@ -359,10 +295,9 @@ macro_rules! json_struct {
                     serde_json::Value::Object(entries) => entries,
                     other => return decoder.mismatch::<Self>(&other),
                 };
-                const NAMES: &[&str] = &[$($json),*];
                 decoder.owned_by($go, |decoder| {
                     for (key, item) in entries {
-                        match $crate::decode::known_name(NAMES, &key) {
+                        match $crate::decode::known_name(Self::NAMES, &key) {
                             $(Some($json) => decoder.within(
                                 $crate::decode::Step::Key($json.to_owned()),
                                 |d| $crate::decode::Decode::decode(&mut self.$field, item, d),

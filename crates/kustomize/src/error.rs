@@ -23,6 +23,8 @@ pub enum Fault {
     Cycle,
     /// A remote file or base could not be had.
     Remote,
+    /// A server refused a remote file; nothing else is tried.
+    Http,
 }
 
 /// A build that did not finish.

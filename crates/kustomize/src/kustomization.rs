@@ -296,6 +296,9 @@ json_struct! {
     }
 }
 
+/// Names of every field that a kustomization file may have, in the order in which they are written.
+pub const FIELD_NAMES: &[&str] = Kustomization::NAMES;
+
 impl SourceSelector {
     pub fn id(&self) -> ResId {
         ResId {

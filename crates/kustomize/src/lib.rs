@@ -20,7 +20,6 @@ mod config;
 mod decode;
 mod emission;
 mod error;
-mod flux;
 mod folded;
 mod generators;
 mod id;
@@ -33,6 +32,7 @@ mod options;
 mod origin;
 mod plugins;
 mod reading;
+mod repository;
 mod resmap;
 mod resource;
 mod selector;
@@ -42,8 +42,9 @@ mod variables;
 
 pub use build::{Output, build};
 pub use error::{BuildError, Fault};
-pub use flux::{Prepared, generate};
-pub use kustomization::FILE_NAMES;
+pub use kustomization::{FIELD_NAMES, FILE_NAMES};
 pub use options::{
-    BuildOptions, ChartRenderer, ChartRequest, LoadRestrictor, RemoteBase, RemoteResolver, Reorder,
+    BuildOptions, ChartRenderer, ChartRequest, FetchError, LoadRestrictor, RemoteBase,
+    RemoteResolver, Reorder,
 };
+pub use repository::RepositoryUrl;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use filetree::{EntryKind, FileTree, TreeError};
 
 use crate::error::{BuildError, Fault, Result};
-use crate::options::{BuildOptions, LoadRestrictor};
+use crate::options::{BuildOptions, FetchError, LoadRestrictor};
+use crate::repository::RepositoryUrl;
 
 /// Nesting of kustomizations, at most.
 const DEPTH_MAX: usize = 256;
@@ -21,23 +22,8 @@ pub(crate) struct Loader<'a> {
     visited: Arc<Vec<String>>,
     /// Tree of a remote base, if this kustomization came with one.
     remote: Option<Arc<dyn FileTree>>,
-}
-
-/// Tells whether a path names something that has to be fetched.
-pub(crate) fn is_remote(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
-    const SCHEMES: [&str; 8] = [
-        "http://",
-        "https://",
-        "ssh://",
-        "git::",
-        "git@",
-        "gh:",
-        "github.com/",
-        "github.com:",
-    ];
-    SCHEMES.iter().any(|scheme| lower.starts_with(scheme))
-        || lower.starts_with("org-") && lower.contains("@github.com:")
+    /// URLs of the remote bases that led here.
+    remotes: Arc<Vec<String>>,
 }
 
 fn is_remote_file(path: &str) -> bool {
@@ -60,6 +46,7 @@ impl<'a> Loader<'a> {
             visited: Arc::new(vec![root.clone()]),
             root,
             remote: None,
+            remotes: Arc::default(),
         })
     }
 
@@ -87,7 +74,7 @@ impl<'a> Loader<'a> {
 
     /// Returns the path of a file from the root of the tree, for messages.
     pub fn file_name(&self, path: &str) -> String {
-        if is_remote(path) {
+        if is_remote_file(path) || RepositoryUrl::parse(path).is_some() {
             return path.to_owned();
         }
         filetree::join(&self.root, path).unwrap_or_else(|| path.to_owned())
@@ -98,8 +85,8 @@ impl<'a> Loader<'a> {
         if path.is_empty() {
             return Err(BuildError::new("new root cannot be empty"));
         }
-        if is_remote(path) {
-            return self.enter_remote(path);
+        if let Some(url) = RepositoryUrl::parse(path) {
+            return self.enter_remote(&url);
         }
         if path.starts_with('/') {
             return Err(BuildError::with(
@@ -125,7 +112,13 @@ impl<'a> Loader<'a> {
                 format!("kustomizations are nested more than {DEPTH_MAX} deep"),
             ));
         }
-        let mut visited = if remote.is_some() && self.remote.is_none() {
+        // Directories of another tree have nothing to do with those of this one.
+        let same_tree = match (&self.remote, &remote) {
+            (None, None) => true,
+            (Some(here), Some(there)) => Arc::ptr_eq(here, there),
+            _ => false,
+        };
+        let mut visited = if !same_tree {
             Vec::new()
         } else {
             self.visited.as_ref().clone()
@@ -137,6 +130,7 @@ impl<'a> Loader<'a> {
             root,
             visited: Arc::new(visited),
             remote,
+            remotes: self.remotes.clone(),
         })
     }
 
@@ -154,23 +148,44 @@ impl<'a> Loader<'a> {
         )
     }
 
-    fn enter_remote(&self, url: &str) -> Result<Self> {
+    fn enter_remote(&self, url: &RepositoryUrl) -> Result<Self> {
         let Some(resolver) = self.options.remote else {
-            return Err(refused(url));
+            return Err(refused(&url.raw));
         };
+        let mut before = self.remotes.iter().rev();
+        if let Some(previous) = before.find(|known| known.starts_with(&url.raw)) {
+            let message = format!(
+                "cycle detected: URI '{}' referenced by previous URI '{previous}'",
+                url.raw
+            );
+            return Err(BuildError::with(Fault::Cycle, message));
+        }
         let base = resolver
             .directory(url)
-            .map_err(|reason| BuildError::with(Fault::Remote, reason))?;
+            .map_err(|error| BuildError::with(Fault::Remote, error.to_string()))?;
         let root = confirmed_dir(base.tree.as_ref(), &base.dir)?;
-        self.at(root, Some(base.tree))
+        let mut entered = self.at(root, Some(base.tree))?;
+        let mut remotes = self.remotes.as_ref().clone();
+        remotes.push(url.raw.clone());
+        entered.remotes = Arc::new(remotes);
+        Ok(entered)
+    }
+
+    fn fetch_file(&self, url: &str) -> Result<Arc<[u8]>> {
+        let resolver = self.options.remote.ok_or_else(|| refused(url))?;
+        resolver.file(url).map_err(|error| match &error {
+            FetchError::Status { .. } if RepositoryUrl::parse(url).is_some() => {
+                BuildError::with(Fault::Remote, "URL is a git repository")
+            }
+            FetchError::Status { .. } => BuildError::with(Fault::Http, error.to_string()),
+            FetchError::Other(reason) => BuildError::with(Fault::Remote, reason),
+        })
     }
 
     /// Reads a file named by this kustomization.
     pub fn load(&self, path: &str) -> Result<Arc<[u8]>> {
         if is_remote_file(path) {
-            let resolver = self.options.remote.ok_or_else(|| refused(path))?;
-            let content = resolver.file(path);
-            return content.map_err(|reason| BuildError::with(Fault::Remote, reason));
+            return self.fetch_file(path);
         }
         let Some(cleaned) = filetree::join(&self.root, path) else {
             return Err(outside(path, &self.root));

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use filetree::FileTree;
 use serde_json::Value;
 
+use crate::repository::RepositoryUrl;
+
 /// Which files a kustomization may name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LoadRestrictor {
@@ -35,11 +37,27 @@ pub struct RemoteBase {
 
 /// Fetches what kustomizations name by URL. The engine itself never does.
 pub trait RemoteResolver: Send + Sync {
-    /// Fetches a base; the error is a sentence.
-    fn directory(&self, url: &str) -> Result<RemoteBase, String>;
+    /// Fetches the repository of a base.
+    fn directory(&self, url: &RepositoryUrl) -> Result<RemoteBase, FetchError>;
 
-    /// Fetches a single file; the error is a sentence.
-    fn file(&self, url: &str) -> Result<Arc<[u8]>, String>;
+    /// Fetches a single file over http(s).
+    fn file(&self, url: &str) -> Result<Arc<[u8]>, FetchError>;
+}
+
+/// Why something remote could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FetchError {
+    /// The server answered with a status that is no success.
+    #[error("HTTP Error: status code {code} ({reason})")]
+    Status {
+        /// The status.
+        code: u16,
+        /// Its standard name.
+        reason: String,
+    },
+    /// Anything else, as a sentence.
+    #[error("{0}")]
+    Other(String),
 }
 
 /// A chart to render, as a kustomization describes it.

@@ -1,6 +1,7 @@
 //! Where objects came from and what changed them, as annotations (`buildMetadata`).
 
 use crate::error::Result;
+use crate::repository::RepositoryUrl;
 use crate::resmap::ResMap;
 use crate::resource::{ORIGIN, Resource, TRANSFORMATIONS};
 
@@ -8,14 +9,30 @@ use crate::resource::{ORIGIN, Resource, TRANSFORMATIONS};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
     pub path: String,
+    /// What a remote base was fetched from.
+    pub repository: String,
+    /// Reference of a remote base.
+    pub reference: String,
     pub configured_in: String,
     /// API version, kind, name and namespace of the configuring object.
     pub configured_by: Option<[String; 4]>,
 }
 
 impl Origin {
-    /// Goes on along a path.
+    /// Goes on along a path, or in a remote base.
     pub fn append(&self, path: &str) -> Self {
+        if let Some(url) = RepositoryUrl::parse(path) {
+            return Self {
+                // Upstream cuts the directory of its clone off the path, and that of a base at the root is all there is.
+                path: match url.directory.as_str() {
+                    "" => "notCloned".to_owned(),
+                    directory => directory.to_owned(),
+                },
+                repository: url.clone_url,
+                reference: url.reference,
+                ..self.clone()
+            };
+        }
         Self {
             path: joined(&self.path, path),
             ..self.clone()
@@ -28,16 +45,22 @@ impl Origin {
             path: String::new(),
             configured_in: joined(&self.path, file),
             configured_by: Some(["builtin".into(), kind.into(), String::new(), String::new()]),
+            ..self.clone()
         }
     }
 
     /// A plugin configured by an object, which knows itself where it came from.
     pub fn of_plugin(resource: &Resource) -> Option<Self> {
         let own = resource.annotation(ORIGIN)?;
-        let path = own.lines().find_map(|line| line.strip_prefix("path: "));
+        let field = |name: &str| {
+            let found = own.lines().find_map(|line| line.strip_prefix(name));
+            unquoted(found.unwrap_or_default()).to_owned()
+        };
         Some(Self {
             path: String::new(),
-            configured_in: unquoted(path.unwrap_or_default()).to_owned(),
+            repository: field("repo: "),
+            reference: field("ref: "),
+            configured_in: field("path: "),
             configured_by: Some([
                 resource.api_version().to_owned(),
                 resource.kind().to_owned(),
@@ -52,6 +75,12 @@ impl Origin {
         let mut lines = Vec::new();
         if !self.path.is_empty() {
             lines.push(format!("path: {}", scalar(&self.path)));
+        }
+        if !self.repository.is_empty() {
+            lines.push(format!("repo: {}", scalar(&self.repository)));
+        }
+        if !self.reference.is_empty() {
+            lines.push(format!("ref: {}", scalar(&self.reference)));
         }
         if !self.configured_in.is_empty() {
             lines.push(format!("configuredIn: {}", scalar(&self.configured_in)));

@@ -169,6 +169,9 @@ impl<'a> Target<'a> {
             let Err(as_file) = self.resource_file(into, path) else {
                 continue;
             };
+            if as_file.fault() == Fault::Http {
+                return Err(as_file);
+            }
             let loader = match self.loader.enter(path) {
                 Ok(loader) => loader,
                 Err(_) if as_file.fault() == Fault::Malformed => return Err(as_file),

@@ -8,49 +8,11 @@ use std::sync::Arc;
 
 use api::{Image, KustomizationSpec};
 use filetree::{EntryKind, FileTree, LayeredTree, TreeError, join};
-use kustomize::FILE_NAMES;
+use kustomize::{FIELD_NAMES, FILE_NAMES};
 use objects::{Map, Value, json};
 
 /// Deepest directory that is searched for manifests.
 const DEPTH_MAX: usize = 64;
-
-/// Fields of a kustomization file; others are dropped when it is rewritten, as upstream does.
-const KNOWN_FIELDS: &[&str] = &[
-    "apiVersion",
-    "bases",
-    "buildMetadata",
-    "commonAnnotations",
-    "commonLabels",
-    "components",
-    "configMapGenerator",
-    "configurations",
-    "crds",
-    "generatorOptions",
-    "generators",
-    "helmChartInflationGenerator",
-    "helmCharts",
-    "helmGlobals",
-    "images",
-    "imageTags",
-    "kind",
-    "labels",
-    "metadata",
-    "namePrefix",
-    "nameSuffix",
-    "namespace",
-    "openapi",
-    "patches",
-    "patchesJson6902",
-    "patchesStrategicMerge",
-    "replacements",
-    "replicas",
-    "resources",
-    "secretGenerator",
-    "sortOptions",
-    "transformers",
-    "validators",
-    "vars",
-];
 
 /// Beginnings of component paths that lead out of the artifact.
 const REMOTE_PREFIXES: &[&str] = &[
@@ -195,8 +157,9 @@ fn decode(file: &str, content: &[u8]) -> Result<Map, GenerateError> {
             return Err(failed(format!("expected a map, got {kind}"), String::new()));
         }
     };
+    // Other fields are dropped when the file is rewritten, as upstream does.
     let known = |key: &str| {
-        KNOWN_FIELDS
+        FIELD_NAMES
             .iter()
             .find(|known| known.eq_ignore_ascii_case(key))
     };

@@ -1,9 +1,7 @@
 //! Whatever the input says, a build ends: with objects or with an error, never with a panic.
 
-use std::sync::Arc;
-
-use filetree::{FileTree, MemoryTree};
-use kustomize::{BuildOptions, Fault, build, generate};
+use filetree::MemoryTree;
+use kustomize::{BuildOptions, Fault, build};
 use proptest::prelude::*;
 
 const OBJECTS: &str = "\
@@ -124,15 +122,6 @@ proptest! {
              fieldPaths: ['{path}']\n    options: {{create: {create}}}\n"
         );
         let _ = builds(&[("kustomization.yaml", file.as_bytes()), ("a.yaml", OBJECTS.as_bytes())]);
-    }
-
-    #[test]
-    fn any_prepared_directory(content in yaml_like()) {
-        let files = tree(&[("kustomization.yaml", content.as_bytes()), ("a.yaml", OBJECTS.as_bytes())]);
-        let files: Arc<dyn FileTree> = Arc::new(files);
-        if let Ok(prepared) = generate(files, "", &serde_json::json!({"namePrefix": "p-"})) {
-            let _ = build(&prepared.tree, "", &BuildOptions::controller());
-        }
     }
 }
 
