@@ -78,12 +78,32 @@ pub struct Dependency {
 
 /// Reads objects field by field as Go's decoder does: names match without regard to case, the first
 /// mismatch is the error, the rest is still read.
-struct Reader {
-    error: Option<String>,
+pub(crate) struct Reader {
+    /// The first thing that is wrong.
+    pub(crate) error: Option<String>,
+    /// Unknown fields are wrong.
+    strict: bool,
 }
 
 impl Reader {
-    fn mismatch(&mut self, value: &Value, field: &str, wanted: &str) {
+    pub(crate) fn new(strict: bool) -> Self {
+        Self {
+            error: None,
+            strict,
+        }
+    }
+
+    pub(crate) fn fail(&mut self, error: String) {
+        self.error.get_or_insert(error);
+    }
+
+    pub(crate) fn unknown(&mut self, key: &str) {
+        if self.strict {
+            self.fail(format!("json: unknown field {}", quote(key.as_bytes())));
+        }
+    }
+
+    pub(crate) fn mismatch(&mut self, value: &Value, field: &str, wanted: &str) {
         let found = kyaml::json_kind(value);
         self.error.get_or_insert_with(|| {
             format!("json: cannot unmarshal {found} into Go struct field {field} of type {wanted}")
@@ -91,7 +111,7 @@ impl Reader {
     }
 
     /// Text; numbers and booleans become text, as sigs.k8s.io/yaml has it for text fields.
-    fn text(&mut self, value: &Value, field: &str, into: &mut String) {
+    pub(crate) fn text(&mut self, value: &Value, field: &str, into: &mut String) {
         match value {
             Value::Null => {}
             Value::String(text) => text.clone_into(into),
@@ -101,7 +121,7 @@ impl Reader {
         }
     }
 
-    fn texts(&mut self, value: &Value, field: &str, into: &mut Vec<String>) {
+    pub(crate) fn texts(&mut self, value: &Value, field: &str, into: &mut Vec<String>) {
         match value {
             Value::Null => into.clear(),
             Value::Array(items) => {
@@ -118,7 +138,7 @@ impl Reader {
         }
     }
 
-    fn flag(&mut self, value: &Value, field: &str, into: &mut bool) {
+    pub(crate) fn flag(&mut self, value: &Value, field: &str, into: &mut bool) {
         match value {
             Value::Null => {}
             Value::Bool(flag) => *into = *flag,
@@ -126,7 +146,7 @@ impl Reader {
         }
     }
 
-    fn annotations(
+    pub(crate) fn annotations(
         &mut self,
         value: &Value,
         field: &str,
@@ -163,7 +183,7 @@ impl Metadata {
     pub fn read_yaml(&mut self, text: &[u8]) -> Result<(), String> {
         const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
         let value = kyaml::yaml_to_json(text).map_err(|error| error.to_string())?;
-        let mut reader = Reader { error: None };
+        let mut reader = Reader::new(false);
         match &value {
             Value::Null => {}
             Value::Object(map) => self.read(&mut reader, map),
@@ -185,35 +205,38 @@ impl Metadata {
     /// A field of the wrong type.
     pub fn from_json(map: &Map<String, Value>) -> Result<Self, String> {
         let mut metadata = Self::default();
-        let mut reader = Reader { error: None };
+        let mut reader = Reader::new(false);
         metadata.read(&mut reader, map);
         reader.error.map_or(Ok(metadata), Err)
     }
 
     fn read(&mut self, r: &mut Reader, map: &Map<String, Value>) {
         for (key, value) in map {
-            match key.to_ascii_lowercase().as_str() {
-                "name" => r.text(value, "Metadata.name", &mut self.name),
-                "home" => r.text(value, "Metadata.home", &mut self.home),
-                "sources" => r.texts(value, "Metadata.sources", &mut self.sources),
-                "version" => r.text(value, "Metadata.version", &mut self.version),
-                "description" => r.text(value, "Metadata.description", &mut self.description),
-                "keywords" => r.texts(value, "Metadata.keywords", &mut self.keywords),
-                "maintainers" => self.read_maintainers(r, value),
-                "icon" => r.text(value, "Metadata.icon", &mut self.icon),
-                "apiversion" => r.text(value, "Metadata.apiVersion", &mut self.api_version),
-                "condition" => r.text(value, "Metadata.condition", &mut self.condition),
-                "tags" => r.text(value, "Metadata.tags", &mut self.tags),
-                "appversion" => r.text(value, "Metadata.appVersion", &mut self.app_version),
-                "deprecated" => r.flag(value, "Metadata.deprecated", &mut self.deprecated),
-                "annotations" => {
-                    r.annotations(value, "Metadata.annotations", &mut self.annotations)
-                }
-                "kubeversion" => r.text(value, "Metadata.kubeVersion", &mut self.kube_version),
-                "dependencies" => self.read_dependencies(r, value),
-                "type" => r.text(value, "Metadata.type", &mut self.chart_type),
-                _ => {}
-            }
+            self.read_field(r, key, value);
+        }
+    }
+
+    /// Reads one field.
+    pub(crate) fn read_field(&mut self, r: &mut Reader, key: &str, value: &Value) {
+        match key.to_ascii_lowercase().as_str() {
+            "name" => r.text(value, "Metadata.name", &mut self.name),
+            "home" => r.text(value, "Metadata.home", &mut self.home),
+            "sources" => r.texts(value, "Metadata.sources", &mut self.sources),
+            "version" => r.text(value, "Metadata.version", &mut self.version),
+            "description" => r.text(value, "Metadata.description", &mut self.description),
+            "keywords" => r.texts(value, "Metadata.keywords", &mut self.keywords),
+            "maintainers" => self.read_maintainers(r, value),
+            "icon" => r.text(value, "Metadata.icon", &mut self.icon),
+            "apiversion" => r.text(value, "Metadata.apiVersion", &mut self.api_version),
+            "condition" => r.text(value, "Metadata.condition", &mut self.condition),
+            "tags" => r.text(value, "Metadata.tags", &mut self.tags),
+            "appversion" => r.text(value, "Metadata.appVersion", &mut self.app_version),
+            "deprecated" => r.flag(value, "Metadata.deprecated", &mut self.deprecated),
+            "annotations" => r.annotations(value, "Metadata.annotations", &mut self.annotations),
+            "kubeversion" => r.text(value, "Metadata.kubeVersion", &mut self.kube_version),
+            "dependencies" => self.read_dependencies(r, value),
+            "type" => r.text(value, "Metadata.type", &mut self.chart_type),
+            _ => r.unknown(key),
         }
     }
 
@@ -241,7 +264,7 @@ impl Metadata {
                             "url" => {
                                 r.text(value, "Maintainer.maintainers.url", &mut maintainer.url)
                             }
-                            _ => {}
+                            _ => r.unknown(key),
                         }
                     }
                     self.maintainers.push(maintainer);
@@ -459,7 +482,7 @@ impl Dependency {
                         "[]interface {}",
                     ),
                 },
-                _ => {}
+                _ => r.unknown(key),
             }
         }
         d
