@@ -18,6 +18,7 @@ use crate::render::{RenderError, RenderInput, render};
 use crate::schema::{self, SchemaError};
 
 /// How a release is rendered.
+#[derive(Clone, Debug)]
 pub struct Options {
     /// The release.
     pub release: Release,

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gotemplate::json::{self, Style};
 use gotemplate::time::Time;
@@ -41,6 +42,8 @@ pub struct World {
     pub lookup: Option<Arc<dyn Lookup>>,
     /// Lint mode: `required` and `fail` let the render go on.
     pub lint: bool,
+    /// Whether a template asked for the time, for randomness or for objects of the cluster.
+    asked: AtomicBool,
 }
 
 impl World {
@@ -51,16 +54,28 @@ impl World {
             random,
             lookup: None,
             lint: false,
+            asked: AtomicBool::new(false),
         }
+    }
+
+    /// Whether a template asked for anything that may differ next time.
+    pub fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    fn note(&self) {
+        self.asked.store(true, Ordering::Relaxed);
     }
 }
 
 impl Host for World {
     fn now(&self) -> Time {
+        self.note();
         self.now.clone()
     }
 
     fn random(&self, buffer: &mut [u8]) {
+        self.note();
         (self.random)(buffer);
     }
 
@@ -219,6 +234,9 @@ fn lookup(c: &mut Call<'_, '_>) -> CallResult {
     let Some(cluster) = cluster else {
         return Ok(empty());
     };
+    if let Some(world) = world(c) {
+        world.note();
+    }
     let found = cluster.lookup(&c.str(0), &c.str(1), &c.str(2), &c.str(3));
     Ok(found
         .map_err(CallError::Text)?

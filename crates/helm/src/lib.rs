@@ -4,6 +4,7 @@
 //! takes the version as an argument.
 
 pub mod action;
+pub mod cache;
 pub mod capabilities;
 pub mod chart;
 mod coalesce;
