@@ -1,7 +1,6 @@
 //! What the chart corpora share: arguments of `helm template`, charts from tables, one run.
 
 use filetree::{FileTree, MemoryTree};
-use gotemplate::time::Time;
 use helm::action::{ActionError, Options, PrintOptions, Rendered, print, render_release};
 use helm::capabilities::{Capabilities, KubeVersion};
 use helm::chart::Chart;
@@ -91,12 +90,7 @@ pub fn pseudo_random(buffer: &mut [u8]) {
 }
 
 pub fn world() -> World {
-    World {
-        now: Time::unix(1_795_219_200, 0),
-        random: pseudo_random,
-        lookup: None,
-        lint: false,
-    }
+    World::offline(1_795_219_200, 0, pseudo_random)
 }
 
 /// The files of a case as a tree.

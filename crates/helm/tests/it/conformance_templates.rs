@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use gotemplate::time::Time;
 use gotemplate::{MissingKey, Set, Text, Value};
 use helm::Version;
 use helm::convert::from_json;
@@ -14,12 +13,9 @@ use helm::template::render_text;
 use testkit::corpus::{Report, data_dir};
 
 fn world(lint: bool) -> World {
-    World {
-        now: Time::unix(1_795_219_200, 0),
-        random: super::charts::pseudo_random,
-        lookup: None,
-        lint,
-    }
+    let mut world = World::offline(1_795_219_200, 0, super::charts::pseudo_random);
+    world.lint = lint;
+    world
 }
 
 #[test]
