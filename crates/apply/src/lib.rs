@@ -14,6 +14,7 @@ mod manager;
 mod normalize;
 mod observe;
 mod order;
+mod pods;
 mod prune;
 mod wait;
 

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::change::ChangeSetEntry;
 use crate::manager::ResourceManager;
+use crate::pods::with_pods;
 use crate::prune::Stored;
 
 /// Most objects read at once.
@@ -179,7 +180,9 @@ impl ResourceManager {
         }
         match self.cluster.get(&address).await {
             Ok(object) => {
-                let mut health = read(&object, Timestamp::now());
+                let now = Timestamp::now();
+                let own = read(&object, now);
+                let mut health = with_pods(&*self.cluster, &object, own, now).await;
                 if health.status != HealthStatus::Unknown {
                     health.message.clear();
                 }

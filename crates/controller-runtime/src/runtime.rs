@@ -171,6 +171,8 @@ pub struct Runtime {
     pub options: Options,
     stores: Mutex<HashMap<WatchSpec, Watched>>,
     queues: Mutex<Vec<Queue>>,
+    /// Caches of the controllers' own kinds.
+    primaries: Mutex<Vec<Arc<Store>>>,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -212,6 +214,7 @@ impl Runtime {
             metrics: Metrics::default(),
             options,
             stores: Mutex::default(),
+            primaries: Mutex::default(),
             queues: Mutex::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -285,6 +288,7 @@ impl Runtime {
         let queue = Queue::new(self.clock.clone(), self.options.backoff);
         self.queues.lock().push(queue.clone());
         let store = self.store(&self.spec(controller.kind.clone(), &controller.label_selector));
+        self.primaries.lock().push(store.clone());
         let primary = queue.clone();
         store.add_handler(move |change| {
             if primary_changed(change) {
@@ -321,6 +325,12 @@ impl Runtime {
     /// Tells whether all controllers have nothing to do, delayed keys aside.
     pub fn is_idle(&self) -> bool {
         self.queues.lock().iter().all(Queue::is_idle)
+    }
+
+    /// Tells whether all controllers know their objects and have worked off what there was to do, delayed keys aside.
+    pub fn has_settled(&self) -> bool {
+        let synced = self.primaries.lock().iter().all(|store| store.is_synced());
+        synced && self.is_idle()
     }
 
     /// Returns when the runtime was told to stop.

@@ -134,6 +134,11 @@ impl ArtifactStore {
         address.clone_into(&mut self.address.write());
     }
 
+    /// Returns the address that URLs carry.
+    pub fn address(&self) -> String {
+        self.address.read().clone()
+    }
+
     /// Returns the URL of a path at the present address.
     pub fn url(&self, path: &str) -> String {
         let address = self.address.read();

@@ -1,5 +1,6 @@
 //! Puts the controllers together: one runtime, one artifact store, every controller chosen.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub struct Options {
     pub work_trees: Vec<PathBuf>,
     /// Host and port of the artifact server; empty takes a free loopback port.
     pub storage_address: String,
+    /// Address of the artifact server where none is chosen, if it is free; artifact URLs stay over restarts then.
+    pub preferred_storage_address: Option<SocketAddr>,
     /// Host and port, or URL prefix, in artifact URLs; empty takes the bound address.
     pub advertised_storage_address: String,
     /// How long old artifacts are kept.
@@ -136,7 +139,17 @@ async fn listen(options: &Options, artifacts: &ArtifactStore) -> Result<TcpListe
         address => address.to_owned(),
     };
     let failed = |error: std::io::Error| StartError::Serve(format!("{address}: {error}"));
-    let listener = TcpListener::bind(&address).await.map_err(failed)?;
+    let preferred = options
+        .preferred_storage_address
+        .filter(|_| options.storage_address.is_empty());
+    let again = match preferred {
+        Some(preferred) => TcpListener::bind(preferred).await.ok(),
+        None => None,
+    };
+    let listener = match again {
+        Some(listener) => listener,
+        None => TcpListener::bind(&address).await.map_err(failed)?,
+    };
     let bound = listener.local_addr().map_err(failed)?.to_string();
     artifacts.set_address(match options.advertised_storage_address.as_str() {
         "" => &bound,

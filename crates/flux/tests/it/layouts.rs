@@ -51,6 +51,17 @@ impl Desk {
             .unwrap()
     }
 
+    /// Returns how much the cluster's log holds; it is filled up with zeros.
+    fn written(&self) -> usize {
+        let files = std::fs::read_dir(self.path("data")).unwrap().flatten();
+        let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("log-"));
+        let used = |path: PathBuf| {
+            let bytes = std::fs::read(path).unwrap();
+            bytes.iter().rposition(|byte| *byte != 0).unwrap_or(0)
+        };
+        logs.map(|file| used(file.path())).sum()
+    }
+
     /// Looks up objects in the cluster that the run left behind.
     fn found(&self, wanted: &[(&str, &str, &str, &str)]) -> Vec<Option<Object>> {
         let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -115,7 +126,7 @@ const DEPLOYMENT: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  na
 fn one_repository_for_everything_converges() {
     let desk = Desk::new();
     let root = from("flux-system");
-    desk.repository(
+    let mut fleet = desk.repository(
         "fleet",
         &[
             (
@@ -150,6 +161,18 @@ fn one_repository_for_everything_converges() {
     let found = desk.found(&[("apps/v1", "Deployment", "shop", "web")]);
     let web = found[0].as_ref().unwrap();
     assert_eq!(web.get(&["status", "readyReplicas"]).unwrap(), 3);
+
+    // Started again, it finds everything as it left it; commits of the meantime are applied.
+    let before = desk.written();
+    let again = desk.converge("fleet", &[], &["--path", "clusters/production"]);
+    check(&again, 0, &["4 objects applied by 3 Kustomizations"]);
+    assert_eq!(desk.written(), before, "a restart writes nothing");
+    fleet.commit_files(&[("apps/base/web.yaml", &DEPLOYMENT.replace("1.0.0", "1.1.0"))]);
+    let later = desk.converge("fleet", &[], &["--path", "clusters/production"]);
+    check(&later, 0, &[]);
+    let found = desk.found(&[("apps/v1", "Deployment", "shop", "web")]);
+    let web = found[0].clone().unwrap().into_value().to_string();
+    assert!(web.contains("example.com/web:1.1.0"), "{web}");
 }
 
 /// A tenant: namespace, account, and the role that the account has in it.

@@ -50,7 +50,6 @@ pub struct Row {
     /// Duration of the last reconciliation as Go prints it; may be empty.
     pub duration: String,
     source: Option<RowKey>,
-    handled_request: String,
 }
 
 /// Whether there is anything left to wait for.
@@ -68,8 +67,6 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub struct Board {
     rows: BTreeMap<RowKey, Row>,
-    /// Request that the root source must have handled before anything counts.
-    request: String,
 }
 
 /// Kinds that the controllers of this version reconcile, in the order in which they are shown.
@@ -79,14 +76,6 @@ pub const ATTENDED_KINDS: &[&str] = &["GitRepository", "Kustomization"];
 pub const ROOT: &str = "flux-system";
 
 impl Board {
-    /// Starts empty; `request` is the `requestedAt` value put on the root source.
-    pub fn new(request: &str) -> Self {
-        Self {
-            rows: BTreeMap::new(),
-            request: request.to_owned(),
-        }
-    }
-
     /// Takes in the present state of an object.
     pub fn upsert(&mut self, object: &Object) {
         self.rows.insert(key_of(object), row_of(object));
@@ -115,7 +104,7 @@ impl Board {
                 .map(|row| self.settled_phase(row))
         };
         let roots = [phase_of("GitRepository"), phase_of("Kustomization")];
-        if roots.contains(&None) || !self.request_was_handled() {
+        if roots.contains(&None) {
             return Verdict::Working;
         }
         let phases: Vec<Phase> = attended().map(|(_, row)| self.settled_phase(row)).collect();
@@ -133,12 +122,6 @@ impl Board {
         } else {
             Verdict::Converged
         }
-    }
-
-    fn request_was_handled(&self) -> bool {
-        self.rows
-            .get(&RowKey::new("GitRepository", ROOT, ROOT))
-            .is_some_and(|row| row.handled_request == self.request)
     }
 
     /// A Ready object whose source has moved on is at work again.
@@ -208,9 +191,6 @@ fn row_of(object: &Object) -> Row {
             .map_or(0, Vec::len),
         duration: last_duration(object).to_owned(),
         source: source_of(object),
-        handled_request: object
-            .str_at(&["status", "lastHandledReconcileAt"])
-            .to_owned(),
     }
 }
 
@@ -284,7 +264,6 @@ mod tests {
             "conditions": [
                 {"type": "Ready", "status": ready, "reason": reason, "message": "", "observedGeneration": 1},
             ],
-            "lastHandledReconcileAt": "now",
             "artifact": {"revision": revision},
         });
         let mut object = Object::from_value(json!({
@@ -305,7 +284,7 @@ mod tests {
     }
 
     fn check(objects: &[Object], expected: Verdict) {
-        let mut board = Board::new("now");
+        let mut board = Board::default();
         objects.iter().for_each(|object| board.upsert(object));
         assert_eq!(board.verdict(), expected);
     }
@@ -349,20 +328,6 @@ mod tests {
         let condition = &mut root.0["status"]["conditions"][0];
         condition["message"] = message.into();
         check(&[source, root], Verdict::Failed);
-    }
-
-    #[test]
-    fn a_request_not_yet_handled_means_work() {
-        let mut source = object("GitRepository", ROOT, "True", "Succeeded", "main@sha1:b");
-        source.set(&["status", "lastHandledReconcileAt"], "before");
-        let root = object(
-            "Kustomization",
-            ROOT,
-            "True",
-            "ReconciliationSucceeded",
-            "main@sha1:b",
-        );
-        check(&[source, root], Verdict::Working);
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Kubeconfig {
 }
 
 /// Replaces the file in one step, so that no reader sees half of it.
-fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
+pub fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     let directory = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
@@ -53,14 +53,6 @@ fn write_private(path: &Path, text: &str) -> std::io::Result<()> {
     file.write_all(text.as_bytes())?;
     file.persist(path)?;
     Ok(())
-}
-
-/// Returns a value for `reconcile.fluxcd.io/requestedAt` that no earlier run has used.
-pub fn request_id() -> String {
-    #[expect(clippy::disallowed_methods, reason = "the command line's own clock")]
-    jiff::Timestamp::try_from(std::time::SystemTime::now())
-        .map(|now| now.to_string())
-        .unwrap_or_else(|_| "flux-dev".to_owned())
 }
 
 #[cfg(test)]

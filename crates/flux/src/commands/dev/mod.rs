@@ -3,6 +3,7 @@
 //! Embedded API server, controllers and the view of them in one process: [`source`] says what to follow,
 //! [`bootstrap`] puts it into the cluster, [`board`] knows how far it is, [`display`] shows it.
 
+mod addresses;
 mod board;
 mod bootstrap;
 mod display;
@@ -17,12 +18,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Cluster, Scope, WatchEvent, WatchParams};
+use cluster::{Cluster, ListParams, Scope, WatchEvent, WatchParams};
 use futures::StreamExt as _;
 use objects::Object;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::addresses::Addresses;
 use self::board::{Board, Verdict};
 use self::display::Display;
 use crate::context::Context;
@@ -73,6 +75,8 @@ pub struct Args {
 const USAGE_EXIT_CODE: u8 = 2;
 /// A failure counts as final when nothing has changed for this long; controllers may still be about to try again.
 const SETTLED_AFTER: Duration = Duration::from_secs(5);
+/// Pause between two looks whether the controllers have nothing left to do.
+const CONFIRM_EVERY: Duration = Duration::from_millis(5);
 /// Longest wait for controllers and server to stop.
 const STOP_WITHIN: Duration = Duration::from_millis(900);
 
@@ -92,6 +96,8 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
 struct Session<'a> {
     args: &'a Args,
     board: Board,
+    cluster: Arc<dyn Cluster>,
+    runtime: Arc<controller_runtime::Runtime>,
     display: Display,
     started: Instant,
     changes: mpsc::UnboundedReceiver<Change>,
@@ -129,11 +135,10 @@ impl Session<'_> {
             display.line(&format!("  {}", source.note));
         }
 
+        let data = args.data.as_deref();
+        let mut addresses = Addresses::read(data);
         let server = start_server(args).await?;
-        let serving = server
-            .serve(args.listen)
-            .await
-            .map_err(|error| CliError::configuration(format!("cannot serve the API: {error}")))?;
+        let serving = serve(&server, args.listen, addresses.api).await?;
         let kubeconfig = kubeconfig::Kubeconfig::write(
             &serving.kubeconfig(),
             ctx.settings.connect.kubeconfig.as_deref(),
@@ -143,17 +148,25 @@ impl Session<'_> {
         display.line(&format!("  kubeconfig {}", kubeconfig.path().display()));
 
         let cluster = server.cluster();
-        let request = kubeconfig::request_id();
         let root = root_spec(args, path);
-        bootstrap::install(cluster.as_ref(), &source.spec, &root, &request).await?;
-        let options = controller_options(args, copies);
+        bootstrap::install(cluster.as_ref(), &source.spec, &root).await?;
+        let mut options = controller_options(args, copies);
+        options.preferred_storage_address = addresses.artifacts;
         let controllers = controllers::start(cluster.clone(), options)
             .await
             .map_err(|error| CliError::configuration(error.to_string()))?;
+        addresses.api = Some(serving.address);
+        addresses.artifacts = controllers.artifacts().address().parse().ok();
+        if let Err(error) = addresses.write(data) {
+            // The next run takes other ports: nothing is lost.
+            display.line(&format!("  ports are not kept for the next start: {error}"));
+        }
         let changes = follow(cluster.clone()).await?;
         let mut session = Session {
             args,
-            board: Board::new(&request),
+            board: Board::default(),
+            cluster: cluster.clone(),
+            runtime: controllers.runtime().clone(),
             display,
             started,
             changes,
@@ -201,13 +214,16 @@ impl Session<'_> {
             let failed_at =
                 (self.board.verdict() == Verdict::Failed).then(|| quiet_since + SETTLED_AFTER);
             let next = [deadline, failed_at].into_iter().flatten().min();
+            let seems_converged = self.board.verdict() == Verdict::Converged;
             tokio::select! {
                 () = interrupted() => return Ending::Interrupted,
                 change = self.changes.recv() => {
                     let Some(change) = change else { return Ending::Failed };
                     self.take(change);
                     quiet_since = Instant::now();
-                    if self.board.verdict() == Verdict::Converged {
+                }
+                () = tokio::time::sleep(CONFIRM_EVERY), if seems_converged => {
+                    if self.has_converged().await {
                         return Ending::Converged;
                     }
                 }
@@ -215,6 +231,18 @@ impl Session<'_> {
                     return if failed_at == next { Ending::Failed } else { Ending::TimedOut };
                 }
             }
+        }
+    }
+
+    /// Tells whether what the board says holds once the controllers have nothing left to do: statuses of an earlier run
+    /// may be out of date, and news may still be on its way.
+    async fn has_converged(&self) -> bool {
+        if !self.runtime.has_settled() {
+            return false;
+        }
+        match read_board(&*self.cluster).await {
+            Ok(board) => board.verdict() == Verdict::Converged && self.runtime.has_settled(),
+            Err(_) => false,
         }
     }
 
@@ -256,6 +284,21 @@ fn describe(source: &source::Source) -> String {
         Some(directory) => format!("{} ({how})", directory.display()),
         None => format!("{} ({how})", source.spec.url),
     }
+}
+
+/// Serves at the chosen address; else at the one of the last run, or a free one.
+async fn serve(
+    server: &apiserver::Server,
+    chosen: Option<SocketAddr>,
+    usual: Option<SocketAddr>,
+) -> CliResult<apiserver::Serving> {
+    if let (None, Some(usual)) = (chosen, usual)
+        && let Ok(serving) = server.serve(Some(usual)).await
+    {
+        return Ok(serving);
+    }
+    let refused = |error| CliError::configuration(format!("cannot serve the API: {error}"));
+    server.serve(chosen).await.map_err(refused)
 }
 
 async fn start_server(args: &Args) -> CliResult<apiserver::Server> {
@@ -318,21 +361,38 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-/// Watches every Flux kind; the channel ends when the server does.
-async fn follow(cluster: Arc<dyn Cluster>) -> CliResult<mpsc::UnboundedReceiver<Change>> {
-    let (sender, receiver) = mpsc::unbounded_channel();
+/// Returns all objects of every Flux kind, each kind in its preferred version.
+async fn flux_kinds(cluster: &dyn Cluster) -> Result<Vec<Scope>, cluster::Error> {
     let discovery = cluster.discovery().await?;
+    let is_flux = |group: &str| {
+        group.ends_with(".toolkit.fluxcd.io") || group == "source.extensions.fluxcd.io"
+    };
     let kinds = discovery.resources.iter().filter(|resource| {
-        resource.gvk.group.ends_with(".toolkit.fluxcd.io")
+        is_flux(&resource.gvk.group)
             && discovery
                 .by_group_kind(&resource.gvk.group, &resource.gvk.kind)
                 .is_some_and(|preferred| preferred == *resource)
     });
-    for resource in kinds {
-        let scope = Scope {
-            resource: resource.clone(),
-            namespace: String::new(),
-        };
+    let scope = |resource: &Arc<cluster::ApiResource>| Scope {
+        resource: resource.clone(),
+        namespace: String::new(),
+    };
+    Ok(kinds.map(scope).collect())
+}
+
+async fn read_board(cluster: &dyn Cluster) -> Result<Board, cluster::Error> {
+    let mut board = Board::default();
+    for scope in flux_kinds(cluster).await? {
+        let list = cluster.list(&scope, &ListParams::default()).await?;
+        list.items.iter().for_each(|object| board.upsert(object));
+    }
+    Ok(board)
+}
+
+/// Watches every Flux kind; the channel ends when the server does.
+async fn follow(cluster: Arc<dyn Cluster>) -> CliResult<mpsc::UnboundedReceiver<Change>> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    for scope in flux_kinds(&*cluster).await? {
         let (cluster, sender) = (cluster.clone(), sender.clone());
         tokio::spawn(async move {
             let Ok(mut events) = cluster.watch(&scope, &WatchParams::default()).await else {
