@@ -361,6 +361,7 @@ fn request(spec: &GitRepositorySpec, auth: Auth) -> FetchRequest {
             semver: reference.semver,
             name: reference.name,
             commit: reference.commit,
+            word: String::new(),
         },
         auth,
         timeout: spec.timeout(),

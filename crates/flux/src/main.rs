@@ -20,6 +20,7 @@ mod local_build;
 mod manifest;
 mod output;
 mod prompt;
+mod remote_bases;
 mod table;
 mod wait;
 

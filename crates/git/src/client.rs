@@ -360,6 +360,9 @@ fn is_known(commit: &Commit, request: &FetchRequest) -> bool {
 }
 
 async fn choose(session: &Session, wanted: &Wanted, url: &str) -> Result<Vec<Chosen>, Error> {
+    if matches!(wanted, Wanted::Object(_)) {
+        return wanted.choose(url, &[]);
+    }
     let advertised = session
         .list(&wanted.prefixes())
         .await

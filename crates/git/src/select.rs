@@ -19,6 +19,9 @@ pub struct Reference {
     pub name: String,
     /// Commit id.
     pub commit: String,
+    /// Anything that `git fetch URL WORD` takes, for callers that know no more: a commit id, a full name, a tag, a
+    /// branch, or `HEAD`. Looked at where nothing else is set.
+    pub word: String,
 }
 
 /// A reference as a repository advertises it.
@@ -45,6 +48,15 @@ pub(crate) enum Wanted {
     Semver(Range, String),
     /// A branch.
     Branch(String),
+    /// A commit by id, wherever it stands.
+    Object(ObjectId),
+    /// What `git fetch` would make of a word.
+    Word(String),
+}
+
+/// Full names that a word may stand for, in Git's order.
+fn meanings(word: &str) -> [String; 4] {
+    ["", "refs/", "refs/tags/", "refs/heads/"].map(|prefix| format!("{prefix}{word}"))
 }
 
 /// A commit chosen by a reference.
@@ -88,6 +100,16 @@ impl Reference {
                 .map_err(|error| Error::Message(format!("semver parse error: {error}")))?;
             return Ok(Wanted::Semver(range, self.semver.clone()));
         }
+        if self.branch.is_empty() && !self.word.is_empty() {
+            return Ok(match ObjectId::from_hex(&self.word) {
+                Some(id) => Wanted::Object(id),
+                // No name of a reference, and a path out of a local repository.
+                None if self.word.split('/').any(|step| step == "..") => {
+                    return Err(Error::NoReference(self.word.clone()));
+                }
+                None => Wanted::Word(self.word.clone()),
+            });
+        }
         let branch = match self.branch.as_str() {
             "" => DEFAULT_BRANCH,
             branch => branch,
@@ -105,6 +127,8 @@ impl Wanted {
             Self::Tag(tag) => vec![format!("refs/tags/{tag}")],
             Self::Semver(..) => vec!["refs/tags/".to_owned()],
             Self::Branch(branch) => vec![format!("refs/heads/{branch}")],
+            Self::Object(_) => Vec::new(),
+            Self::Word(word) => meanings(word).to_vec(),
         }
     }
 
@@ -124,6 +148,17 @@ impl Wanted {
         };
         match self {
             Self::Commit { .. } => Ok(Vec::new()),
+            Self::Object(id) => Ok(vec![Chosen {
+                reference: String::new(),
+                commit: *id,
+                tag: None,
+            }]),
+            Self::Word(word) => {
+                let meanings = meanings(word);
+                let found = meanings.iter().find(|name| find(name).is_some());
+                let name = found.unwrap_or(word);
+                exactly(name, name.clone())
+            }
             Self::Branch(branch) => {
                 let name = format!("refs/heads/{branch}");
                 exactly(&name, name.clone())
@@ -224,12 +259,21 @@ mod tests {
                 "tag" => &mut reference.tag,
                 "semver" => &mut reference.semver,
                 "commit" => &mut reference.commit,
+                "word" => &mut reference.word,
                 _ => &mut reference.name,
             }
             .push_str(value);
             reference
         };
-        let rows: [(Reference, Result<&str, &str>); 13] = [
+        let rows: [(Reference, Result<&str, &str>); 18] = [
+            (set("word", "main"), Ok("refs/heads/main 1")),
+            (set("word", "v1.2.0"), Ok("refs/tags/v1.2.0 5")),
+            (set("word", "pull/1/head"), Ok("refs/pull/1/head 8")),
+            (set("word", &"9".repeat(40)), Ok(" 9")),
+            (
+                set("word", "nope"),
+                Err("unable to clone 'U': couldn't find remote ref \"nope\""),
+            ),
             (Reference::default(), Ok("refs/heads/master 2")),
             (set("branch", "main"), Ok("refs/heads/main 1")),
             (

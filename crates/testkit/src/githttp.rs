@@ -99,7 +99,7 @@ impl GitHttp {
     pub fn publish(&self, path: &str, repo: &GitRepo) {
         let repository = Repository {
             objects: repo.objects().clone(),
-            refs: repo.refs().clone(),
+            refs: with_head(repo),
         };
         let mut shared = self.shared.lock().expect("no test panics inside");
         shared.repositories.insert(path.to_owned(), repository);
@@ -318,6 +318,15 @@ fn upload_pack(repository: &Repository, body: &[u8]) -> Vec<u8> {
     }
     out.extend_from_slice(b"0000");
     out
+}
+
+/// References as a server lists them: `HEAD` first, where it leads to a commit.
+fn with_head(repo: &GitRepo) -> BTreeMap<String, String> {
+    let mut refs = repo.refs().clone();
+    if let Some(id) = repo.head() {
+        refs.insert("HEAD".to_owned(), id.to_owned());
+    }
+    refs
 }
 
 fn list_refs(repository: &Repository, lines: &[String]) -> Vec<u8> {

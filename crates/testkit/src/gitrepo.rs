@@ -180,6 +180,12 @@ impl GitRepo {
         tag
     }
 
+    /// Returns the commit that `HEAD` leads to, if its branch has one.
+    pub fn head(&self) -> Option<&str> {
+        let name = format!("refs/heads/{}", self.branch);
+        self.refs.get(&name).map(String::as_str)
+    }
+
     /// Moves all loose objects into one pack with offset deltas, and all references into `packed-refs`.
     pub fn pack(&mut self) -> &mut Self {
         let ids: Vec<&String> = self.objects.keys().collect();

@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use controller_runtime::Key;
 use filetree::{Entry, EntryKind, FileTree, TreeError};
+use kustomize::RemoteResolver;
 use parking_lot::Mutex;
 
 use super::build::{BuildFailure, BuildRequest, Built, build};
+use super::remote_bases::RemoteBases;
 
 /// One thing that a build asked its tree, with the answer.
 enum Asked {
@@ -88,11 +90,12 @@ pub(super) struct BuildCache {
 }
 
 impl BuildCache {
-    /// Returns the build of a request, remembered or made. Occupies a thread.
+    /// Returns the build of a request, remembered or made. Occupies a thread; builds with remote bases are not remembered.
     pub(super) fn build(
         &self,
         key: &Key,
         request: BuildRequest,
+        remote: Option<&RemoteBases>,
     ) -> Result<Arc<Built>, BuildFailure> {
         let settings = settings_digest(&request);
         let known = self.builds.lock().get(key).cloned();
@@ -110,7 +113,13 @@ impl BuildCache {
             tree: recording.clone(),
             ..request
         };
-        let built = Arc::new(build(&request, None)?);
+        let resolver = remote.map(|remote| remote as &dyn RemoteResolver);
+        let built = Arc::new(build(&request, resolver)?);
+        if remote.is_some_and(RemoteBases::was_used) {
+            // What lies behind a URL may change without any file here changing.
+            self.forget(key);
+            return Ok(built);
+        }
         let remembered = Remembered {
             settings,
             asked: std::mem::take(&mut *recording.asked.lock()),

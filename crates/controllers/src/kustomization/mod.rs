@@ -11,6 +11,7 @@ mod drift;
 mod finalize;
 pub mod generate;
 mod pass;
+pub mod remote_bases;
 mod settings;
 mod source;
 mod triggers;
@@ -26,10 +27,12 @@ use cluster::{Cluster, Identity};
 use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runtime};
 use objects::Gvk;
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
 
 use crate::artifact::ArtifactStore;
 use cache::BuildCache;
 use drift::DriftWatch;
+use remote_bases::RemoteBases;
 pub use settings::{Gates, Settings};
 
 /// Condition types that this controller owns.
@@ -44,7 +47,9 @@ const OWNED_CONDITIONS: &[&str] = &[
 struct KustomizationController {
     settings: Settings,
     artifacts: Arc<ArtifactStore>,
-    clients: remote::Clients,
+    clients: Arc<remote::Clients>,
+    /// Fetches remote bases; never from local paths, which are not the tenant's.
+    git: Arc<git::Client>,
     builds: Arc<BuildCache>,
     observations: Arc<Observations>,
     drift: Arc<DriftWatch>,
@@ -72,7 +77,8 @@ pub fn controller(
         triggers: triggers::triggers(runtime, &settings, &missing_kinds),
         reconciler: Arc::new(KustomizationController {
             artifacts,
-            clients: remote::Clients::default(),
+            clients: Arc::default(),
+            git: Arc::new(git::Client::new(git::LocalAccess::Denied)),
             builds: Arc::default(),
             observations,
             drift,
@@ -97,6 +103,13 @@ impl Reconciler for KustomizationController {
 }
 
 impl KustomizationController {
+    /// Returns what fetches the remote bases of one build, unless they are forbidden.
+    fn remote_bases(&self) -> Option<RemoteBases> {
+        let forbidden = self.settings.no_remote_bases;
+        (!forbidden)
+            .then(|| RemoteBases::new(self.git.clone(), self.clients.clone(), Handle::current()))
+    }
+
     /// Returns the cluster as the identity that applies objects of a Kustomization.
     fn acting_cluster(
         &self,

@@ -367,7 +367,9 @@ impl<'a> Pass<'a> {
         };
         let key = self.run.key.clone();
         let builds = self.controller.builds.clone();
-        let task = tokio::task::spawn_blocking(move || builds.build(&key, request));
+        let remote = self.controller.remote_bases();
+        let task =
+            tokio::task::spawn_blocking(move || builds.build(&key, request, remote.as_ref()));
         match self.slowly(task).await {
             Ok(Ok(built)) => Ok(built),
             Ok(Err(error)) => Err(Failure::Build(error.to_string())),

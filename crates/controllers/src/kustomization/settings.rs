@@ -17,6 +17,8 @@ pub struct Settings {
     pub http_retry: u32,
     /// Blocks sources in other namespaces (`--no-cross-namespace-refs`).
     pub no_cross_namespace_refs: bool,
+    /// Forbids bases that are not part of the artifact (`--no-remote-bases`).
+    pub no_remote_bases: bool,
     /// Account to act as where the object names none (`--default-service-account`).
     pub default_service_account: String,
     /// Managers whose fields are taken over (`--override-manager`).
@@ -40,6 +42,7 @@ impl Default for Settings {
             requeue_dependency: Duration::from_secs(30),
             http_retry: 9,
             no_cross_namespace_refs: false,
+            no_remote_bases: false,
             default_service_account: String::new(),
             override_managers: Vec::new(),
             custom_stage_kinds: Vec::new(),

@@ -3,4 +3,5 @@
 
 mod gitrepository;
 mod kustomization;
+mod remote_bases;
 mod world;

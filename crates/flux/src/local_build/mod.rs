@@ -216,7 +216,12 @@ impl LocalBuild {
             spec,
             variables,
         };
-        let built = build::build(&request, None).map_err(|failure| explain(&failure))?;
+        let remote = crate::remote_bases::on_this_runtime();
+        let task = tokio::task::spawn_blocking(move || build::build(&request, Some(&remote)));
+        let built = task
+            .await
+            .map_err(|error| CliError::user(format!("the build did not end: {error}")))?
+            .map_err(|failure| explain(&failure))?;
         let mut objects = built.objects;
         for object in &mut objects {
             object.set_label(&format!("{GROUP}/name"), kustomization.name());

@@ -104,7 +104,7 @@ pub struct Args {
     /// Block sources in other namespaces.
     #[arg(long)]
     no_cross_namespace_refs: bool,
-    /// Accepted for compatibility: remote bases are always blocked.
+    /// Block bases that are fetched by URL.
     #[arg(long)]
     no_remote_bases: bool,
     /// Account to act as where an object names none.
@@ -267,6 +267,7 @@ fn options(args: &Args) -> CliResult<Options> {
             requeue_dependency: args.requeue_dependency.to_std(),
             http_retry: args.http_retry,
             no_cross_namespace_refs: args.no_cross_namespace_refs,
+            no_remote_bases: args.no_remote_bases,
             default_service_account: args.default_service_account.clone(),
             override_managers: string_slice(&args.override_manager),
             custom_stage_kinds: string_slice(&args.custom_apply_stage_kinds)

@@ -11,6 +11,7 @@ use kustomize::{BuildOptions, LoadRestrictor, Output, Reorder};
 
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
+use crate::remote_bases::OnDemand;
 
 /// Arguments of `flux kustomize build`.
 #[derive(clap::Args, Debug)]
@@ -110,7 +111,11 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
 
 fn build(ctx: &Context, args: &Args) -> Result<(), String> {
     warn_of_deprecated_flags(ctx, args);
-    let options = options(args)?;
+    let remote = OnDemand::default();
+    let options = BuildOptions {
+        remote: Some(&remote),
+        ..options(args)?
+    };
     let dir = match args.directories.as_slice() {
         [] => Path::new("."),
         [dir] => Path::new(dir),
