@@ -182,6 +182,10 @@ pub fn render_release_with(
 ) -> Result<Rendered, ActionError> {
     let version = options.capabilities.helm;
     check_installable(&chart).map_err(failed)?;
+    if version == Version::V4 && chart.metadata.api_version == "v3" {
+        // Helm 4 reads and shows such charts; it does not install them yet.
+        return Err(failed("invalid chart apiVersion"));
+    }
     let (values, warnings) = coalesced(&mut chart, user, version).map_err(failed)?;
     if !options.skip_schema {
         schema::validate(&chart, &values)?;

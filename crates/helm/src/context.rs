@@ -23,7 +23,7 @@ pub struct Release {
     pub name: String,
     /// Namespace.
     pub namespace: String,
-    /// Number of the revision.
+    /// Number of the revision; 0 where nothing is installed, as in a lint.
     pub revision: i64,
     /// Whether this is an upgrade rather than an installation.
     pub is_upgrade: bool,
@@ -36,7 +36,11 @@ impl Release {
             ("Name", Value::text(self.name.as_str())),
             ("Namespace", Value::text(self.namespace.as_str())),
             ("Revision", Value::Int(self.revision)),
-            ("IsInstall", Value::Bool(!self.is_upgrade)),
+            // Without a revision, as in a lint, it is neither.
+            (
+                "IsInstall",
+                Value::Bool(!self.is_upgrade && self.revision > 0),
+            ),
             ("IsUpgrade", Value::Bool(self.is_upgrade)),
             ("Service", Value::text("Helm")),
         ])

@@ -1,8 +1,8 @@
 //! The functions that Helm adds to the template language, and those of Sprig that it replaces or removes.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gotemplate::json::{self, Style};
 use gotemplate::time::Time;
@@ -44,7 +44,23 @@ pub struct World {
     pub lint: bool,
     /// Whether a template asked for the time, for randomness or for objects of the cluster.
     asked: AtomicBool,
+    /// What `required` and `fail` said in lint mode.
+    pub notes: Mutex<Vec<Note>>,
 }
+
+/// What a template says in lint mode instead of failing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A required value that is not there.
+    MissingValue(String),
+    /// A required value that is empty.
+    EmptyValue(String),
+    /// A template that is in the way.
+    Failure(String),
+}
+
+/// Most notes that are kept of one render.
+const NOTES_MAX: usize = 1000;
 
 impl World {
     /// A world without a cluster, at a time in seconds and nanoseconds since 1970.
@@ -55,6 +71,14 @@ impl World {
             lookup: None,
             lint: false,
             asked: AtomicBool::new(false),
+            notes: Mutex::default(),
+        }
+    }
+
+    fn say(&self, note: Note) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.len() < NOTES_MAX {
+            notes.push(note);
         }
     }
 
@@ -122,10 +146,12 @@ const FUNCTIONS: &[Function] = &[
     }),
     Function::fixed("required", &[T, A], A, required),
     Function::fixed("fail", &[T], T, |c| {
-        if world(c).is_some_and(|world| world.lint) {
+        let message = c.str(0);
+        if let Some(world) = world(c).filter(|world| world.lint) {
+            world.say(Note::Failure(message.into_owned()));
             return Ok("".into());
         }
-        warn(&c.str(0))
+        warn(&message)
     }),
     Function::fixed("lookup", &[T, T, T, T], Type::Map, lookup),
     Function::fixed("getHostByName", &[T], T, |_| Ok("".into())),
@@ -220,10 +246,17 @@ fn required(c: &mut Call<'_, '_>) -> CallResult {
     if !absent {
         return Ok(value);
     }
-    if world(c).is_some_and(|world| world.lint) {
+    let message = c.str(0);
+    if let Some(world) = world(c).filter(|world| world.lint) {
+        let message = message.into_owned();
+        world.say(if value.is_nil() {
+            Note::MissingValue(message)
+        } else {
+            Note::EmptyValue(message)
+        });
         return Ok("".into());
     }
-    warn(&c.str(0))
+    warn(&message)
 }
 
 fn lookup(c: &mut Call<'_, '_>) -> CallResult {

@@ -11,6 +11,7 @@ mod coalesce;
 mod context;
 pub mod convert;
 pub mod dependencies;
+mod documents;
 pub mod explain;
 mod failure;
 pub mod functions;
@@ -18,6 +19,7 @@ mod glob;
 pub mod ignore;
 pub mod index;
 pub mod kinds;
+pub mod lint;
 pub mod load;
 pub mod manifest;
 pub mod metadata;
@@ -31,6 +33,7 @@ pub mod toml;
 pub mod values;
 
 pub use context::Release;
+pub use gotemplate::Map as Values;
 
 /// Major version of the reference program whose behaviour is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

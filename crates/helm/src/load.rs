@@ -12,7 +12,7 @@ use gotemplate::{Map, Tree};
 use crate::Version;
 use crate::chart::{Chart, File};
 use crate::ignore::Rules;
-use crate::metadata::Metadata;
+use crate::metadata::{self, Metadata};
 use crate::values::read_values;
 
 /// Most bytes of one file.
@@ -57,6 +57,23 @@ pub fn load_directory(
     directory: &str,
     version: Version,
 ) -> Result<Chart, LoadError> {
+    load_files(directory_files(tree, directory)?, version)
+}
+
+/// As [`load_directory`], whatever the chart says about its API version.
+///
+/// # Errors
+/// As [`load_directory`].
+pub(crate) fn load_any_directory(
+    tree: &dyn FileTree,
+    directory: &str,
+    version: Version,
+) -> Result<Chart, LoadError> {
+    let files = directory_files(tree, directory)?;
+    load_nested(files, version, Generation::V2, 0)
+}
+
+fn directory_files(tree: &dyn FileTree, directory: &str) -> Result<Vec<File>, LoadError> {
     let ignore_path = filetree::join(directory, ".helmignore").unwrap_or_default();
     let text = tree
         .read(&ignore_path)
@@ -66,7 +83,7 @@ pub fn load_directory(
     rules.add_defaults();
     let mut files = Vec::new();
     walk(tree, directory, "", &rules, &mut files)?;
-    load_files(files, version)
+    Ok(files)
 }
 
 fn walk(
@@ -225,20 +242,54 @@ fn inner_name(path: &str) -> Result<String, LoadError> {
 /// # Errors
 /// `Chart.yaml` is missing or invalid, or another file does not parse.
 pub fn load_files(files: Vec<File>, version: Version) -> Result<Chart, LoadError> {
-    load_nested(files, version, 0)
+    let generation = generation(&files, version)?;
+    load_nested(files, version, generation, 0)
 }
 
-fn load_nested(files: Vec<File>, version: Version, depth: usize) -> Result<Chart, LoadError> {
+/// Which rules a chart and those inside it are read by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Generation {
+    /// API versions v1 and v2.
+    V2,
+    /// API version v3: `requirements.yaml` is a file like any other.
+    V3,
+}
+
+/// Helm 4 looks at the API version before anything else.
+fn generation(files: &[File], version: Version) -> Result<Generation, LoadError> {
+    let file = files.iter().find(|file| file.name == "Chart.yaml");
+    let Some(file) = file.filter(|_| version == Version::V4) else {
+        return Ok(Generation::V2);
+    };
+    match metadata::api_version(&file.data) {
+        Err(error) => fail(format!("cannot load Chart.yaml: {error}")),
+        Ok(text) => match text.as_str() {
+            "" | "v1" | "v2" => Ok(Generation::V2),
+            "v3" => Ok(Generation::V3),
+            _ => fail("unsupported chart version"),
+        },
+    }
+}
+
+fn load_nested(
+    files: Vec<File>,
+    version: Version,
+    generation: Generation,
+    depth: usize,
+) -> Result<Chart, LoadError> {
     if depth > CHARTS_DEPTH_MAX {
         return fail(format!("charts are nested deeper than {CHARTS_DEPTH_MAX}"));
     }
     let mut metadata: Option<Metadata> = None;
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {
         let metadata = metadata.get_or_insert_default();
-        let read = metadata.read_yaml(&file.data);
+        let read = metadata.read_yaml(&file.data, package(generation, version));
         read.map_err(|error| LoadError(format!("cannot load Chart.yaml: {error}")))?;
         if metadata.api_version.is_empty() {
-            metadata.api_version = "v1".to_owned();
+            metadata.api_version = match generation {
+                Generation::V2 => "v1".to_owned(),
+                Generation::V3 => "v3".to_owned(),
+            };
         }
     }
     let found = metadata.is_some();
@@ -255,24 +306,30 @@ fn load_nested(files: Vec<File>, version: Version, depth: usize) -> Result<Chart
     let mut required = false;
     let mut inner: BTreeMap<String, Vec<File>> = BTreeMap::new();
     for file in files {
-        required |= matches!(
+        let old = matches!(
             file.name.as_str(),
             "requirements.yaml" | "requirements.lock"
         );
+        if old && generation == Generation::V3 {
+            chart.files.push(file);
+            continue;
+        }
+        required |= old;
         sort_file(&mut chart, file, &mut inner, version)?;
     }
     if !found && !required {
         return fail("Chart.yaml file is missing");
     }
     chart.metadata.validate().map_err(LoadError)?;
-    if version == Version::V4
-        && !matches!(chart.metadata.api_version.as_str(), "v1" | "v2" | "v3")
-        && depth == 0
-    {
-        return fail("unsupported chart version");
-    }
     for (name, files) in inner {
-        let subchart = load_subchart(&name, files, version, depth + 1).map_err(|error| {
+        let inside = Inside {
+            name: &name,
+            chart: chart.name(),
+            version,
+            generation,
+            depth: depth + 1,
+        };
+        let subchart = inside.load(files).map_err(|error| {
             LoadError(format!(
                 "error unpacking subchart {name} in {}: {error}",
                 chart.name()
@@ -302,7 +359,9 @@ fn sort_file(
         }
         "values.schema.json" => chart.schema = Some(file.data),
         "requirements.yaml" => {
-            let read = chart.metadata.read_yaml(&file.data);
+            let read = chart
+                .metadata
+                .read_yaml(&file.data, package(Generation::V2, version));
             read.map_err(|error| LoadError(format!("cannot load requirements.yaml: {error}")))?;
             if chart.metadata.api_version == "v1" {
                 chart.files.push(file);
@@ -328,31 +387,47 @@ fn sort_file(
     Ok(())
 }
 
-fn load_subchart(
-    name: &str,
-    files: Vec<File>,
+/// Go's name of the package that a chart's types are in.
+fn package(generation: Generation, version: Version) -> &'static str {
+    match (version, generation) {
+        (Version::V3, _) => "chart",
+        (Version::V4, Generation::V2) => "v2",
+        (Version::V4, Generation::V3) => "v3",
+    }
+}
+
+/// A chart below `charts/`.
+struct Inside<'i> {
+    name: &'i str,
+    chart: &'i str,
     version: Version,
+    generation: Generation,
     depth: usize,
-) -> Result<Option<Chart>, LoadError> {
-    if name.starts_with(['_', '.']) {
-        return Ok(None);
-    }
-    if name.ends_with(".tgz") {
-        if files[0].name != name {
-            return fail(format!(
-                "error unpacking subchart tar: expected {name}, got {}",
-                files[0].name
-            ));
+}
+
+impl Inside<'_> {
+    fn load(&self, files: Vec<File>) -> Result<Option<Chart>, LoadError> {
+        let name = self.name;
+        if name.starts_with(['_', '.']) {
+            return Ok(None);
         }
-        return load_nested(archive_files(&files[0].data)?, version, depth).map(Some);
+        let nested = |files| load_nested(files, self.version, self.generation, self.depth);
+        if name.ends_with(".tgz") {
+            if files[0].name != name {
+                return fail(format!(
+                    "error unpacking subchart tar in {}: expected {name}, got {}",
+                    self.chart, files[0].name
+                ));
+            }
+            return nested(archive_files(&files[0].data)?).map(Some);
+        }
+        let inside = files.into_iter().filter_map(|file| {
+            let (_, rest) = file.name.split_once('/')?;
+            Some(File {
+                name: rest.to_owned(),
+                data: file.data.clone(),
+            })
+        });
+        nested(inside.collect()).map(Some)
     }
-    let inside = files.into_iter().filter_map(|file| {
-        let (_, rest) = file.name.split_once('/')?;
-        Some(File {
-            name: rest.to_owned(),
-            data: file.data.clone(),
-        })
-    });
-    let inside: Vec<File> = inside.collect();
-    load_nested(inside, version, depth).map(Some)
 }

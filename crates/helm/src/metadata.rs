@@ -40,7 +40,8 @@ pub struct Metadata {
     pub dependencies: Option<Vec<Dependency>>,
     /// Empty, `application` or `library`.
     pub chart_type: String,
-    null_maintainer: bool,
+    /// Entries before the first one that is null.
+    null_maintainer: Option<usize>,
     null_dependency: bool,
 }
 
@@ -83,6 +84,8 @@ pub(crate) struct Reader {
     pub(crate) error: Option<String>,
     /// Unknown fields are wrong.
     strict: bool,
+    /// Go package of the types that messages name.
+    package: &'static str,
 }
 
 impl Reader {
@@ -90,7 +93,13 @@ impl Reader {
         Self {
             error: None,
             strict,
+            package: "v2",
         }
+    }
+
+    fn in_package(mut self, package: &'static str) -> Self {
+        self.package = package;
+        self
     }
 
     pub(crate) fn fail(&mut self, error: String) {
@@ -168,29 +177,95 @@ impl Reader {
 }
 
 /// Go's shortest form of a number.
-fn number_text(number: &serde_json::Number) -> String {
+pub(crate) fn number_text(number: &serde_json::Number) -> String {
     if number.is_f64() {
         return gocompat::number::format_float(number.as_f64().unwrap_or_default(), 'g', None, 64);
     }
     number.to_string()
 }
 
+/// The API version alone; empty where there is none.
+///
+/// # Errors
+/// Not YAML, not a map, or a version that is no scalar.
+pub(crate) fn api_version(text: &[u8]) -> Result<String, String> {
+    const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal";
+    let value = kyaml::yaml_to_json(text).map_err(|error| error.to_string())?;
+    let found = kyaml::json_kind(&value);
+    let map = match &value {
+        Value::Null => return Ok(String::new()),
+        Value::Object(map) => map,
+        _ => {
+            return Err(format!(
+                "{PREFIX} {found} into Go value of type loader.chartBase"
+            ));
+        }
+    };
+    let entry = map
+        .iter()
+        .rfind(|(key, _)| key.eq_ignore_ascii_case("apiVersion"));
+    match entry.map(|(_, value)| value) {
+        None | Some(Value::Null) => Ok(String::new()),
+        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::Bool(flag)) => Ok(flag.to_string()),
+        Some(Value::Number(number)) => Ok(number_text(number)),
+        Some(other) => {
+            let found = kyaml::json_kind(other);
+            Err(format!(
+                "{PREFIX} {found} into Go struct field chartBase.apiVersion of type string"
+            ))
+        }
+    }
+}
+
+/// Refuses keys that stand twice and keys that nobody knows, in the words of Go's strict decoder.
+///
+/// # Errors
+/// The first such key.
+pub(crate) fn check_strict(text: &[u8]) -> Result<(), String> {
+    const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
+    let root = kyaml::parse_first(text, &kyaml::ReadOptions::v11())
+        .map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    let repeated = root.as_ref().map(kyaml::duplicate_keys).unwrap_or_default();
+    if !repeated.is_empty() {
+        let lines = repeated.iter().map(|duplicate| {
+            let key = quote(duplicate.key.as_bytes());
+            format!("\n  line {}: key {key} already set in map", duplicate.line)
+        });
+        let lines: String = lines.collect();
+        return Err(format!(
+            "error converting YAML to JSON: yaml: unmarshal errors:{lines}"
+        ));
+    }
+    let value = kyaml::yaml_to_json(text).map_err(|error| error.to_string())?;
+    let Value::Object(map) = &value else {
+        return Ok(());
+    };
+    let mut reader = Reader::new(true);
+    Metadata::default().read(&mut reader, map);
+    reader
+        .error
+        .map_or(Ok(()), |error| Err(format!("{PREFIX}{error}")))
+}
+
 impl Metadata {
     /// Reads YAML over what is there already, as `requirements.yaml` is read over `Chart.yaml`.
     ///
+    /// Messages name the Go package that upstream's types are in: `chart` in Helm 3, `v2` or `v3` in Helm 4.
+    ///
     /// # Errors
     /// Not YAML, or a field of the wrong type, in Go's words.
-    pub fn read_yaml(&mut self, text: &[u8]) -> Result<(), String> {
+    pub fn read_yaml(&mut self, text: &[u8], package: &'static str) -> Result<(), String> {
         const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
         let value = kyaml::yaml_to_json(text).map_err(|error| error.to_string())?;
-        let mut reader = Reader::new(false);
+        let mut reader = Reader::new(false).in_package(package);
         match &value {
             Value::Null => {}
             Value::Object(map) => self.read(&mut reader, map),
             other => {
                 let found = kyaml::json_kind(other);
                 return Err(format!(
-                    "{PREFIX}json: cannot unmarshal {found} into Go value of type chart.Metadata"
+                    "{PREFIX}json: cannot unmarshal {found} into Go value of type {package}.Metadata"
                 ));
             }
         }
@@ -243,14 +318,20 @@ impl Metadata {
     fn read_maintainers(&mut self, r: &mut Reader, value: &Value) {
         let Value::Array(items) = value else {
             if !value.is_null() {
-                r.mismatch(value, "Metadata.maintainers", "[]*chart.Maintainer");
+                r.mismatch(
+                    value,
+                    "Metadata.maintainers",
+                    &format!("[]*{}.Maintainer", r.package),
+                );
             }
             return;
         };
         self.maintainers.clear();
         for item in items {
             match item {
-                Value::Null => self.null_maintainer = true,
+                Value::Null => {
+                    self.null_maintainer.get_or_insert(self.maintainers.len());
+                }
                 Value::Object(map) => {
                     let mut maintainer = Maintainer::default();
                     for (key, value) in map {
@@ -269,7 +350,11 @@ impl Metadata {
                     }
                     self.maintainers.push(maintainer);
                 }
-                other => r.mismatch(other, "Metadata.maintainers", "chart.Maintainer"),
+                other => r.mismatch(
+                    other,
+                    "Metadata.maintainers",
+                    &format!("{}.Maintainer", r.package),
+                ),
             }
         }
     }
@@ -277,7 +362,11 @@ impl Metadata {
     fn read_dependencies(&mut self, r: &mut Reader, value: &Value) {
         let Value::Array(items) = value else {
             if !value.is_null() {
-                r.mismatch(value, "Metadata.dependencies", "[]*chart.Dependency");
+                r.mismatch(
+                    value,
+                    "Metadata.dependencies",
+                    &format!("[]*{}.Dependency", r.package),
+                );
             }
             return;
         };
@@ -286,10 +375,21 @@ impl Metadata {
             match item {
                 Value::Null => self.null_dependency = true,
                 Value::Object(map) => dependencies.push(Dependency::read(r, map)),
-                other => r.mismatch(other, "Metadata.dependencies", "chart.Dependency"),
+                other => r.mismatch(
+                    other,
+                    "Metadata.dependencies",
+                    &format!("{}.Dependency", r.package),
+                ),
             }
         }
         self.dependencies = Some(dependencies);
+    }
+
+    /// Maintainers in order; a null entry is `None` and ends the list.
+    pub(crate) fn maintainer_entries(&self) -> impl Iterator<Item = Option<&Maintainer>> {
+        let count = self.null_maintainer.unwrap_or(self.maintainers.len());
+        let null = self.null_maintainer.map(|_| None);
+        self.maintainers.iter().take(count).map(Some).chain(null)
     }
 
     /// Cleans texts and checks what Helm checks, in its order.
@@ -322,7 +422,7 @@ impl Metadata {
         if !matches!(self.chart_type.as_str(), "" | "application" | "library") {
             return fail("chart.metadata.type must be application or library".to_owned());
         }
-        if self.null_maintainer {
+        if self.null_maintainer.is_some() {
             return fail("maintainers must not contain empty or null nodes".to_owned());
         }
         self.validate_dependencies().or_else(fail)

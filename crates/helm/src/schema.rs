@@ -98,8 +98,7 @@ impl From<String> for SingleError {
 /// # Errors
 /// Some value is not allowed, or the schema cannot be used.
 pub fn validate_single(schema: &[u8], values: &Map) -> Result<(), SingleError> {
-    let parsed = gotemplate::json::parse(schema).map_err(|error| error.to_string())?;
-    let schema = to_json(&parsed).map_err(|error| error.to_string())?;
+    let schema = read_schema(schema)?;
     let values = to_json(&Value::Map(values.clone())).map_err(|error| error.to_string())?;
     let checker = Checker::new(&schema)?;
     let Some(fault) = checker.check(&values) else {
@@ -116,4 +115,25 @@ pub fn validate_single(schema: &[u8], values: &Map) -> Result<(), SingleError> {
         cause.leaves(&mut error.paths);
     }
     Err(error)
+}
+
+/// Reads a schema as a stream decoder does, with its words.
+fn read_schema(text: &[u8]) -> Result<serde_json::Value, String> {
+    if text.trim_ascii().is_empty() {
+        return Err("EOF".to_owned());
+    }
+    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<serde_json::Value>();
+    match stream.next() {
+        Some(Ok(schema)) => {
+            if text[stream.byte_offset()..].trim_ascii().is_empty() {
+                return Ok(schema);
+            }
+            Err("invalid character after top-level value".to_owned())
+        }
+        Some(Err(error)) if error.is_eof() => Err("unexpected EOF".to_owned()),
+        _ => match gotemplate::json::parse(text) {
+            Ok(value) => to_json(&value).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        },
+    }
 }

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use crate::Version;
 use crate::convert::{from_json, from_map};
+use crate::documents::documents;
 use crate::strvals::{self, Mode, ReadFile};
 
 /// Where a user's values come from, each kind in the order given.
@@ -71,45 +72,41 @@ pub fn read_values(text: &[u8], version: Version) -> Result<Map, String> {
     Ok(Map::new(from_map(&read_documents(text, version)?, true)))
 }
 
+/// Reads a values file as `helm lint` does: the first document, in other words.
+///
+/// # Errors
+/// Not YAML, or not a map.
+pub(crate) fn read_values_file(text: &[u8], version: Version) -> Result<Map, String> {
+    let package = match version {
+        Version::V3 => "chartutil",
+        Version::V4 => "common",
+    };
+    let map = read_map(text, &format!("{package}.Values"))?;
+    Ok(Map::new(from_map(&map, true)))
+}
+
+const ANY_MAP: &str = "map[string]interface {}";
+
 fn read_documents(text: &[u8], version: Version) -> Result<serde_json::Map<String, Json>, String> {
     if version == Version::V3 {
-        return read_map(text);
+        return read_map(text, ANY_MAP);
     }
     let mut all = serde_json::Map::new();
     for document in documents(text) {
-        let map = read_map(&document)
+        let document = document.map_err(|error| format!("error reading yaml document: {error}"))?;
+        let map = read_map(&document, ANY_MAP)
             .map_err(|error| format!("cannot unmarshal yaml document: {error}"))?;
         merge_maps(&mut all, map);
     }
     Ok(all)
 }
 
-/// Splits a stream at separator lines that hold nothing else.
-fn documents(text: &[u8]) -> Vec<Vec<u8>> {
-    let mut documents = Vec::new();
-    let mut current = Vec::new();
-    for line in text.split_inclusive(|&b| b == b'\n') {
-        if let Some(rest) = line.strip_prefix(b"---") {
-            let rest = rest.trim_ascii();
-            if (rest.is_empty() || rest[0] == b'#') && !current.is_empty() {
-                documents.push(std::mem::take(&mut current));
-                continue;
-            }
-        }
-        current.extend_from_slice(line);
-    }
-    if !current.is_empty() {
-        documents.push(current);
-    }
-    documents
-}
-
-fn read_map(text: &[u8]) -> Result<serde_json::Map<String, Json>, String> {
+fn read_map(text: &[u8], wanted: &str) -> Result<serde_json::Map<String, Json>, String> {
     match kyaml::yaml_to_json(text).map_err(|error| error.to_string())? {
         Json::Null => Ok(serde_json::Map::new()),
         Json::Object(map) => Ok(floats_map(map)),
         other => Err(format!(
-            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+            "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type {wanted}",
             kyaml::json_kind(&other)
         )),
     }

@@ -9,3 +9,4 @@ mod conformance_tables;
 mod conformance_templates;
 mod explain;
 mod known;
+mod lint;

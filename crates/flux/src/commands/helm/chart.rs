@@ -5,10 +5,13 @@ use std::path::Path;
 
 use filetree::disk::DirectoryTree;
 use helm::Version;
+use helm::capabilities::KubeVersion;
 use helm::chart::Chart;
 use helm::functions::World;
 use helm::load::{load_archive, load_directory};
 use helm::values::UserValues;
+
+use crate::context::Context;
 
 /// Flags that give values.
 #[derive(clap::Args, Debug)]
@@ -71,10 +74,49 @@ pub fn read_text(name: &str) -> Result<String, String> {
 }
 
 fn open_error(name: &str, error: &std::io::Error) -> String {
-    if error.kind() == std::io::ErrorKind::NotFound {
-        return format!("open {name}: no such file or directory");
+    format!("open {name}: {}", io_text(error))
+}
+
+/// The system's words for an error, as Go prints them.
+pub fn io_text(error: &std::io::Error) -> String {
+    use std::io::ErrorKind::{IsADirectory, NotADirectory, NotFound, PermissionDenied};
+    match error.kind() {
+        NotFound => "no such file or directory".to_owned(),
+        NotADirectory => "not a directory".to_owned(),
+        IsADirectory => "is a directory".to_owned(),
+        PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
     }
-    format!("open {name}: {error}")
+}
+
+/// Prints a warning to stderr as that version of Helm logs it; the place in Helm's source is left out.
+pub fn warn(ctx: &Context, version: Version, text: &str) {
+    match version {
+        Version::V3 => ctx.out.note(&format!("warning: {text}")),
+        Version::V4 => {
+            let text = log_text(&format!("warning: {text}"));
+            ctx.out.note(&format!("level=INFO msg={text}"));
+        }
+    }
+}
+
+/// A value of a log line: quoted where it has more than plain characters.
+pub fn log_text(text: &str) -> String {
+    let plain = |b: u8| b > b' ' && b != b'"' && b != b'=' && b < 0x7f;
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    gocompat::quote::quote(text.as_bytes())
+}
+
+/// The Kubernetes version that a flag names.
+pub fn kube_version(flag: Option<&str>, version: Version) -> Result<Option<KubeVersion>, String> {
+    let Some(text) = flag.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    KubeVersion::parse(text, version)
+        .map(Some)
+        .map_err(|error| format!("invalid kube version '{text}': {error}"))
 }
 
 /// The version of Helm that a flag names.

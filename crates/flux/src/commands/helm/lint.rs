@@ -1,26 +1,43 @@
-//! `flux helm lint`: a chart is loaded, rendered and its documents read; faults are listed.
+//! `flux helm lint`: what `helm lint` prints, with its flags.
 
-use helm::Release;
-use helm::action::{Options, render_release};
-use helm::capabilities::Capabilities;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::chart::{ValueFlags, helm_version, load, read_text, world};
+use filetree::disk::DirectoryTree;
+use filetree::{FileTree, MemoryTree};
+use helm::capabilities::KubeVersion;
+use helm::functions::Note;
+use helm::lint::{Input, Message, Report, Severity, lint};
+use helm::load::archive_files;
+use helm::metadata::Metadata;
+use helm::{Values, Version};
+
+use super::chart::{ValueFlags, helm_version, io_text, read_text, warn, world};
 use crate::context::Context;
 
 /// Arguments of `flux helm lint`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The charts' directories or archives.
-    #[arg(value_name = "CHART", default_value = ".")]
+    #[arg(value_name = "PATH")]
     charts: Vec<String>,
     #[command(flatten)]
     values: ValueFlags,
-    /// Missing values are faults.
+    /// Fail on warnings, too.
     #[arg(long)]
     strict: bool,
+    /// Check the charts inside the charts, too.
+    #[arg(long)]
+    with_subcharts: bool,
+    /// Print only warnings and errors.
+    #[arg(long)]
+    quiet: bool,
     /// Do not check values against schemas.
     #[arg(long)]
     skip_schema_validation: bool,
+    /// Kubernetes version that templates see, and whose deprecations count.
+    #[arg(long, value_name = "VERSION")]
+    kube_version: Option<String>,
     /// Version of Helm to follow: 3 or 4.
     #[arg(long, value_name = "VERSION", default_value_t = 4, value_parser = clap::value_parser!(u8).range(3..=4))]
     helm_version: u8,
@@ -28,57 +45,226 @@ pub struct Args {
 
 /// Checks every chart and counts.
 pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
-    let mut failed = 0;
-    for path in &args.charts {
-        ctx.out.data(&format!("==> Linting {path}\n"));
-        match lint(args, path) {
-            Ok(warnings) => warnings
-                .iter()
-                .for_each(|text| ctx.out.data(&format!("[WARNING] {text}\n"))),
-            Err(error) => {
-                failed += 1;
-                ctx.out.data(&format!("[ERROR] {error}\n"));
-            }
-        }
-        ctx.out.data("\n");
+    let version = helm_version(args.helm_version);
+    let mut paths = args.charts.clone();
+    if paths.is_empty() && version == Version::V3 {
+        paths.push(".".to_owned());
     }
-    let total = args.charts.len();
-    let summary = format!("{total} chart(s) linted, {failed} chart(s) failed");
-    if failed > 0 {
-        return Err(summary);
+    if paths.is_empty() {
+        return Err(
+            "\"helm lint\" requires at least 1 argument\n\nUsage:  helm lint PATH [flags]"
+                .to_owned(),
+        );
     }
-    ctx.out.data(&format!("{summary}\n"));
-    Ok(())
+    let kube_version = super::chart::kube_version(args.kube_version.as_deref(), version)?;
+    if args.with_subcharts {
+        let inner: Vec<String> = paths.iter().flat_map(|path| charts_inside(path)).collect();
+        paths.extend(inner);
+    }
+    let values = args.values.read()?.merge(version, &read_text)?;
+    let run = Run {
+        ctx,
+        args,
+        version,
+        kube_version,
+        values,
+    };
+    run.all(&paths)
 }
 
-fn lint(args: &Args, path: &str) -> Result<Vec<String>, String> {
-    let version = helm_version(args.helm_version);
-    let user = args.values.read()?.merge(version, &read_text)?;
-    let chart = load(path, version).map_err(|error| format!("Chart.yaml: {error}"))?;
-    let mut warnings = Vec::new();
-    if chart.metadata.icon.is_empty() {
-        warnings.push("Chart.yaml: icon is recommended".to_owned());
-    }
-    if chart.is_library() {
-        return Ok(warnings);
-    }
-    let options = Options {
-        release: Release {
-            name: "test-release".to_owned(),
-            namespace: "default".to_owned(),
-            revision: 1,
-            is_upgrade: false,
-        },
-        capabilities: Capabilities::offline(version),
-        include_crds: true,
-        skip_schema: args.skip_schema_validation,
-        sub_notes: true,
-        strict: args.strict,
+/// Charts below `charts/` of a directory, in the order of a walk.
+fn charts_inside(path: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    walk(&clean(&Path::new(path).join("charts")), &mut found);
+    found
+}
+
+fn walk(path: &Path, found: &mut Vec<String>) {
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return;
     };
-    let mut world = world();
-    world.lint = true;
-    let rendered = render_release(chart, &user, &options, &world)
-        .map_err(|error| format!("templates/: {error}"))?;
-    warnings.extend(rendered.warnings);
-    Ok(warnings)
+    let shown = path.to_string_lossy();
+    if path.file_name().is_some_and(|name| name == "Chart.yaml") {
+        let directory = path.parent().map(Path::to_string_lossy).unwrap_or_default();
+        found.push(directory.into_owned());
+    } else if shown.ends_with(".tgz") || shown.ends_with(".tar.gz") {
+        found.push(shown.into_owned());
+    }
+    if !metadata.is_dir() {
+        return;
+    }
+    let entries = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut inner: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    inner.sort();
+    inner.iter().for_each(|path| walk(path, found));
+}
+
+/// A path without empty and `.` steps, `..` resolved by name.
+fn clean(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir if out.file_name().is_some() => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+struct Run<'r> {
+    ctx: &'r Context,
+    args: &'r Args,
+    version: Version,
+    kube_version: Option<KubeVersion>,
+    values: Values,
+}
+
+impl Run<'_> {
+    fn all(&self, paths: &[String]) -> Result<(), String> {
+        let tolerated = if self.args.strict {
+            Severity::Info
+        } else {
+            Severity::Warning
+        };
+        let quiet = self.args.quiet;
+        let (mut failed, mut faulty, mut out) = (0, 0, String::new());
+        for path in paths {
+            let result = self.one(path);
+            let (messages, error) = match result {
+                Ok(messages) => (messages, None),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            let bad = error.is_some() || messages.iter().any(|m| m.severity > Severity::Info);
+            faulty += usize::from(bad);
+            if quiet && !bad {
+                continue;
+            }
+            out.push_str(&format!("==> Linting {path}\n"));
+            if let Some(error) = &error {
+                out.push_str(&format!("Error {error}\n"));
+            }
+            for message in &messages {
+                if !quiet || message.severity > Severity::Info {
+                    out.push_str(&format!("{message}\n"));
+                }
+            }
+            let fails = error.is_some() || messages.iter().any(|m| m.severity > tolerated);
+            failed += usize::from(fails);
+            out.push('\n');
+        }
+        self.ctx.out.data(&out);
+        let summary = format!("{} chart(s) linted, {failed} chart(s) failed", paths.len());
+        if failed > 0 {
+            return Err(summary);
+        }
+        if !quiet || faulty > 0 {
+            self.ctx.out.data(&format!("{summary}\n"));
+        }
+        Ok(())
+    }
+
+    /// Checks one chart; an error means that it cannot be looked at.
+    fn one(&self, path: &str) -> Result<Vec<Message>, String> {
+        if path.ends_with(".tgz") || path.ends_with(".tar.gz") {
+            let bytes = fs::read(path).map_err(|error| {
+                format!("unable to open tarball: open {path}: {}", io_text(&error))
+            })?;
+            let tree =
+                unpack(&bytes).map_err(|error| format!("unable to extract tarball: {error}"))?;
+            return Ok(self.lint(&tree, "", path));
+        }
+        let file = clean(&Path::new(path).join("Chart.yaml"));
+        fs::metadata(&file).map_err(|error| {
+            format!(
+                "unable to check Chart.yaml file in chart: stat {}: {}",
+                file.display(),
+                io_text(&error)
+            )
+        })?;
+        let absolute = std::path::absolute(path).map_err(|error| error.to_string())?;
+        let real = fs::canonicalize(path).map_err(|error| error.to_string())?;
+        let tree = DirectoryTree::open(Path::new("/")).map_err(|error| error.to_string())?;
+        let inside = real.to_string_lossy();
+        let shown = clean(&absolute);
+        Ok(self.lint(
+            &tree,
+            inside.trim_start_matches('/'),
+            &shown.to_string_lossy(),
+        ))
+    }
+
+    fn lint(&self, tree: &dyn FileTree, directory: &str, shown: &str) -> Vec<Message> {
+        let mut world = world();
+        world.lint = true;
+        let namespace = self.ctx.settings.namespace_flag.as_deref();
+        let Report { messages, warnings } = lint(&Input {
+            tree,
+            directory,
+            shown,
+            values: &self.values,
+            namespace: namespace.unwrap_or("default"),
+            kube_version: self.kube_version.as_ref(),
+            skip_schema: self.args.skip_schema_validation,
+            version: self.version,
+            world: &world,
+        });
+        for text in &warnings {
+            warn(self.ctx, self.version, text);
+        }
+        for note in world.notes.into_inner().unwrap_or_default() {
+            self.note(&note);
+        }
+        messages
+    }
+
+    fn note(&self, note: &Note) {
+        let (level, title, message) = match note {
+            Note::MissingValue(message) => ("WARN", "missing required value", message),
+            Note::EmptyValue(message) => ("WARN", "missing required values", message),
+            Note::Failure(message) => ("INFO", "funcMap fail", message),
+        };
+        let line = match (self.version, note) {
+            (Version::V4, _) => format!(
+                "level={level} msg={} message={}",
+                super::chart::log_text(title),
+                super::chart::log_text(message)
+            ),
+            (Version::V3, Note::Failure(_)) => format!("[INFO] Fail: {message}"),
+            (Version::V3, _) => format!("[INFO] Missing required value: {message}"),
+        };
+        self.ctx.out.note(&line);
+    }
+}
+
+/// The files of an archive as a tree.
+fn unpack(bytes: &[u8]) -> Result<MemoryTree, String> {
+    let files = archive_files(bytes).map_err(|error| error.to_string())?;
+    let mut name = String::new();
+    for file in files.iter().filter(|file| file.name == "Chart.yaml") {
+        let mut metadata = Metadata::default();
+        let read = metadata.read_yaml(&file.data, "v2");
+        read.map_err(|error| format!("cannot load Chart.yaml: {error}"))?;
+        name = metadata.name;
+    }
+    if name.is_empty() {
+        return Err("chart name not specified".to_owned());
+    }
+    let shown = gocompat::quote::quote(name.as_bytes());
+    if name == "." || name == ".." {
+        return Err(format!("chart name {shown} is not allowed"));
+    }
+    if name.contains('/') {
+        return Err(format!(
+            "chart name {shown} must not contain path separators"
+        ));
+    }
+    let mut tree = MemoryTree::new();
+    for file in files {
+        tree.insert(&file.name, file.data)
+            .map_err(|error| error.to_string())?;
+    }
+    Ok(tree)
 }

@@ -1,12 +1,12 @@
 //! `flux helm template`: what `helm template` prints, with its flags.
 
 use helm::action::{ActionError, Options, PrintOptions, print, render_release};
-use helm::capabilities::{Capabilities, KubeVersion};
+use helm::capabilities::Capabilities;
 use helm::explain::{Explanation, explain};
 use helm::origin::Sources;
 use helm::{Release, Version};
 
-use super::chart::{ValueFlags, helm_version, load, read_text, world};
+use super::chart::{ValueFlags, helm_version, kube_version, load, read_text, warn, world};
 use crate::context::Context;
 
 /// Arguments of `flux helm template`.
@@ -111,7 +111,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         with_explanation(text, &explain(&error, &sources))
     })?;
     for warning in &rendered.warnings {
-        ctx.out.note(&format!("warning: {warning}"));
+        warn(ctx, version, warning);
     }
     if args.notes {
         ctx.out.data(&rendered.notes);
@@ -137,10 +137,8 @@ fn with_explanation(text: String, explanation: &Explanation) -> String {
 
 fn capabilities(args: &Args, version: Version) -> Result<Capabilities, String> {
     let mut capabilities = Capabilities::offline(version);
-    if let Some(text) = &args.kube_version {
-        let parsed = KubeVersion::parse(text, version);
-        capabilities.kube_version =
-            parsed.map_err(|error| format!("invalid kube version '{text}': {error}"))?;
+    if let Some(version) = kube_version(args.kube_version.as_deref(), version)? {
+        capabilities.kube_version = version;
     }
     capabilities
         .api_versions
