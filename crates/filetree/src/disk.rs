@@ -99,6 +99,17 @@ impl FileTree for DirectoryTree {
         Ok(read_file(&real, path)?.into())
     }
 
+    fn open(&self, path: &str) -> Result<Box<dyn Read>, TreeError> {
+        let real = self.locate(path)?;
+        if real.is_dir() {
+            return Err(TreeError::IsDirectory {
+                path: path.to_owned(),
+            });
+        }
+        let (file, _) = open_file(&real, path)?;
+        Ok(Box::new(file.take(FILE_BYTES_MAX)))
+    }
+
     fn kind(&self, path: &str) -> Result<EntryKind, TreeError> {
         let real = self.locate(path)?;
         let metadata = fs::metadata(real).map_err(|e| io_error(path, &e))?;
@@ -143,6 +154,16 @@ impl FileTree for DirectoryTree {
 }
 
 fn read_file(real: &Path, path: &str) -> Result<Vec<u8>, TreeError> {
+    let (file, length) = open_file(real, path)?;
+    let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.take(FILE_BYTES_MAX)
+        .read_to_end(&mut content)
+        .map_err(|e| io_error(path, &e))?;
+    Ok(content)
+}
+
+/// Opens a file that is not too large, and tells its length.
+fn open_file(real: &Path, path: &str) -> Result<(fs::File, u64), TreeError> {
     let file = fs::File::open(real).map_err(|e| io_error(path, &e))?;
     let length = file.metadata().map_err(|e| io_error(path, &e))?.len();
     if length > FILE_BYTES_MAX {
@@ -151,11 +172,7 @@ fn read_file(real: &Path, path: &str) -> Result<Vec<u8>, TreeError> {
             reason: format!("larger than {FILE_BYTES_MAX} bytes"),
         });
     }
-    let mut content = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.take(FILE_BYTES_MAX)
-        .read_to_end(&mut content)
-        .map_err(|e| io_error(path, &e))?;
-    Ok(content)
+    Ok((file, length))
 }
 
 #[cfg(unix)]

@@ -33,6 +33,13 @@ impl FileTree for LayeredTree {
         }
     }
 
+    fn open(&self, path: &str) -> Result<Box<dyn std::io::Read>, TreeError> {
+        match self.upper.kind(path) {
+            Ok(EntryKind::File) => self.upper.open(path),
+            _ => self.lower.open(path),
+        }
+    }
+
     fn kind(&self, path: &str) -> Result<EntryKind, TreeError> {
         self.upper.kind(path).or_else(|_| self.lower.kind(path))
     }

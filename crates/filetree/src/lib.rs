@@ -13,6 +13,7 @@ mod pack;
 mod path;
 mod unpack;
 
+use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 pub use digest::{TreeDigest, tree_digest};
@@ -84,6 +85,12 @@ pub enum TreeError {
 pub trait FileTree: Send + Sync {
     /// Reads a whole file.
     fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError>;
+
+    /// Opens a file for reading piece by piece; trees in memory hand out what they hold.
+    fn open(&self, path: &str) -> Result<Box<dyn Read>, TreeError> {
+        let content = self.read(path)?;
+        Ok(Box::new(Cursor::new(content)))
+    }
 
     /// Tells what stands at a path, links followed.
     fn kind(&self, path: &str) -> Result<EntryKind, TreeError>;

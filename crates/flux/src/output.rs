@@ -26,6 +26,11 @@ impl Output {
         let _closed_pipe = stdout.write_all(bytes).and_then(|()| stdout.flush());
     }
 
+    /// Hands out stdout for data that comes in pieces; a closed pipe shows as an error of the writer.
+    pub fn data_writer(&self) -> impl std::io::Write + use<> {
+        std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock())
+    }
+
     /// Writes a line to stderr without symbol.
     pub fn note(&self, text: &str) {
         let line = format!("{text}\n");

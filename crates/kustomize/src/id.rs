@@ -50,14 +50,6 @@ impl Gvk {
         Self::new(group, version, kind)
     }
 
-    pub fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.to_string()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
-    }
-
     /// Tells whether every part that the selector names agrees.
     pub fn is_selected(&self, selector: &Gvk) -> bool {
         let agrees = |want: &str, have: &str| want.is_empty() || want == have;

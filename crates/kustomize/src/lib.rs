@@ -30,6 +30,8 @@ mod node;
 mod openapi;
 mod options;
 mod origin;
+mod packed;
+mod places;
 mod plugins;
 mod reading;
 mod repository;

@@ -1,5 +1,6 @@
 //! Access to files from one kustomization: relative paths, the load restrictor, cycles.
 
+use std::io::Read;
 use std::sync::Arc;
 
 use filetree::{EntryKind, FileTree, TreeError};
@@ -7,6 +8,7 @@ use filetree::{EntryKind, FileTree, TreeError};
 use crate::error::{BuildError, Fault, Result};
 use crate::options::{BuildOptions, FetchError, LoadRestrictor};
 use crate::repository::RepositoryUrl;
+use crate::resource::Resource;
 
 /// Nesting of kustomizations, at most.
 const DEPTH_MAX: usize = 256;
@@ -24,6 +26,14 @@ pub(crate) struct Loader<'a> {
     remote: Option<Arc<dyn FileTree>>,
     /// URLs of the remote bases that led here.
     remotes: Arc<Vec<String>>,
+}
+
+/// Why objects could not be had from a file.
+pub(crate) enum ReadFault {
+    /// The file could not be read.
+    File(BuildError),
+    /// Its text is not what it should be.
+    Content(BuildError),
 }
 
 fn is_remote_file(path: &str) -> bool {
@@ -187,14 +197,50 @@ impl<'a> Loader<'a> {
         if is_remote_file(path) {
             return self.fetch_file(path);
         }
+        let place = self.place(path)?;
+        let read = self.tree().read(&place);
+        read.map_err(|error| unreadable(error, &place, "open"))
+    }
+
+    /// Hands on the objects of a file one by one, reading no more of it than one document at a time.
+    ///
+    /// After an error, objects that were handed on mean nothing.
+    pub fn read_objects(
+        &self,
+        path: &str,
+        keep: &mut dyn FnMut(Resource),
+    ) -> std::result::Result<(), ReadFault> {
+        if is_remote_file(path) {
+            let content = self.fetch_file(path).map_err(ReadFault::File)?;
+            let objects = crate::reading::read_resources(&content).map_err(ReadFault::Content)?;
+            objects.into_iter().for_each(keep);
+            return Ok(());
+        }
+        let text = self.open(path).map_err(ReadFault::File)?;
+        let Err(error) = crate::reading::stream_resources(text, keep) else {
+            return Ok(());
+        };
+        // Which of several faults is reported depends on the whole text.
+        let content = self.load(path).map_err(ReadFault::File)?;
+        let whole = crate::reading::read_resources(&content);
+        Err(ReadFault::Content(whole.err().unwrap_or(error)))
+    }
+
+    fn open(&self, path: &str) -> Result<Box<dyn Read>> {
+        let place = self.place(path)?;
+        let opened = self.tree().open(&place);
+        opened.map_err(|error| unreadable(error, &place, "open"))
+    }
+
+    /// Finds a file in the tree, as far as this kustomization may look.
+    fn place(&self, path: &str) -> Result<String> {
         let Some(cleaned) = filetree::join(&self.root, path) else {
             return Err(outside(path, &self.root));
         };
         let restricted =
             self.remote.is_some() || self.options.load_restrictor == LoadRestrictor::RootOnly;
         if !restricted {
-            let read = self.tree().read(&cleaned);
-            return read.map_err(|error| unreadable(error, &cleaned, "open"));
+            return Ok(cleaned);
         }
         let tree = self.tree();
         let resolved = tree
@@ -207,8 +253,7 @@ impl<'a> Loader<'a> {
         if !contains(&self.root, filetree::parent(&resolved)) {
             return Err(outside(&shown(&cleaned), &self.root));
         }
-        let read = tree.read(&resolved);
-        read.map_err(|error| unreadable(error, &resolved, "open"))
+        Ok(resolved)
     }
 
     /// Reads a text file; bytes that are no UTF-8 are an error.

@@ -2,6 +2,7 @@
 //!
 //! Runs once, over the whole build. Candidates are found by their former names through an index.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use kyaml::{Node, NodeValue, Text};
@@ -15,8 +16,10 @@ use crate::node::lookup::field;
 use crate::node::set::{set_field, set_scalar};
 use crate::node::{Kind, is_null, kind, text};
 use crate::openapi::Schemas;
+use crate::packed::Packed;
+use crate::places::Places;
 use crate::resmap::ResMap;
-use crate::resource::Resource;
+use crate::resource::{FormerId, Resource};
 
 /// One field of referrers, and the kind it refers to.
 struct Rule {
@@ -27,19 +30,20 @@ struct Rule {
 
 /// What is known of an object that others may refer to.
 struct Candidate {
+    place: usize,
     id: ResId,
     original_namespace: Text,
     /// Namespace as written.
     namespace: Text,
-    former_kinds: SmallVec<[Text; 2]>,
+    former: SmallVec<[FormerId; 2]>,
     prefixes: SmallVec<[Text; 2]>,
     suffixes: SmallVec<[Text; 2]>,
 }
 
+/// Where the objects are that others may refer to; each is unpacked when a name leads to it.
 struct Candidates {
-    list: Vec<Candidate>,
     /// By every former name.
-    by_name: HashMap<Text, SmallVec<[u32; 1]>>,
+    by_name: Places,
     by_original_namespace: HashMap<Text, Vec<u32>>,
 }
 
@@ -55,11 +59,10 @@ struct Referrer {
 
 /// Updates every name reference.
 pub(crate) fn fix(objects: &mut ResMap, config: &Config, schemas: &Schemas) -> Result<()> {
-    let candidates = Candidates::of(objects.resources(), schemas);
+    let candidates = Candidates::of(objects.list(), schemas);
     let rules = Rules::of(config);
     for index in 0..objects.len() {
-        let resource = &objects.resources()[index];
-        let original = resource.original_gvk();
+        let original = original_gvk(&objects.list()[index]);
         let own = rules.of_kind(&original.kind);
         let fitting: Vec<&Rule> = own
             .filter(|rule| original.is_selected(&rule.spec.spec.gvk()))
@@ -67,18 +70,26 @@ pub(crate) fn fix(objects: &mut ResMap, config: &Config, schemas: &Schemas) -> R
         if fitting.is_empty() {
             continue;
         }
-        let referrer = Referrer::of(resource, schemas)?;
+        let mut resource = objects.get(index);
+        let referrer = Referrer::of(&resource, schemas)?;
         let search = Search {
             candidates: &candidates,
+            list: objects.list(),
+            schemas,
             referrer: &referrer,
-            objects: std::cell::RefCell::new(Vec::new()),
+            undecided: RefCell::new(Vec::new()),
         };
-        let mut node = std::mem::replace(&mut objects.same_identity_mut(index).node, Node::null());
-        let outcome = search.update(&mut node, &fitting);
-        objects.same_identity_mut(index).node = node;
-        outcome.map_err(|error| explained(error, &search, objects, index))?;
+        let outcome = search.update(&mut resource.node, &fitting);
+        let undecided = search.undecided.into_inner();
+        objects.put(index, &resource);
+        outcome.map_err(|error| explained(error, &undecided, objects, index))?;
     }
     Ok(())
+}
+
+fn original_gvk(packed: &Packed) -> Gvk {
+    let former = packed.former_ids().into_iter().next();
+    former.map_or_else(|| packed.identity().gvk(), |id| id.gvk)
 }
 
 struct Rules {
@@ -132,52 +143,62 @@ impl Rules {
 }
 
 impl Candidates {
-    fn of(resources: &[Resource], schemas: &Schemas) -> Self {
+    fn of(list: &[Packed], schemas: &Schemas) -> Self {
         let mut candidates = Self {
-            list: Vec::with_capacity(resources.len()),
-            by_name: HashMap::new(),
+            by_name: Places::default(),
             by_original_namespace: HashMap::new(),
         };
-        for (index, resource) in resources.iter().enumerate() {
-            let place = u32::try_from(index).unwrap_or(u32::MAX);
-            for former in &resource.notes.former {
-                let places = candidates.by_name.entry(former.name.clone()).or_default();
-                if places.last() != Some(&place) {
-                    places.push(place);
-                }
+        let names = list.iter().map(Packed::former_count).sum();
+        candidates.by_name.reserve(names);
+        for (place, packed) in list.iter().enumerate() {
+            let former = packed.former_ids();
+            let names = &mut candidates.by_name;
+            for id in &former {
+                names.insert(names.hash(id.name.as_str()), place);
             }
-            let original = resource.original_id(schemas);
-            let original_namespace = Text::from(original.effective_namespace());
+            let namespace = original_namespace(packed, former.first(), schemas);
             let there = &mut candidates.by_original_namespace;
-            there
-                .entry(original_namespace.clone())
-                .or_default()
-                .push(place);
-            candidates.list.push(Candidate {
-                id: resource.current_id(schemas),
-                original_namespace,
-                namespace: resource.namespace().into(),
-                former_kinds: resource
-                    .notes
-                    .former
-                    .iter()
-                    .map(|f| f.kind.clone())
-                    .collect(),
-                prefixes: resource.notes.prefixes.clone(),
-                suffixes: resource.notes.suffixes.clone(),
-            });
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            there.entry(namespace).or_default().push(place);
         }
         candidates
     }
 }
 
+fn original_namespace(packed: &Packed, oldest: Option<&ResId>, schemas: &Schemas) -> Text {
+    match oldest {
+        Some(id) => id.effective_namespace().into(),
+        None => packed.identity().effective_namespace(schemas).into(),
+    }
+}
+
 impl Candidate {
+    fn at(place: usize, list: &[Packed], schemas: &Schemas) -> Self {
+        let packed = &list[place];
+        let identity = packed.identity();
+        let notes = packed.notes();
+        let oldest = packed.former_ids().into_iter().next();
+        Self {
+            place,
+            id: identity.id(schemas),
+            original_namespace: original_namespace(packed, oldest.as_ref(), schemas),
+            namespace: identity.namespace.into(),
+            former: notes.former,
+            prefixes: notes.prefixes,
+            suffixes: notes.suffixes,
+        }
+    }
+
+    fn was_called(&self, name: &str) -> bool {
+        self.former.iter().any(|former| former.name == name)
+    }
+
     fn was_of_kind(&self, gvk: &Gvk) -> bool {
         let own = &self.id.gvk;
         let agrees = |want: &str, have: &str| want.is_empty() || want == have;
         agrees(&gvk.group, &own.group)
             && agrees(&gvk.version, &own.version)
-            && self.former_kinds.iter().any(|kind| agrees(&gvk.kind, kind))
+            && self.former.iter().any(|f| agrees(&gvk.kind, &f.kind))
     }
 }
 
@@ -247,9 +268,11 @@ fn role_ref(resource: &Resource) -> Option<Gvk> {
 /// A search for the referrals of one object.
 struct Search<'a> {
     candidates: &'a Candidates,
+    list: &'a [Packed],
+    schemas: &'a Schemas,
     referrer: &'a Referrer,
-    /// Candidates left when a search was not decided.
-    objects: std::cell::RefCell<Vec<usize>>,
+    /// Places of the candidates left when a search was not decided.
+    undecided: RefCell<Vec<usize>>,
 }
 
 impl Search<'_> {
@@ -328,47 +351,47 @@ impl Search<'_> {
         name: &str,
         namespace: Option<&str>,
         with_namespace: bool,
-    ) -> Result<Option<&Candidate>> {
-        let Some(places) = self.candidates.by_name.get(name) else {
-            return Ok(None);
-        };
-        let list = |place: &u32| &self.candidates.list[*place as usize];
-        let mut found: Vec<usize> = places
-            .iter()
-            .filter(|place| {
-                let candidate = list(place);
-                candidate.was_of_kind(&rule.referral)
+    ) -> Result<Option<Candidate>> {
+        let names = &self.candidates.by_name;
+        let mut found: Vec<Candidate> = names
+            .candidates(names.hash(name))
+            .into_iter()
+            .map(|place| self.candidate(place))
+            .filter(|candidate| {
+                candidate.was_called(name)
+                    && candidate.was_of_kind(&rule.referral)
                     && self.role_ref_fits(rule, candidate)
                     && self.is_in_reach(candidate)
             })
-            .map(|place| *place as usize)
             .collect();
         if let Some(namespace) = namespace {
-            found = self.in_namespace(found, namespace);
+            self.keep_namespace(&mut found, namespace);
         }
-        let candidate = |index: usize| &self.candidates.list[index];
-        if let [only] = found.as_slice() {
-            return Ok(Some(candidate(*only)));
+        if found.len() == 1 {
+            return Ok(found.pop());
         }
-        found.retain(|index| self.referrer.affixes_agree(candidate(*index), true));
+        found.retain(|candidate| self.referrer.affixes_agree(candidate, true));
         if found.len() > 1 {
-            found.retain(|index| self.referrer.affixes_agree(candidate(*index), false));
+            found.retain(|candidate| self.referrer.affixes_agree(candidate, false));
         }
-        let Some(first) = found.first().map(|index| candidate(*index)) else {
+        let Some(first) = found.first() else {
             return Ok(None);
         };
-        let same = |index: &usize| {
-            let other = candidate(*index);
+        let same = |other: &Candidate| {
             other.id.name == first.id.name
                 && (!with_namespace || other.namespace == first.namespace)
         };
         if found.iter().all(same) {
-            return Ok(Some(first));
+            return Ok(Some(found.swap_remove(0)));
         }
-        let ids: Vec<String> = found.iter().map(|i| candidate(*i).id.to_string()).collect();
+        let ids: Vec<String> = found.iter().map(|found| found.id.to_string()).collect();
         let ids = ids.join(", ");
-        *self.objects.borrow_mut() = found;
+        *self.undecided.borrow_mut() = found.iter().map(|found| found.place).collect();
         fail!("found multiple possible referrals: {ids}\n")
+    }
+
+    fn candidate(&self, place: usize) -> Candidate {
+        Candidate::at(place, self.list, self.schemas)
     }
 
     fn role_ref_fits(&self, rule: &Rule, candidate: &Candidate) -> bool {
@@ -391,26 +414,25 @@ impl Search<'_> {
                 && referrer.binding_namespaces.contains(&candidate.namespace)
     }
 
-    /// Of the candidates, those that were in a namespace at first; where that was empty for all objects in
+    /// Keeps those candidates that were in a namespace at first; where that was empty for all objects in
     /// reach, those that are in it now.
-    fn in_namespace(&self, found: Vec<usize>, namespace: &str) -> Vec<usize> {
-        let all = &self.candidates.list;
+    fn keep_namespace(&self, found: &mut Vec<Candidate>, namespace: &str) {
+        if namespace == crate::id::NO_NAMESPACE {
+            return found.clear();
+        }
         let there = self.candidates.by_original_namespace.get(namespace);
-        let was_there = namespace != crate::id::NO_NAMESPACE
-            && there.is_some_and(|places| {
-                let mut candidates = places.iter().map(|place| &all[*place as usize]);
-                candidates.any(|candidate| self.is_in_subset(candidate))
-            });
-        let keep = |index: &usize| {
-            let candidate = &all[*index];
+        let was_there = there.is_some_and(|places| {
+            let mut candidates = places.iter().map(|place| self.candidate(*place as usize));
+            candidates.any(|candidate| self.is_in_subset(&candidate))
+        });
+        found.retain(|candidate| {
             let at = if was_there {
                 candidate.original_namespace.as_str()
             } else {
                 candidate.id.effective_namespace()
             };
-            at == namespace && namespace != crate::id::NO_NAMESPACE
-        };
-        found.into_iter().filter(keep).collect()
+            at == namespace
+        });
     }
 
     /// The objects among which upstream looks for a namespace at all.
@@ -426,17 +448,16 @@ impl Search<'_> {
 /// Adds the objects among which the search was not decided.
 fn explained(
     error: BuildError,
-    search: &Search<'_>,
+    undecided: &[usize],
     objects: &ResMap,
     referrer: usize,
 ) -> BuildError {
-    let undecided = search.objects.borrow();
     if undecided.is_empty() {
         return error;
     }
     let yaml = |index: usize| {
         let mut out = String::new();
-        match crate::emission::print(&mut out, &objects.resources()[index].node) {
+        match crate::emission::print(&mut out, &objects.get(index).node) {
             Ok(()) => out,
             Err(error) => format!("<{error}>\n"),
         }

@@ -1,8 +1,9 @@
 //! Where objects came from and what changed them, as annotations (`buildMetadata`).
 
 use crate::error::Result;
+use crate::openapi::Schemas;
 use crate::repository::RepositoryUrl;
-use crate::resmap::ResMap;
+use crate::resmap::ObjectStep;
 use crate::resource::{ORIGIN, Resource, TRANSFORMATIONS};
 
 /// A source of objects or changes.
@@ -153,19 +154,16 @@ pub(crate) fn note_generated(made: &mut [Resource], origin: Option<&Origin>) -> 
 }
 
 /// Notes a transformer on every object; one that has no origin was made by it.
-pub(crate) fn note_transformed(objects: &mut ResMap, origin: &Origin) -> Result<()> {
-    for index in 0..objects.len() {
-        let resource = objects.same_identity_mut(index);
+impl ObjectStep for Origin {
+    fn apply(&self, resource: &mut Resource, _: &Schemas) -> Result<()> {
         if resource.annotation(ORIGIN).is_none() {
-            resource.set_annotation(ORIGIN, Some(&origin.text()))?;
-            continue;
+            return resource.set_annotation(ORIGIN, Some(&self.text()));
         }
         let mut list = resource
             .annotation(TRANSFORMATIONS)
             .unwrap_or("")
             .to_owned();
-        list.push_str(&origin.lines("- ", "  "));
-        resource.set_annotation(TRANSFORMATIONS, Some(&list))?;
+        list.push_str(&self.lines("- ", "  "));
+        resource.set_annotation(TRANSFORMATIONS, Some(&list))
     }
-    Ok(())
 }

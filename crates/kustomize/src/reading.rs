@@ -2,6 +2,9 @@
 //!
 //! Resources and strategic patches follow go-yaml v3, everything else YAML 1.1 on its way to JSON.
 
+use std::borrow::Cow;
+use std::io::{BufRead, BufReader, Read};
+
 use kyaml::{Dialect, Node, NodeValue, ReadOptions, Resolved, Style, Tag};
 use serde_json::Value;
 
@@ -9,6 +12,9 @@ use crate::decode::Step;
 use crate::error::{BuildError, Fault, Result, fail};
 use crate::node::{is_empty, is_null, text};
 use crate::resource::Resource;
+
+/// How much of a file is read at once.
+const READ_BYTES: usize = 64 << 10;
 
 /// What go-yaml v3's and kustomize's readers say of text that is no YAML.
 const MALFORMED: &str = "MalformedYAMLError";
@@ -164,16 +170,131 @@ pub(crate) fn read_resources(content: &[u8]) -> Result<Vec<Resource>> {
     let mut result = Vec::with_capacity(nodes.len());
     let mut queue: std::collections::VecDeque<Node> = nodes.into();
     while let Some(node) = queue.pop_front() {
-        if !kind_of(&node).ends_with("List") {
-            result.push(Resource::new(node));
-            continue;
-        }
-        match list_items(&node)? {
-            None => result.push(Resource::new(node)),
-            Some(items) => queue.extend(items),
-        }
+        take_apart(node, &mut queue, &mut |resource| result.push(resource))?;
     }
     Ok(result)
+}
+
+/// Hands on the objects that [`read_resources`] returns, while holding one document of the text at a time.
+///
+/// Fails for the same texts, but perhaps with another of several faults, and after some objects were handed on.
+pub(crate) fn stream_resources(text: Box<dyn Read>, keep: &mut dyn FnMut(Resource)) -> Result<()> {
+    let mut documents = Documents {
+        text: BufReader::with_capacity(READ_BYTES, text),
+        document: Vec::new(),
+    };
+    let mut behind = std::collections::VecDeque::new();
+    let mut is_first = true;
+    let mut is_last = false;
+    while !is_last {
+        is_last = documents.next()?;
+        let nodes = document_nodes(&documents.document, is_first && is_last)?;
+        is_first = false;
+        for node in nodes {
+            take_apart(node, &mut behind, keep)?;
+        }
+    }
+    while let Some(node) = behind.pop_front() {
+        take_apart(node, &mut behind, keep)?;
+    }
+    Ok(())
+}
+
+/// Hands on an object; the items of a list go behind everything else.
+fn take_apart(
+    node: Node,
+    behind: &mut std::collections::VecDeque<Node>,
+    keep: &mut dyn FnMut(Resource),
+) -> Result<()> {
+    if kind_of(&node).ends_with("List")
+        && let Some(items) = list_items(&node)?
+    {
+        behind.extend(items);
+        return Ok(());
+    }
+    keep(read_resource(node));
+    Ok(())
+}
+
+fn read_resource(node: Node) -> Resource {
+    let keeps_marks = !kyaml::duplicate_keys(&node).is_empty();
+    let mut resource = Resource::new(node);
+    resource.keeps_marks = keeps_marks;
+    resource
+}
+
+/// Reads the objects of one document.
+fn document_nodes(document: &[u8], is_only: bool) -> Result<Vec<Node>> {
+    let Ok(document) = std::str::from_utf8(document) else {
+        return Err(not_text(document));
+    };
+    let document = unified_breaks(document);
+    let mut options = options();
+    options.keep_comments = states_schema(&document);
+    let parsed =
+        kyaml::parse_first(document.as_bytes(), &options).map_err(|error| malformed(&error, 0))?;
+    let Some(mut node) = parsed else {
+        return Ok(Vec::new());
+    };
+    resolve_tags(&mut node);
+    if is_null(&node) {
+        return Ok(Vec::new());
+    }
+    let mut nodes = if is_only && is_wrapper(&node) {
+        into_items(node)
+    } else {
+        vec![node]
+    };
+    for node in &mut nodes {
+        kyaml::expand_aliases(node, &options)
+            .map_err(|error| BuildError::new(error.to_string()))?;
+    }
+    keep_good(nodes)
+}
+
+/// A text cut into documents where [`split_documents`] cuts it, one at a time.
+struct Documents {
+    text: BufReader<Box<dyn Read>>,
+    document: Vec<u8>,
+}
+
+impl Documents {
+    /// Reads the next document; tells whether it is the last.
+    fn next(&mut self) -> Result<bool> {
+        self.document.clear();
+        loop {
+            let start = self.document.len();
+            let read = self.text.read_until(b'\n', &mut self.document);
+            let length = read.map_err(|error| BuildError::new(error.to_string()))?;
+            if length == 0 {
+                return Ok(true);
+            }
+            let line = &self.document[start..];
+            // At the start of a document, dashes are part of it.
+            if start == 0 || !line.starts_with(b"---") || !line.ends_with(b"\n") {
+                continue;
+            }
+            let behind = line[3..].trim_ascii();
+            if !behind.is_empty() && !behind.starts_with(b"#") {
+                fail!("invalid document separator");
+            }
+            self.document.truncate(start);
+            return Ok(false);
+        }
+    }
+}
+
+fn unified_breaks(content: &str) -> Cow<'_, str> {
+    if content.contains("\r\n") {
+        Cow::Owned(content.replace("\r\n", "\n"))
+    } else {
+        Cow::Borrowed(content)
+    }
+}
+
+/// Comments matter only where they state a schema.
+fn states_schema(content: &str) -> bool {
+    content.contains("x-kubernetes-patch-strategy")
 }
 
 fn kind_of(node: &Node) -> &str {
@@ -216,16 +337,9 @@ fn read_nodes(content: &[u8]) -> Result<Vec<Node>> {
     let Ok(content) = std::str::from_utf8(content) else {
         return Err(not_text(content));
     };
-    let unified;
-    let content = if content.contains("\r\n") {
-        unified = content.replace("\r\n", "\n");
-        unified.as_str()
-    } else {
-        content
-    };
-    // Comments matter only where they state a schema.
+    let content = &unified_breaks(content);
     let mut options = options();
-    options.keep_comments = content.contains("x-kubernetes-patch-strategy");
+    options.keep_comments = states_schema(content);
     let documents = split_documents(content)?;
     let single = documents.len() == 1;
     let mut nodes = Vec::with_capacity(documents.len());

@@ -1,146 +1,239 @@
-//! The objects of a build in order, with indexes by identity so that no step compares all with all.
+//! The objects of a build in order, packed, with indexes by identity so that no step compares all with all.
 //!
 //! Indexes are made on demand and thrown away by every step that may change identities.
 
-use std::collections::HashMap;
-
-use kyaml::Text;
-use smallvec::SmallVec;
-
 use crate::error::{BuildError, Fault, Result, fail};
-use crate::id::ResId;
+use crate::id::{ResId, split_api_version};
 use crate::openapi::Schemas;
+use crate::packed::{Identity, Packed};
+use crate::places::Places;
 use crate::resource::{Behavior, ORIGIN, Resource};
-
-type Places = SmallVec<[u32; 1]>;
 
 /// Objects in the order in which they came.
 #[derive(Debug, Default)]
 pub(crate) struct ResMap {
-    list: Vec<Resource>,
+    list: Vec<Packed>,
     /// By the identity an object has now.
-    current: Option<HashMap<CurrentKey, u32>>,
+    current: Option<Places>,
     /// By every name and kind an object has or had.
-    any: Option<HashMap<(Text, Text), Places>>,
+    any: Option<Places>,
 }
 
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct CurrentKey {
-    api_version: Text,
-    kind: Text,
-    name: Text,
-    namespace: Text,
+/// One step on one object, which looks at no other.
+pub(crate) trait ObjectStep {
+    fn apply(&self, resource: &mut Resource, schemas: &Schemas) -> Result<()>;
 }
 
-impl CurrentKey {
-    fn of(id: &ResId) -> Self {
-        Self {
-            api_version: id.gvk.api_version().into(),
-            kind: id.gvk.kind.clone(),
-            name: id.name.clone(),
-            namespace: id.effective_namespace().into(),
-        }
-    }
-}
+/// What makes two objects the same.
+type Key<'a> = [&'a str; 5];
 
-fn place(index: usize) -> u32 {
-    u32::try_from(index).expect("inputs are far smaller than four thousand million objects")
+fn identity_key<'a>(identity: &Identity<'a>, schemas: &Schemas) -> Key<'a> {
+    let (group, version) = split_api_version(identity.api_version);
+    let namespace = identity.effective_namespace(schemas);
+    [group, version, identity.kind, identity.name, namespace]
 }
 
 impl ResMap {
-    pub fn resources(&self) -> &[Resource] {
-        &self.list
-    }
-
     pub fn len(&self) -> usize {
         self.list.len()
     }
 
-    /// Returns all objects for editing; indexes are thrown away.
-    pub fn resources_mut(&mut self) -> &mut Vec<Resource> {
+    pub fn list(&self) -> &[Packed] {
+        &self.list
+    }
+
+    /// Unpacks an object.
+    pub fn get(&self, index: usize) -> Resource {
+        self.list[index].unpack()
+    }
+
+    /// Returns the present identity of an object.
+    pub fn current_id(&self, index: usize, schemas: &Schemas) -> ResId {
+        self.list[index].identity().id(schemas)
+    }
+
+    /// Works on one object.
+    pub fn edit(
+        &mut self,
+        index: usize,
+        work: impl FnOnce(&mut Resource) -> Result<()>,
+    ) -> Result<()> {
+        let mut resource = self.get(index);
+        work(&mut resource)?;
+        self.put(index, &resource);
+        Ok(())
+    }
+
+    /// Puts an object back in its place; when its identity has changed, indexes are thrown away.
+    pub fn put(&mut self, index: usize, resource: &Resource) {
+        let packed = Packed::of(resource);
+        let is_indexed = self.current.is_some() || self.any.is_some();
+        if is_indexed && !packed.is_known_as(&self.list[index]) {
+            self.forget();
+        }
+        self.list[index] = packed;
+    }
+
+    /// Runs steps over all objects, unpacking each once.
+    ///
+    /// The error is that of the first step that fails, as if each step had gone over all objects in turn.
+    pub fn each(&mut self, steps: &[&dyn ObjectStep], schemas: &Schemas) -> Result<()> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let (mut until, mut failed) = (steps.len(), None);
+        for packed in &mut self.list {
+            let mut resource = packed.unpack();
+            for (index, step) in steps[..until].iter().enumerate() {
+                if let Err(error) = step.apply(&mut resource, schemas) {
+                    (until, failed) = (index, Some(error));
+                    break;
+                }
+            }
+            if failed.is_none() {
+                *packed = Packed::of(&resource);
+            }
+        }
         self.forget();
-        &mut self.list
+        failed.map_or(Ok(()), Err)
     }
 
-    /// Returns one object for an edit that keeps its identity.
-    pub fn same_identity_mut(&mut self, index: usize) -> &mut Resource {
-        &mut self.list[index]
+    /// Keeps the objects that the predicate wants.
+    pub fn retain(&mut self, wanted: impl FnMut(&Packed) -> bool) {
+        let before = self.list.len();
+        self.list.retain(wanted);
+        if self.list.len() < before {
+            self.forget();
+        }
     }
 
-    pub fn into_resources(self) -> Vec<Resource> {
+    /// Puts the objects in another order: the new list has at each place the object that stood at the given one.
+    pub fn reorder(&mut self, places: &[usize]) {
+        let mut old: Vec<Option<Packed>> = self.list.drain(..).map(Some).collect();
+        self.list = places
+            .iter()
+            .filter_map(|place| old[*place].take())
+            .collect();
+        self.forget();
+    }
+
+    pub fn into_list(self) -> Vec<Packed> {
         self.list
     }
 
+    /// Unpacks all objects; for the few that configure something.
+    pub fn into_resources(self) -> Vec<Resource> {
+        self.list.iter().map(Packed::unpack).collect()
+    }
+
     /// Forgets the indexes, after identities changed.
-    pub fn forget(&mut self) {
+    fn forget(&mut self) {
         self.current = None;
         self.any = None;
     }
 
     /// Drops deleted objects.
     pub fn drop_gone(&mut self) {
-        if self.list.iter().any(Resource::is_gone) {
-            self.list.retain(|resource| !resource.is_gone());
-            self.forget();
-        }
+        self.retain(|packed| !packed.is_gone());
     }
 
-    fn current_index(&mut self, schemas: &Schemas) -> &mut HashMap<CurrentKey, u32> {
+    fn current_index(&mut self, schemas: &Schemas) -> &mut Places {
         let list = &self.list;
         self.current.get_or_insert_with(|| {
-            let key = |resource: &Resource| CurrentKey::of(&resource.current_id(schemas));
-            let entries = list.iter().enumerate();
-            entries.map(|(i, r)| (key(r), place(i))).collect()
+            let mut index = Places::default();
+            index.reserve(list.len());
+            for (place, packed) in list.iter().enumerate() {
+                let hash = index.hash(identity_key(&packed.identity(), schemas));
+                index.insert(hash, place);
+            }
+            index
         })
     }
 
-    fn any_index(&mut self) -> &HashMap<(Text, Text), Places> {
+    fn any_index(&mut self) -> &Places {
         let list = &self.list;
         self.any.get_or_insert_with(|| {
-            let mut index = HashMap::with_capacity(list.len());
-            for (i, resource) in list.iter().enumerate() {
-                note_any(&mut index, resource, i);
+            let mut index = Places::default();
+            index.reserve(list.iter().map(|packed| 1 + packed.former_count()).sum());
+            for (place, packed) in list.iter().enumerate() {
+                note_any(&mut index, packed, place);
             }
             index
         })
     }
 
     /// Adds an object; one with the same identity must not be there.
-    pub fn append(&mut self, resource: Resource, schemas: &Schemas) -> Result<()> {
-        let id = resource.current_id(schemas);
-        let next = place(self.list.len());
-        match self.current_index(schemas).entry(CurrentKey::of(&id)) {
-            std::collections::hash_map::Entry::Occupied(_) => {
-                fail!("may not add resource with an already registered id: {id}")
-            }
-            std::collections::hash_map::Entry::Vacant(slot) => slot.insert(next),
-        };
-        if let Some(any) = &mut self.any {
-            note_any(any, &resource, self.list.len());
+    pub fn append(&mut self, resource: &Resource, schemas: &Schemas) -> Result<()> {
+        self.append_packed(Packed::of(resource), schemas)
+    }
+
+    fn append_packed(&mut self, packed: Packed, schemas: &Schemas) -> Result<()> {
+        let identity = packed.identity();
+        let key = identity_key(&identity, schemas);
+        if self.place_of(key, schemas).is_some() {
+            return Err(already_registered(&identity.id(schemas)));
         }
-        self.list.push(resource);
+        let next = self.list.len();
+        let current = self.current_index(schemas);
+        current.insert(current.hash(key), next);
+        if let Some(any) = &mut self.any {
+            note_any(any, &packed, next);
+        }
+        self.list.push(packed);
         Ok(())
     }
 
+    /// Finds the last object with an identity.
+    fn place_of(&mut self, key: Key<'_>, schemas: &Schemas) -> Option<usize> {
+        let current = self.current_index(schemas);
+        let candidates = current.candidates(current.hash(key));
+        let same = |place: &&usize| identity_key(&self.list[**place].identity(), schemas) == key;
+        candidates.iter().rev().find(same).copied()
+    }
+
     pub fn append_all(&mut self, others: Vec<Resource>, schemas: &Schemas) -> Result<()> {
-        if self.list.is_empty() {
-            self.list.reserve(others.len());
-        }
         others
-            .into_iter()
+            .iter()
             .try_for_each(|resource| self.append(resource, schemas))
+    }
+
+    /// Adds the objects of another map.
+    pub fn merge(&mut self, mut other: ResMap, schemas: &Schemas) -> Result<()> {
+        if self.list.is_empty() {
+            let unique = other.unique(schemas).map_err(|(_, second)| {
+                let id = other.current_id(second, schemas);
+                already_registered(&id)
+            });
+            other.current = Some(unique?);
+            *self = other;
+            return Ok(());
+        }
+        other
+            .list
+            .into_iter()
+            .try_for_each(|packed| self.append_packed(packed, schemas))
     }
 
     /// Fails when two objects have the same identity.
     pub fn check_unique(&self, schemas: &Schemas) -> std::result::Result<(), (usize, usize)> {
-        let mut seen = HashMap::with_capacity(self.list.len());
-        for (index, resource) in self.list.iter().enumerate() {
-            let key = CurrentKey::of(&resource.current_id(schemas));
-            if let Some(first) = seen.insert(key, index) {
-                return Err((first, index));
+        self.unique(schemas).map(|_| ())
+    }
+
+    /// Indexes the identities; fails with the places of the first two objects that have the same.
+    fn unique(&self, schemas: &Schemas) -> std::result::Result<Places, (usize, usize)> {
+        let mut seen = Places::default();
+        seen.reserve(self.list.len());
+        for (place, packed) in self.list.iter().enumerate() {
+            let key = identity_key(&packed.identity(), schemas);
+            let hash = seen.hash(key);
+            let same =
+                |first: &&usize| identity_key(&self.list[**first].identity(), schemas) == key;
+            if let Some(first) = seen.candidates(hash).iter().find(same) {
+                return Err((*first, place));
             }
+            seen.insert(hash, place);
         }
-        Ok(())
+        Ok(seen)
     }
 
     /// Returns the places of objects that have or had an identity that matches, by name and kind.
@@ -151,18 +244,25 @@ impl ResMap {
         schemas: &Schemas,
         matches: impl Fn(&ResId) -> bool,
     ) -> Vec<usize> {
-        let key = (Text::from(name), Text::from(kind));
-        let places = self.any_index().get(&key).cloned().unwrap_or_default();
-        let list = &self.list;
-        let fits = |index: &usize| has_id(&list[*index], schemas, &matches);
-        places.iter().map(|p| *p as usize).filter(fits).collect()
+        let any = self.any_index();
+        let candidates = any.candidates(any.hash((name, kind)));
+        // A hash may be shared: the name and the kind have to be those that are looked for.
+        let named = |id: &ResId| id.name == name && id.gvk.kind == kind;
+        let is_called = |packed: &Packed| {
+            named(&packed.identity().literal_id()) || packed.former_ids().iter().any(named)
+        };
+        let fits = |place: &usize| {
+            let packed = &self.list[*place];
+            is_called(packed) && has_id(packed, schemas, &matches)
+        };
+        candidates.into_iter().filter(fits).collect()
     }
 
     /// Returns the places of objects that have or had an identity, whatever its kind.
     pub fn scan_any(&self, schemas: &Schemas, matches: impl Fn(&ResId) -> bool) -> Vec<usize> {
         let all = self.list.iter().enumerate();
-        let fitting = all.filter(|(_, resource)| has_id(resource, schemas, &matches));
-        fitting.map(|(index, _)| index).collect()
+        let fitting = all.filter(|(_, packed)| has_id(packed, schemas, &matches));
+        fitting.map(|(place, _)| place).collect()
     }
 
     /// Returns the one object that a patch without target means.
@@ -196,20 +296,20 @@ impl ResMap {
                     go_syntax(&id)
                 ),
             )),
-            ([], _) => self.append(made, schemas),
+            ([], _) => self.append(&made, schemas),
             ([index], Behavior::Replace) => {
-                take_metadata(&mut made, &self.list[*index])?;
-                self.replace(*index, made, schemas)
+                take_metadata(&mut made, &self.get(*index))?;
+                self.replace(*index, &made, schemas)
             }
             ([index], Behavior::Merge) => {
-                let old = &self.list[*index];
+                let old = &self.get(*index);
                 let origin = old.annotation(ORIGIN).map(str::to_owned);
                 take_metadata(&mut made, old)?;
                 merge_data(&mut made, old)?;
                 if origin.is_some() {
                     made.set_annotation(ORIGIN, origin.as_deref())?;
                 }
-                self.replace(*index, made, schemas)
+                self.replace(*index, &made, schemas)
             }
             ([_], _) => fail!(
                 "id {} exists; can not use behavior: '{}', behavior must be merge or replace",
@@ -223,39 +323,39 @@ impl ResMap {
         }
     }
 
-    fn replace(&mut self, index: usize, made: Resource, schemas: &Schemas) -> Result<()> {
-        let id = made.current_id(schemas);
-        let known = self
-            .current_index(schemas)
-            .get(&CurrentKey::of(&id))
-            .copied();
-        match known {
-            None => fail!("cannot find resource with id {id} to replace"),
-            Some(at) if at as usize != index => fail!("unexpected target index in replacement"),
+    fn replace(&mut self, index: usize, made: &Resource, schemas: &Schemas) -> Result<()> {
+        let packed = Packed::of(made);
+        let identity = packed.identity();
+        match self.place_of(identity_key(&identity, schemas), schemas) {
+            None => {
+                let id = identity.id(schemas);
+                fail!("cannot find resource with id {id} to replace")
+            }
+            Some(at) if at != index => fail!("unexpected target index in replacement"),
             Some(_) => {}
         }
         // The new object took over name, kind and former identities: the indexes still hold.
-        self.list[index] = made;
+        self.list[index] = packed;
         Ok(())
     }
 }
 
-fn note_any(index: &mut HashMap<(Text, Text), Places>, resource: &Resource, at: usize) {
-    let mut note = |name: &str, kind: &str| {
-        let places = index.entry((name.into(), kind.into())).or_default();
-        if places.last() != Some(&place(at)) {
-            places.push(place(at));
-        }
-    };
-    note(resource.name(), resource.kind());
-    for former in &resource.notes.former {
-        note(&former.name, &former.kind);
+fn already_registered(id: &ResId) -> BuildError {
+    let message = format!("may not add resource with an already registered id: {id}");
+    BuildError::new(message)
+}
+
+fn note_any(index: &mut Places, packed: &Packed, place: usize) {
+    let identity = packed.identity();
+    index.insert(index.hash((identity.name, identity.kind)), place);
+    for former in packed.former_ids() {
+        index.insert(index.hash((&*former.name, &*former.gvk.kind)), place);
     }
 }
 
-fn has_id(resource: &Resource, schemas: &Schemas, matches: impl Fn(&ResId) -> bool) -> bool {
-    !resource.is_gone()
-        && (resource.former_ids().any(|id| matches(&id)) || matches(&resource.current_id(schemas)))
+fn has_id(packed: &Packed, schemas: &Schemas, matches: impl Fn(&ResId) -> bool) -> bool {
+    !packed.is_gone()
+        && (packed.former_ids().iter().any(&matches) || matches(&packed.identity().id(schemas)))
 }
 
 /// Prints an identity as Go's `%#v` does; users see it in generator conflicts.

@@ -87,6 +87,9 @@ pub(crate) struct Resource {
     pub notes: Notes,
     /// Names of the variables that read this object.
     pub variables: Vec<Text>,
+    /// Whether the lines of the nodes are kept when the object is packed: they are told of keys that stand
+    /// twice.
+    pub keeps_marks: bool,
 }
 
 impl Behavior {
@@ -139,6 +142,7 @@ impl Resource {
             node,
             notes: Notes::default(),
             variables: Vec::new(),
+            keeps_marks: false,
         };
         resource.absorb_notes();
         resource
@@ -301,6 +305,12 @@ impl Resource {
         own.iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect()
+    }
+
+    /// Forgets what the build remembers, once the object is finished.
+    pub fn forget_notes(&mut self) {
+        self.notes = Notes::default();
+        self.variables.clear();
     }
 
     /// Tells whether upstream would have annotations on this object for its notes.

@@ -3,11 +3,11 @@
 use gocompat::regexp::Regexp;
 
 use crate::error::{BuildError, Result, fail};
-use crate::id::{Gvk, ResId, effective_namespace, split_api_version};
+use crate::id::{Gvk, ResId, split_api_version};
 use crate::kustomization::Selector;
 use crate::openapi::Schemas;
+use crate::packed::Packed;
 use crate::resmap::ResMap;
-use crate::resource::Resource;
 
 /// A selector ready for use.
 pub(crate) struct Matcher {
@@ -96,38 +96,42 @@ impl Matcher {
         self.has_map_selector
     }
 
-    pub fn fits_maps(&self, resource: &Resource) -> bool {
-        !self.has_map_selector
-            || (self.labels.matches(&resource.meta_map("labels"))
-                && self.annotations.matches(&resource.meta_map("annotations")))
+    pub fn fits_maps(&self, packed: &Packed) -> bool {
+        if !self.has_map_selector {
+            return true;
+        }
+        let resource = packed.unpack();
+        self.labels.matches(&resource.meta_map("labels"))
+            && self.annotations.matches(&resource.meta_map("annotations"))
     }
 
-    fn fits(&self, resource: &Resource, schemas: &Schemas) -> bool {
-        let (group, version) = split_api_version(resource.api_version());
-        if !fits(&self.kind, resource.kind())
+    fn fits(&self, packed: &Packed, schemas: &Schemas) -> bool {
+        let identity = packed.identity();
+        let (group, version) = split_api_version(identity.api_version);
+        if !fits(&self.kind, identity.kind)
             || !fits(&self.group, group)
             || !fits(&self.version, version)
         {
             return false;
         }
-        let first = resource.notes.former.first();
+        let former = packed.former_ids();
+        let first = former.first();
         let names = [
             first.map(|former| former.name.as_str()),
-            Some(resource.name()),
+            Some(identity.name),
         ];
         if !names.iter().flatten().any(|name| fits(&self.name, name)) {
             return false;
         }
-        let scoped = resource.is_cluster_scoped(schemas);
         let namespaces = [
-            first.map(|former| effective_namespace(&former.namespace, false)),
-            Some(effective_namespace(resource.namespace(), scoped)),
+            first.map(|former| former.effective_namespace()),
+            Some(identity.effective_namespace(schemas)),
         ];
         namespaces
             .iter()
             .flatten()
             .any(|text| fits(&self.namespace, text))
-            && self.fits_maps(resource)
+            && self.fits_maps(packed)
     }
 }
 
@@ -138,8 +142,8 @@ pub(crate) fn select(
     schemas: &Schemas,
 ) -> Result<Vec<usize>> {
     let matcher = Matcher::new(selector)?;
-    let all = objects.resources().iter().enumerate();
-    let fitting = all.filter(|(_, resource)| matcher.fits(resource, schemas));
+    let all = objects.list().iter().enumerate();
+    let fitting = all.filter(|(_, packed)| matcher.fits(packed, schemas));
     Ok(fitting.map(|(index, _)| index).collect())
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::config::{Config, load_crds};
 use crate::error::{BuildError, Fault, Result};
 use crate::kustomization::{COMPONENT_KIND, FILE_NAMES, Kustomization};
-use crate::loader::Loader;
+use crate::loader::{Loader, ReadFault};
 use crate::openapi::Schemas;
 use crate::origin::Origin;
 use crate::resmap::ResMap;
@@ -41,8 +41,7 @@ impl Accumulator {
     }
 
     fn merge(&mut self, other: Accumulator, schemas: &Schemas) -> Result<()> {
-        self.objects
-            .append_all(other.objects.into_resources(), schemas)?;
+        self.objects.merge(other.objects, schemas)?;
         if let Some(config) = &other.config {
             self.merge_config(config)?;
         }
@@ -189,24 +188,34 @@ impl<'a> Target<'a> {
 
     fn resource_file(&self, into: &mut Accumulator, path: &str) -> Result<()> {
         let wrap = |error: BuildError| error.wrap(format!("accumulating resources from '{path}'"));
-        let content = self.loader.load(path).map_err(wrap)?;
-        let mut resources = crate::reading::read_resources(&content).map_err(|error| {
-            let error = crate::reading::in_file(error, path);
-            wrap(error.at(&self.loader.file_name(path), None))
-        })?;
-        check_distinct(&resources, self.schemas).map_err(wrap)?;
-        if let Some(origin) = &self.origin {
-            let text = origin.append(path).text();
-            for resource in &mut resources {
-                set_origin(resource, &text)?;
+        let origin = self
+            .origin
+            .as_ref()
+            .map(|origin| origin.append(path).text());
+        let mut own = ResMap::default();
+        let mut unfit: Result<()> = Ok(());
+        let read = self.loader.read_objects(path, &mut |mut resource| {
+            if unfit.is_ok() {
+                let marked = origin.as_ref().map(|text| set_origin(&mut resource, text));
+                // The objects of one file must differ, as upstream collects them on their own first.
+                unfit = own
+                    .append(&resource, self.schemas)
+                    .map_err(wrap)
+                    .and(marked.unwrap_or(Ok(())));
             }
-        }
-        into.objects
-            .append_all(resources, self.schemas)
-            .map_err(|error| {
-                let error = error.wrap(format!("merging resources from '{path}'"));
-                error.at(&self.loader.file_name(path), None)
-            })
+        });
+        read.map_err(|fault| match fault {
+            ReadFault::File(error) => wrap(error),
+            ReadFault::Content(error) => {
+                let error = crate::reading::in_file(error, path);
+                wrap(error.at(&self.loader.file_name(path), None))
+            }
+        })?;
+        unfit?;
+        into.objects.merge(own, self.schemas).map_err(|error| {
+            let error = error.wrap(format!("merging resources from '{path}'"));
+            error.at(&self.loader.file_name(path), None)
+        })
     }
 
     fn components(&mut self, mut gathered: Accumulator, paths: &[String]) -> Result<Accumulator> {
@@ -287,27 +296,6 @@ fn accumulation(as_directory: &BuildError, as_file: &BuildError) -> BuildError {
         error = error.at(file, as_file.line());
     }
     error.wrap(format!("accumulation err='{}'", as_file.message()))
-}
-
-/// The objects of one file must differ, as upstream collects them on their own first.
-fn check_distinct(resources: &[crate::resource::Resource], schemas: &Schemas) -> Result<()> {
-    if resources.len() < 2 {
-        return Ok(());
-    }
-    let mut seen = std::collections::HashSet::with_capacity(resources.len());
-    for resource in resources {
-        let id = resource.current_id(schemas);
-        let key = (
-            id.gvk.clone(),
-            id.name.clone(),
-            id.effective_namespace().to_owned(),
-        );
-        if !seen.insert(key) {
-            let message = format!("may not add resource with an already registered id: {id}");
-            return Err(BuildError::new(message));
-        }
-    }
-    Ok(())
 }
 
 fn set_origin(resource: &mut crate::resource::Resource, text: &str) -> Result<()> {

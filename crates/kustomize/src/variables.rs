@@ -12,7 +12,8 @@ use crate::node::fieldspec::Spec;
 use crate::node::lookup::lookup;
 use crate::node::{is_null, is_string, split_dotted, text};
 use crate::openapi::Schemas;
-use crate::resmap::ResMap;
+use crate::resmap::{ObjectStep, ResMap};
+use crate::resource::Resource;
 
 /// Variables by name.
 #[derive(Default)]
@@ -57,8 +58,10 @@ impl VarSet {
             match found.as_slice() {
                 [] => {}
                 [index] => {
-                    let resource = objects.same_identity_mut(*index);
-                    resource.variables.push(var.name.clone());
+                    objects.edit(*index, |resource| {
+                        resource.variables.push(var.name.clone());
+                        Ok(())
+                    })?;
                 }
                 many => fail!(
                     "found {} resId matches for var {} (unable to disambiguate)",
@@ -71,40 +74,32 @@ impl VarSet {
     }
 
     /// Replaces the variables in all objects.
-    pub fn resolve(&self, objects: &mut ResMap, config: &Config) -> Result<()> {
+    pub fn resolve(&self, objects: &mut ResMap, config: &Config, schemas: &Schemas) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
         let values = self.values(objects)?;
         let specs = Spec::all(&config.var_reference);
-        for index in 0..objects.len() {
-            let resource = objects.same_identity_mut(index);
-            let gvk = resource.gvk();
-            for spec in &specs {
-                let node = &mut resource.node;
-                spec.visit(node, &gvk, None, &mut |node| set(node, &values))?;
-            }
-        }
-        objects.forget();
-        Ok(())
+        objects.each(&[&Expansion { specs, values }], schemas)
     }
 
     fn values(&self, objects: &ResMap) -> Result<BTreeMap<Text, Value>> {
-        let mut readers: BTreeMap<&Text, &Node> = BTreeMap::new();
-        for resource in objects.resources() {
-            for name in &resource.variables {
-                readers.entry(name).or_insert(&resource.node);
+        let mut readers: BTreeMap<Text, usize> = BTreeMap::new();
+        for (index, packed) in objects.list().iter().enumerate() {
+            for name in packed.variables() {
+                readers.entry(name).or_insert(index);
             }
         }
         let mut values = BTreeMap::new();
         for (name, var) in &self.0 {
-            let Some(node) = readers.get(name) else {
+            let Some(index) = readers.get(name) else {
                 fail!(
                     "var '{}' cannot be mapped to a field in the set of known resources",
                     described(var)
                 );
             };
-            let value = field_value(node, &var.field.field_path).map_err(|_| {
+            let node = objects.get(*index).node;
+            let value = field_value(&node, &var.field.field_path).map_err(|_| {
                 BuildError::new(format!(
                     "field specified in var '{}' not found in corresponding resource",
                     described(var)
@@ -113,6 +108,22 @@ impl VarSet {
             values.insert(name.clone(), value);
         }
         Ok(values)
+    }
+}
+
+/// The replacement of variables in one object.
+struct Expansion {
+    specs: Vec<Spec>,
+    values: Values,
+}
+
+impl ObjectStep for Expansion {
+    fn apply(&self, resource: &mut Resource, _: &Schemas) -> Result<()> {
+        let gvk = resource.gvk();
+        self.specs.iter().try_for_each(|spec| {
+            let node = &mut resource.node;
+            spec.visit(node, &gvk, None, &mut |node| set(node, &self.values))
+        })
     }
 }
 

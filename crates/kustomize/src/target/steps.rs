@@ -12,6 +12,7 @@ use crate::kustomization::{GeneratorArgs, HelmChart, HelmGlobals, Label, Patch};
 use crate::options::ChartRequest;
 use crate::origin::{self, Origin};
 use crate::plugins::{self, Plugin};
+use crate::resmap::{ObjectStep, ResMap};
 use crate::resource::{ORIGIN, Resource};
 use crate::transform::Transformer;
 use crate::transform::affix::{Affix, Side};
@@ -204,15 +205,27 @@ impl<'a> Target<'a> {
         let mut steps = self.built_in_steps(&config)?;
         let configs = std::mem::take(&mut self.kustomization.transformers);
         steps.extend(self.plugin_transformers(&configs)?);
-        for (step, origin) in steps {
-            let objects = &mut gathered.objects;
-            step.transform(objects, self.schemas)?;
-            if let Some(origin) = origin {
-                origin::note_transformed(objects, &origin)?;
-            }
-            objects.drop_gone();
-        }
+        self.run_steps(&steps, &mut gathered.objects)?;
         Ok(gathered)
+    }
+
+    /// Runs the steps in order; those that look at each object for itself run together.
+    fn run_steps(&self, steps: &[Step], objects: &mut ResMap) -> Result<()> {
+        let mut together: Vec<&dyn ObjectStep> = Vec::new();
+        for (step, origin) in steps {
+            match step.on_each() {
+                Some(step) => together.push(step),
+                None => {
+                    objects.each(&std::mem::take(&mut together), self.schemas)?;
+                    step.transform(objects, self.schemas)?;
+                    objects.drop_gone();
+                }
+            }
+            if let Some(origin) = origin {
+                together.push(origin);
+            }
+        }
+        objects.each(&together, self.schemas)
     }
 
     /// The fields of the file as transformers, in upstream's order.
@@ -314,11 +327,12 @@ impl<'a> Target<'a> {
             return Ok(());
         }
         for (validator, _) in self.plugin_transformers(&configs)? {
-            let before = gathered.objects.resources().to_vec();
+            let before = gathered.objects.list().to_vec();
             validator.transform(&mut gathered.objects, self.schemas)?;
-            let after = gathered.objects.resources();
+            let after = gathered.objects.list();
+            let mut pairs = before.iter().zip(after);
             let same = before.len() == after.len()
-                && before.iter().zip(after).all(|(b, a)| unchanged(b, a));
+                && pairs.all(|(b, a)| unchanged(&b.unpack(), a.unpack()));
             if !same {
                 fail!("validator shouldn't modify the resource map");
             }
@@ -327,8 +341,7 @@ impl<'a> Target<'a> {
     }
 }
 
-fn unchanged(before: &Resource, after: &Resource) -> bool {
-    let mut after = after.clone();
+fn unchanged(before: &Resource, mut after: Resource) -> bool {
     let labels = after
         .node
         .get_mut("metadata")

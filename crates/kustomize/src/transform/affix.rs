@@ -11,7 +11,7 @@ use crate::node::fieldspec::{Create, Spec};
 use crate::node::set::set_scalar;
 use crate::node::text;
 use crate::openapi::Schemas;
-use crate::resmap::ResMap;
+use crate::resmap::{ObjectStep, ResMap};
 use crate::resource::Resource;
 
 /// The field that is a name, as opposed to fields added by `configurations`.
@@ -48,7 +48,7 @@ impl Affix {
         }
     }
 
-    fn apply(&self, resource: &mut Resource, schemas: &Schemas) -> Result<()> {
+    fn rename(&self, resource: &mut Resource, schemas: &Schemas) -> Result<()> {
         let original = resource.original_gvk();
         if is_exempt(&original) {
             return Ok(());
@@ -99,11 +99,18 @@ fn is_exempt(gvk: &Gvk) -> bool {
     }
 }
 
+impl ObjectStep for Affix {
+    fn apply(&self, resource: &mut Resource, schemas: &Schemas) -> Result<()> {
+        self.rename(resource, schemas)
+    }
+}
+
 impl Transformer for Affix {
     fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()> {
-        objects
-            .resources_mut()
-            .iter_mut()
-            .try_for_each(|resource| self.apply(resource, schemas))
+        objects.each(&[self], schemas)
+    }
+
+    fn on_each(&self) -> Option<&dyn ObjectStep> {
+        Some(self)
     }
 }

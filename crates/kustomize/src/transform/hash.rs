@@ -14,17 +14,16 @@ pub(crate) struct Hash;
 
 impl Transformer for Hash {
     fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()> {
-        let wanted = |r: &crate::resource::Resource| r.notes.needs_hash;
-        if !objects.resources().iter().any(wanted) {
-            return Ok(());
-        }
-        for resource in objects.resources_mut() {
-            if resource.notes.needs_hash {
+        for index in 0..objects.len() {
+            if !objects.list()[index].needs_hash() {
+                continue;
+            }
+            objects.edit(index, |resource| {
                 let hash = hash(&resource.node)?;
                 resource.store_id(schemas);
                 let name = format!("{}-{hash}", resource.name());
-                resource.set_name(&name)?;
-            }
+                resource.set_name(&name)
+            })?;
         }
         Ok(())
     }

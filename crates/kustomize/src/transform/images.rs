@@ -15,7 +15,8 @@ use crate::node::lookup::{ensure, field};
 use crate::node::set::set_scalar;
 use crate::node::{Kind, text};
 use crate::openapi::Schemas;
-use crate::resmap::ResMap;
+use crate::resmap::{ObjectStep, ResMap};
+use crate::resource::Resource;
 
 /// Rewrites one image.
 pub(crate) struct Images {
@@ -121,21 +122,27 @@ fn split(image: &str) -> (&str, &str, &str) {
     }
 }
 
-impl Transformer for Images {
-    fn transform(&self, objects: &mut ResMap, _: &Schemas) -> Result<()> {
-        for index in 0..objects.len() {
-            let resource = objects.same_identity_mut(index);
-            if resource.kind() == "CustomResourceDefinition" {
-                continue;
-            }
-            self.walk(&mut resource.node)?;
-            let gvk = resource.gvk();
-            for spec in &self.specs {
-                let node = &mut resource.node;
-                spec.visit(node, &gvk, None, &mut |node| self.update(node))?;
-            }
+impl ObjectStep for Images {
+    fn apply(&self, resource: &mut Resource, _: &Schemas) -> Result<()> {
+        if resource.kind() == "CustomResourceDefinition" {
+            return Ok(());
         }
-        Ok(())
+        self.walk(&mut resource.node)?;
+        let gvk = resource.gvk();
+        self.specs.iter().try_for_each(|spec| {
+            let node = &mut resource.node;
+            spec.visit(node, &gvk, None, &mut |node| self.update(node))
+        })
+    }
+}
+
+impl Transformer for Images {
+    fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()> {
+        objects.each(&[self], schemas)
+    }
+
+    fn on_each(&self) -> Option<&dyn ObjectStep> {
+        Some(self)
     }
 }
 

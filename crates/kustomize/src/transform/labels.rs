@@ -9,7 +9,8 @@ use crate::node::Kind;
 use crate::node::fieldspec::{Create, Spec};
 use crate::node::set::set_field;
 use crate::openapi::Schemas;
-use crate::resmap::ResMap;
+use crate::resmap::{ObjectStep, ResMap};
+use crate::resource::Resource;
 use kyaml::{Node, Tag};
 
 /// Sets entries of maps; annotations work the same way.
@@ -27,8 +28,8 @@ impl Entries {
     }
 }
 
-impl Transformer for Entries {
-    fn transform(&self, objects: &mut ResMap, _: &Schemas) -> Result<()> {
+impl ObjectStep for Entries {
+    fn apply(&self, resource: &mut Resource, _: &Schemas) -> Result<()> {
         if self.entries.is_empty() {
             return Ok(());
         }
@@ -36,18 +37,27 @@ impl Transformer for Entries {
             kind: Kind::Mapping,
             tag: || Tag::Map,
         };
-        for index in 0..objects.len() {
-            // Labels and annotations are no part of an identity.
-            let resource = objects.same_identity_mut(index);
-            let gvk = resource.gvk();
-            for spec in &self.specs {
-                spec.visit(&mut resource.node, &gvk, Some(create), &mut |map| {
-                    self.entries
-                        .iter()
-                        .try_for_each(|(key, value)| set_field(map, key, Node::string(value)))
-                })?;
-            }
+        let gvk = resource.gvk();
+        for spec in &self.specs {
+            spec.visit(&mut resource.node, &gvk, Some(create), &mut |map| {
+                self.entries
+                    .iter()
+                    .try_for_each(|(key, value)| set_field(map, key, Node::string(value)))
+            })?;
         }
         Ok(())
+    }
+}
+
+impl Transformer for Entries {
+    fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        objects.each(&[self], schemas)
+    }
+
+    fn on_each(&self) -> Option<&dyn ObjectStep> {
+        Some(self)
     }
 }

@@ -16,9 +16,14 @@ pub(crate) mod value_add;
 
 use crate::error::Result;
 use crate::openapi::Schemas;
-use crate::resmap::ResMap;
+use crate::resmap::{ObjectStep, ResMap};
 
 /// One step over all objects.
 pub(crate) trait Transformer {
     fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()>;
+
+    /// Returns the step as one on each object for itself, where it is one: such steps run together.
+    fn on_each(&self) -> Option<&dyn ObjectStep> {
+        None
+    }
 }

@@ -14,7 +14,7 @@ use crate::node::lookup::field;
 use crate::node::set::{field_or_make, set_scalar};
 use crate::node::{Kind, is_null, text, value_text};
 use crate::openapi::Schemas;
-use crate::resmap::ResMap;
+use crate::resmap::{ObjectStep, ResMap};
 use crate::resource::Resource;
 
 /// Which subjects of role bindings are moved.
@@ -69,7 +69,7 @@ impl Namespace {
     }
 
     /// Sets the namespace in one object.
-    pub fn apply(&self, resource: &mut Resource, schemas: &Schemas) -> Result<()> {
+    pub fn set_in(&self, resource: &mut Resource, schemas: &Schemas) -> Result<()> {
         let gvk = resource.gvk();
         if !resource.is_cluster_scoped(schemas) {
             self.metadata(&mut resource.node, &gvk)?;
@@ -153,23 +153,26 @@ fn reworded(error: BuildError) -> BuildError {
     })
 }
 
+impl ObjectStep for Namespace {
+    fn apply(&self, resource: &mut Resource, schemas: &Schemas) -> Result<()> {
+        let by_helm = resource.notes.helm_generated.as_deref() == Some("true");
+        if resource.is_gone() || by_helm {
+            return Ok(());
+        }
+        resource.store_id(schemas);
+        self.set_in(resource, schemas)
+    }
+}
+
 impl Transformer for Namespace {
     fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()> {
         if self.namespace.is_empty() {
             return Ok(());
         }
-        for resource in objects.resources_mut() {
-            let by_helm = resource.notes.helm_generated.as_deref() == Some("true");
-            if resource.is_gone() || by_helm {
-                continue;
-            }
-            resource.store_id(schemas);
-            self.apply(resource, schemas)?;
-        }
+        objects.each(&[self], schemas)?;
         objects.check_unique(schemas).map_err(|(first, second)| {
             let text = |index: usize| {
-                let resource = &objects.resources()[index];
-                let mut shown = resource.clone();
+                let mut shown = objects.get(index);
                 // Notes that cannot be written out are left out of the message.
                 let _ = shown.show_notes();
                 crate::emission::to_json_text(&shown.node)

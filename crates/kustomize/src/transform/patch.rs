@@ -126,7 +126,6 @@ impl PatchEntry {
             apply_to(objects, index, patch, schemas, true)?;
         }
         objects.drop_gone();
-        objects.forget();
         recheck(objects, schemas)
     }
 
@@ -135,9 +134,10 @@ impl PatchEntry {
             fail!("must specify a target for JSON patch {}", self.source);
         };
         for index in select(objects, target, schemas)? {
-            let resource = &mut objects.resources_mut()[index];
-            resource.store_id(schemas);
-            apply_json(resource, patch)?;
+            objects.edit(index, |resource| {
+                resource.store_id(schemas);
+                apply_json(resource, patch)
+            })?;
         }
         Ok(())
     }
@@ -146,7 +146,7 @@ impl PatchEntry {
 /// A merge by target can make two objects one.
 fn recheck(objects: &ResMap, schemas: &Schemas) -> Result<()> {
     objects.check_unique(schemas).map_err(|(_, second)| {
-        let id = objects.resources()[second].current_id(schemas);
+        let id = objects.current_id(second, schemas);
         BuildError::new(format!(
             "may not add resource with an already registered id: {id}"
         ))
@@ -178,7 +178,7 @@ fn each_to_its_own(
     Ok(())
 }
 
-/// Applies a patch to one object; indexes stay where identities do.
+/// Applies a patch to one object.
 fn apply_to(
     objects: &mut ResMap,
     index: usize,
@@ -186,15 +186,9 @@ fn apply_to(
     schemas: &Schemas,
     by_target: bool,
 ) -> Result<()> {
-    let resource = objects.same_identity_mut(index);
-    let before = (resource.current_id(schemas), resource.notes.former.len());
-    apply_strategic(resource, patch, schemas, by_target)?;
-    let changed =
-        resource.is_gone() || before != (resource.current_id(schemas), resource.notes.former.len());
-    if changed {
-        objects.forget();
-    }
-    Ok(())
+    objects.edit(index, |resource| {
+        apply_strategic(resource, patch, schemas, by_target)
+    })
 }
 
 fn apply_strategic(
@@ -389,7 +383,7 @@ impl JsonPatches {
 impl Transformer for JsonPatches {
     fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()> {
         for index in select(objects, &self.target, schemas)? {
-            apply_json(&mut objects.resources_mut()[index], &self.patch)?;
+            objects.edit(index, |resource| apply_json(resource, &self.patch))?;
         }
         Ok(())
     }

@@ -14,8 +14,8 @@ use crate::node::lookup::lookup;
 use crate::node::matcher::Matcher as FieldMatcher;
 use crate::node::{Kind, is_empty, kind, set_text, split_dotted, text, value_text};
 use crate::openapi::Schemas;
+use crate::packed::Packed;
 use crate::resmap::ResMap;
-use crate::resource::Resource;
 use crate::selector::Matcher;
 
 /// The field that is read or written where none is named.
@@ -41,7 +41,7 @@ impl Transformer for ReplacementList {
             };
             let value = source_value(replacement, objects, schemas)?;
             for target in targets {
-                write(target, &value, objects, schemas)?;
+                write(target, &value, objects)?;
             }
         }
         Ok(())
@@ -49,9 +49,9 @@ impl Transformer for ReplacementList {
 }
 
 /// Identities for selection: the present one, then the former ones.
-fn ids(resource: &Resource) -> impl Iterator<Item = ResId> + '_ {
-    let current = crate::resource::literal_id(&resource.node);
-    std::iter::once(current).chain(resource.former_ids())
+fn ids(packed: &Packed) -> impl Iterator<Item = ResId> + '_ {
+    let current = std::iter::once_with(|| packed.identity().literal_id());
+    current.chain(packed.former_ids())
 }
 
 fn source_value(
@@ -69,7 +69,7 @@ fn source_value(
         fail!("replacements must specify a source and at least one target");
     };
     let index = source_place(source, objects, schemas)?;
-    let resource = &objects.resources()[index];
+    let resource = objects.get(index);
     let path = or_default(&source.field_path);
     let found = lookup(&resource.node, &split_dotted(path))
         .map_err(|error| error.wrap("error looking up replacement source"))?;
@@ -87,7 +87,7 @@ fn or_default(path: &str) -> &str {
 fn source_place(source: &SourceSelector, objects: &mut ResMap, schemas: &Schemas) -> Result<usize> {
     let selector = source.id();
     let found = if source.name.is_empty() || source.kind.is_empty() {
-        let all = objects.resources().iter().enumerate();
+        let all = objects.list().iter().enumerate();
         let fitting = all.filter(|(_, r)| ids(r).any(|id| id.is_selected_by(&selector)));
         fitting.map(|(index, _)| index).collect()
     } else {
@@ -146,12 +146,7 @@ fn refined(options: Option<&FieldOptions>, node: &Node) -> Result<Node> {
     Ok(copy)
 }
 
-fn write(
-    target: &TargetSelector,
-    value: &Node,
-    objects: &mut ResMap,
-    schemas: &Schemas,
-) -> Result<()> {
+fn write(target: &TargetSelector, value: &Node, objects: &mut ResMap) -> Result<()> {
     let Some(select) = &target.select else {
         fail!("target must specify resources to select");
     };
@@ -169,35 +164,27 @@ fn write(
         named.push(DEFAULT_FIELD.to_owned());
     }
     for index in 0..objects.len() {
-        let resource = &objects.resources()[index];
-        if !is_target(resource, &selects, &rejects) {
+        if !is_target(&objects.list()[index], &selects, &rejects) {
             continue;
         }
-        let before = resource.current_id(schemas);
-        let resource = objects.same_identity_mut(index);
-        for (path, name) in paths.iter().zip(&named) {
-            copy_to(
-                &mut resource.node,
-                value,
-                path,
-                name,
-                target.options.as_ref(),
-            )?;
-        }
-        if resource.current_id(schemas) != before {
-            objects.forget();
-        }
+        objects.edit(index, |resource| {
+            let mut fields = paths.iter().zip(&named);
+            let options = target.options.as_ref();
+            fields.try_for_each(|(path, name)| {
+                copy_to(&mut resource.node, value, path, name, options)
+            })
+        })?;
     }
     Ok(())
 }
 
-fn is_target(resource: &Resource, selects: &Matcher, rejects: &[Matcher]) -> bool {
-    if !selects.fits_maps(resource) || !ids(resource).any(|id| selects.fits_id(&id)) {
+fn is_target(packed: &Packed, selects: &Matcher, rejects: &[Matcher]) -> bool {
+    if !selects.fits_maps(packed) || !ids(packed).any(|id| selects.fits_id(&id)) {
         return false;
     }
-    let by_maps = |reject: &Matcher| reject.has_map_selector() && reject.fits_maps(resource);
+    let by_maps = |reject: &Matcher| reject.has_map_selector() && reject.fits_maps(packed);
     let by_id =
-        |reject: &Matcher| !reject.names_no_id() && ids(resource).any(|id| reject.fits_id(&id));
+        |reject: &Matcher| !reject.names_no_id() && ids(packed).any(|id| reject.fits_id(&id));
     !rejects
         .iter()
         .any(|reject| by_maps(reject) || by_id(reject))

@@ -11,6 +11,7 @@ use crate::node::fieldspec::{Create, Spec};
 use crate::node::set::set_scalar;
 use crate::openapi::Schemas;
 use crate::resmap::ResMap;
+use crate::resource::Resource;
 
 /// Sets one workload's replicas.
 pub(crate) struct Replicas {
@@ -24,6 +25,21 @@ impl Replicas {
             replica: replica.clone(),
             specs: Spec::all(specs),
         }
+    }
+}
+
+impl Replicas {
+    fn set(&self, spec: &Spec, resource: &mut Resource) -> Result<()> {
+        let gvk = resource.gvk();
+        let create = Create {
+            kind: Kind::Scalar,
+            tag: || Tag::Int,
+        };
+        spec.visit(&mut resource.node, &gvk, Some(create), &mut |node| {
+            let mut count = Node::plain(self.replica.count.to_string());
+            count.tag = Tag::Int;
+            set_scalar(node, count)
+        })
     }
 }
 
@@ -43,17 +59,7 @@ impl Transformer for Replicas {
             };
             for index in places {
                 found = true;
-                let resource = objects.same_identity_mut(index);
-                let gvk = resource.gvk();
-                let create = Create {
-                    kind: Kind::Scalar,
-                    tag: || Tag::Int,
-                };
-                spec.visit(&mut resource.node, &gvk, Some(create), &mut |node| {
-                    let mut count = Node::plain(self.replica.count.to_string());
-                    count.tag = Tag::Int;
-                    set_scalar(node, count)
-                })?;
+                objects.edit(index, |resource| self.set(spec, resource))?;
             }
         }
         if found {

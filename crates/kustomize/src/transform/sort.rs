@@ -3,9 +3,11 @@
 
 use std::collections::HashMap;
 
+use compact_str::format_compact;
+
 use super::Transformer;
 use crate::error::{Result, fail};
-use crate::id::{Gvk, ResId};
+use crate::id::Gvk;
 use crate::kustomization::{LegacySortOptions, SortOptions};
 use crate::openapi::Schemas;
 use crate::resmap::ResMap;
@@ -80,22 +82,22 @@ impl Sort {
     }
 }
 
+/// What of the order follows from the kind.
 struct Key {
     rank: i64,
     gvk: String,
     namespace_kind: Option<bool>,
-    id: String,
+    shown: String,
 }
 
 impl Key {
-    fn of(id: &ResId, ranks: &HashMap<&str, i64>) -> Self {
-        let is_namespace = id.gvk.kind == "Namespace";
-        let namespace = or(&id.namespace, "~X");
+    fn of(gvk: &Gvk, ranks: &HashMap<&str, i64>) -> Self {
+        let is_namespace = gvk.kind == "Namespace";
         Self {
-            rank: ranks.get(id.gvk.kind.as_str()).copied().unwrap_or(0),
-            gvk: sort_text(&id.gvk),
-            namespace_kind: is_namespace.then(|| id.gvk.group.is_empty()),
-            id: format!("{}|{namespace}|{}", id.gvk, or(&id.name, "~N")),
+            rank: ranks.get(gvk.kind.as_str()).copied().unwrap_or(0),
+            gvk: sort_text(gvk),
+            namespace_kind: is_namespace.then(|| gvk.group.is_empty()),
+            shown: gvk.to_string(),
         }
     }
 
@@ -107,12 +109,12 @@ impl Key {
         self.rank
             .cmp(&other.rank)
             .then(kinds)
-            .then_with(|| self.id.cmp(&other.id))
+            .then_with(|| self.shown.cmp(&other.shown))
     }
 }
 
 impl Transformer for Sort {
-    fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()> {
+    fn transform(&self, objects: &mut ResMap, _: &Schemas) -> Result<()> {
         let order = self.options.order.as_str();
         if order != "legacy" && order != "fifo" {
             fail!("the field 'sortOptions.order' must be one of [fifo, legacy]");
@@ -143,17 +145,39 @@ impl Transformer for Sort {
         for (kind, rank) in options.order_last.iter().zip(1..) {
             ranks.insert(kind.as_str(), rank);
         }
-        let list = std::mem::take(objects.resources_mut());
-        let mut keyed: Vec<_> = list
-            .into_iter()
-            .map(|resource| (Key::of(&resource.current_id(schemas), &ranks), resource))
-            .collect();
-        keyed.sort_by(|a, b| a.0.compare(&b.0));
-        let sorted = keyed.into_iter().map(|(_, resource)| resource).collect();
-        objects
-            .append_all(sorted, schemas)
-            .map_err(|e| e.wrap("SortOrderTransformer: Failed to append to resources"))
+        sort(objects, &ranks);
+        Ok(())
     }
+}
+
+/// Sorts by the ranks of kinds; among objects of one kind only namespace and name are compared.
+fn sort(objects: &mut ResMap, ranks: &HashMap<&str, i64>) {
+    let mut numbers: HashMap<(&str, &str), usize> = HashMap::new();
+    let mut kinds: Vec<Key> = Vec::new();
+    let mut by_kind: Vec<Vec<usize>> = Vec::new();
+    for (place, packed) in objects.list().iter().enumerate() {
+        let identity = packed.identity();
+        let number = numbers.entry((identity.api_version, identity.kind));
+        let number = *number.or_insert_with(|| {
+            kinds.push(Key::of(&identity.gvk(), ranks));
+            by_kind.push(Vec::new());
+            kinds.len() - 1
+        });
+        by_kind[number].push(place);
+    }
+    let mut order: Vec<usize> = (0..kinds.len()).collect();
+    order.sort_by(|a, b| kinds[*a].compare(&kinds[*b]));
+    let mut places = Vec::with_capacity(objects.len());
+    for number in order {
+        let of_kind = &mut by_kind[number];
+        of_kind.sort_by_cached_key(|place| {
+            let identity = objects.list()[*place].identity();
+            let (namespace, name) = (or(identity.namespace, "~X"), or(identity.name, "~N"));
+            format_compact!("{namespace}|{name}")
+        });
+        places.append(of_kind);
+    }
+    objects.reorder(&places);
 }
 
 #[cfg(test)]
@@ -163,14 +187,7 @@ mod tests {
     #[test]
     fn the_core_group_sorts_behind_lower_case_groups() {
         let ranks = HashMap::new();
-        let key = |api: &str, kind: &str| {
-            let gvk = Gvk::from_api_version(api, kind);
-            let id = ResId {
-                gvk,
-                ..ResId::default()
-            };
-            Key::of(&id, &ranks)
-        };
+        let key = |api: &str, kind: &str| Key::of(&Gvk::from_api_version(api, kind), &ranks);
         assert!(key("apps/v1", "A").compare(&key("v1", "A")).is_lt());
         let core = key("v1", "Namespace");
         assert!(core.compare(&key("x/v1", "Namespace")).is_lt());

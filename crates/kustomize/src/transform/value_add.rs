@@ -107,14 +107,14 @@ impl Transformer for ValueAdd {
                 Some(selector) => crate::selector::select(objects, selector, schemas)?,
             };
             for index in places {
-                let resource = &mut objects.resources_mut()[index];
-                if target.field_path == "metadata/namespace" {
+                objects.edit(index, |resource| {
+                    if target.field_path != "metadata/namespace" {
+                        return self.add(&mut resource.node, target);
+                    }
                     let value = &self.config.value;
                     let setter = Namespace::new(value, &[], false, Subjects::default());
-                    setter.apply(resource, schemas)?;
-                } else {
-                    self.add(&mut resource.node, target)?;
-                }
+                    setter.set_in(resource, schemas)
+                })?;
             }
         }
         Ok(())

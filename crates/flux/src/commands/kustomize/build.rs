@@ -4,6 +4,7 @@
 //! scripts keep working, and the build refuses a kustomization that needs them.
 
 use std::fs;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use filetree::disk::DirectoryTree;
@@ -193,13 +194,14 @@ fn locate(dir: &Path) -> Result<String, String> {
 
 fn write(ctx: &Context, output: &Output, path: &Path) -> Result<(), String> {
     if path.as_os_str().is_empty() {
-        let text = output.to_yaml().map_err(|error| format!("{error:#}"))?;
-        ctx.out.data(&text);
+        let mut stdout = ctx.out.data_writer();
+        let written = output.write_yaml(&mut stdout);
+        let _closed_pipe = written.map_err(|error| format!("{error:#}"))?;
+        let _closed_pipe = stdout.flush();
         return Ok(());
     }
     if !path.is_dir() {
-        let text = output.to_yaml().map_err(|error| format!("{error:#}"))?;
-        return write_file(path, &text);
+        return write_one(output, path);
     }
     let files = output.files().map_err(|error| format!("{error:#}"))?;
     files
@@ -207,14 +209,50 @@ fn write(ctx: &Context, output: &Output, path: &Path) -> Result<(), String> {
         .try_for_each(|(name, text)| write_file(&path.join(name), text))
 }
 
+fn write_one(output: &Output, path: &Path) -> Result<(), String> {
+    let mut sink = LateFile { path, file: None };
+    let written = output.write_yaml(&mut sink);
+    let written = written.map_err(|error| format!("{error:#}"))?;
+    // Flushing makes the file where there was nothing to write.
+    let flushed = written.and_then(|()| sink.flush());
+    flushed.map_err(|error| not_written(path, &error))
+}
+
+/// A file that is made with the first byte, so that a failed build leaves an older one as it is.
+struct LateFile<'a> {
+    path: &'a Path,
+    file: Option<BufWriter<fs::File>>,
+}
+
+impl LateFile<'_> {
+    fn file(&mut self) -> std::io::Result<&mut BufWriter<fs::File>> {
+        match &mut self.file {
+            Some(file) => Ok(file),
+            none => Ok(none.insert(BufWriter::new(fs::File::create(self.path)?))),
+        }
+    }
+}
+
+impl Write for LateFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file()?.flush()
+    }
+}
+
 fn write_file(path: &Path, text: &str) -> Result<(), String> {
-    fs::write(path, text).map_err(|error| {
-        let reason = match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
-            std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
-            std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-            _ => error.to_string(),
-        };
-        format!("open {}: {reason}", path.display())
-    })
+    fs::write(path, text).map_err(|error| not_written(path, &error))
+}
+
+fn not_written(path: &Path, error: &std::io::Error) -> String {
+    let reason = match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file or directory".to_owned(),
+        std::io::ErrorKind::IsADirectory => "is a directory".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        _ => error.to_string(),
+    };
+    format!("open {}: {reason}", path.display())
 }
