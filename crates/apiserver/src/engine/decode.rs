@@ -143,6 +143,9 @@ fn unrecognised(wanted: Wanted<'_>, why: &str, bytes: &[u8]) -> Box<Failure> {
     ))
 }
 
+/// The Go type into which a body's kind is read.
+pub(super) const TYPE_META: &str = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }";
+
 /// Parses JSON into a map; errors in Go's words where they are simple.
 pub fn parse_json(bytes: &[u8]) -> Result<Map, String> {
     match serde_json::from_slice::<Value>(bytes) {
@@ -156,7 +159,7 @@ pub fn parse_json(bytes: &[u8]) -> Result<Map, String> {
                 _ => return Ok(Map::new()),
             };
             Err(format!(
-                "json: cannot unmarshal {kind} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+                "json: cannot unmarshal {kind} into Go value of type {TYPE_META}"
             ))
         }
         Err(error) if error.is_eof() => Err("unexpected end of JSON input".into()),
@@ -164,7 +167,7 @@ pub fn parse_json(bytes: &[u8]) -> Result<Map, String> {
     }
 }
 
-fn go_syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
+pub(super) fn go_syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
     let line_start: usize = bytes
         .split_inclusive(|b| *b == b'\n')
         .take(error.line().saturating_sub(1))

@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use objects::json;
 
+use super::decode::go_syntax_error;
 use super::selector::Selection;
 use super::{Engine, ListOptions, Place};
 use crate::failure::{Answered, Failure};
@@ -53,7 +54,7 @@ impl Engine {
         let Some(wanted) = parse_version(&options.resource_version)? else {
             return Ok(());
         };
-        if options.watch || options.version_match == "Exact" || wanted <= self.store.revision() {
+        if options.watch || wanted <= self.store.revision() {
             return Ok(());
         }
         let deadline = tokio::time::sleep(FUTURE_WAIT);
@@ -112,9 +113,7 @@ impl Engine {
         if let (Some(version), "Exact") = (version, options.version_match.as_str()) {
             let current = self.store.revision();
             if version > current {
-                return Err(Failure::internal(
-                    "etcdserver: mvcc: required revision is a future revision",
-                ));
+                return Err(too_large(version, current));
             }
             let entries = self
                 .store
@@ -132,12 +131,12 @@ impl Engine {
         place: &Place,
         options: &ListOptions,
     ) -> Answered<(u64, String, Vec<Arc<Entry>>)> {
+        let (revision, after) = parse_token(&options.continue_token)?;
         if !options.resource_version.is_empty() && options.resource_version != "0" {
             return Err(Failure::bad_request(
                 "specifying resource version is not allowed when using continue",
             ));
         }
-        let (revision, after) = parse_token(&options.continue_token)?;
         let Some(revision) = revision else {
             let (revision, entries) = self.store.list(&place.resource.table, &place.namespace);
             return Ok((revision, after, entries));
@@ -161,7 +160,7 @@ impl Engine {
     pub fn watch(&self, place: &Place, options: &ListOptions) -> Answered<Watching> {
         let resource = &place.resource;
         let selection = Selection::parse(resource, &options.labels, &options.fields)?;
-        let version = parse_version(&options.resource_version)?;
+        let version = parse_exact_version(&options.resource_version)?;
         let from_now = version.is_none_or(|version| version == 0);
         let initial = match options.initial_events {
             Some(wanted) => wanted,
@@ -208,10 +207,19 @@ pub(crate) fn parse_version(text: &str) -> Answered<Option<u64>> {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|_| {
-        Failure::bad_request(format!(
-            "invalid resource version: strconv.ParseUint: parsing \"{text}\": invalid syntax"
-        ))
+        Failure::bad_request(format!("invalid resource version: {}", no_version(text)))
     })
+}
+
+/// As [`parse_version`] for single objects and watches, where upstream reports an error of its own.
+pub(crate) fn parse_exact_version(text: &str) -> Answered<Option<u64>> {
+    parse_version(text).map_err(|_| Failure::internal(no_version(text)))
+}
+
+fn no_version(text: &str) -> String {
+    format!(
+        "resourceVersion: Invalid value: \"{text}\": strconv.ParseUint: parsing \"{text}\": invalid syntax"
+    )
 }
 
 fn too_large(wanted: u64, current: u64) -> Box<Failure> {
@@ -250,7 +258,7 @@ fn parse_token(text: &str) -> Answered<(Option<u64>, String)> {
         refuse(format!("illegal base64 data at input byte {at}"))
     })?;
     let value: objects::Value =
-        serde_json::from_slice(&bytes).map_err(|_| refuse("invalid character".into()))?;
+        serde_json::from_slice(&bytes).map_err(|error| refuse(go_syntax_error(&bytes, &error)))?;
     if value["v"] != "meta.k8s.io/v1" {
         let why = format!(
             "server does not recognize this encoded version {}",

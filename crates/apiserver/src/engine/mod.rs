@@ -26,6 +26,8 @@ use crate::store::{self, Draft, Entry, Expect, Refused, Store};
 
 pub use decode::{Body, Format, Wanted, yaml_map};
 pub use delete::{FOREGROUND, ORPHAN};
+pub(crate) use duplicates::duplicate_keys;
+pub(crate) use list::parse_exact_version;
 pub use list::{Listing, Watching};
 pub use options::{DeleteOptions, ListOptions, Query, WriteOptions, parse_query, percent_decode};
 pub use patch::PatchBody;

@@ -44,6 +44,8 @@ pub struct WriteOptions {
     pub force: Option<bool>,
     /// Treatment of unknown fields.
     pub validation: Validation,
+    /// Keys that the text of a patch has twice.
+    pub duplicates: Vec<String>,
 }
 
 /// `DeleteOptions` from the query and the body together.
@@ -113,21 +115,40 @@ fn flag(query: &Query, key: &str) -> Option<bool> {
     ))
 }
 
+/// Parses a number as Go's query conversion does; "" is none.
+fn parse_integer(text: &str) -> Answered<Option<i64>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let numeric = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let why = if numeric {
+        "value out of range"
+    } else {
+        "invalid syntax"
+    };
+    text.parse().map(Some).map_err(|_| {
+        Failure::bad_request(format!("strconv.ParseInt: parsing \"{text}\": {why}"))
+    })
+}
+
 impl ListOptions {
     /// Reads the parameters of a query.
     pub fn read(query: &Query) -> Answered<Self> {
-        let number = |key: &str| first(query, key).parse::<u64>().unwrap_or(0);
+        let number = |key: &str| parse_integer(first(query, key)).map(|n| n.unwrap_or(0));
+        let limit = number("limit")?;
+        let timeout = number("timeoutSeconds")?;
         let options = Self {
             labels: first(query, "labelSelector").to_owned(),
             fields: first(query, "fieldSelector").to_owned(),
-            limit: usize::try_from(number("limit")).unwrap_or(0),
+            limit: usize::try_from(limit).unwrap_or(0),
             continue_token: first(query, "continue").to_owned(),
             resource_version: first(query, "resourceVersion").to_owned(),
             version_match: first(query, "resourceVersionMatch").to_owned(),
             watch: flag(query, "watch").unwrap_or(false),
             bookmarks: flag(query, "allowWatchBookmarks").unwrap_or(false),
             initial_events: flag(query, "sendInitialEvents"),
-            timeout_seconds: number("timeoutSeconds"),
+            timeout_seconds: u64::try_from(timeout).unwrap_or(0),
         };
         options.check()?;
         Ok(options)
@@ -157,6 +178,10 @@ impl ListOptions {
             let why =
                 "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided";
             causes.push(field::forbidden(FIELD, why));
+        }
+        if !matches!(self.version_match.as_str(), "" | "NotOlderThan") {
+            let value = json!(self.version_match);
+            causes.push(field::not_supported(FIELD, &value, &["NotOlderThan"]));
         }
         causes
     }
@@ -238,6 +263,7 @@ impl WriteOptions {
                 dry_run,
                 force,
                 validation,
+                duplicates: Vec::new(),
             })
         } else {
             Err(Failure::invalid_options(kind, causes))
@@ -265,7 +291,8 @@ fn check_manager(manager: &str, causes: &mut Vec<cluster::StatusCause>) {
         causes.push(field::too_long("fieldManager", "bytes", 128));
     }
     if let Some(index) = manager.chars().position(|c| c.is_control()) {
-        let why = format!("should be printable, invalid character at position {index}");
+        let character = manager.chars().nth(index).map_or(0, u32::from);
+        let why = format!("invalid character U+{character:04X} (at position {index})");
         causes.push(field::invalid("fieldManager", &json!(manager), &why));
     }
 }
@@ -296,7 +323,7 @@ impl DeleteOptions {
         };
         let grace_seconds = match body {
             Some(body) => body.get("gracePeriodSeconds").and_then(Value::as_i64),
-            None => first(query, "gracePeriodSeconds").parse().ok(),
+            None => parse_integer(first(query, "gracePeriodSeconds"))?,
         };
         let orphan = match body {
             Some(body) => body.get("orphanDependents").and_then(Value::as_bool),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use objects::{Map, Value};
 
-use super::decode::{go_gvk, parse_json, yaml_map};
+use super::decode::{TYPE_META, go_gvk, parse_json, yaml_map};
 use super::write::{check_name, check_namespace};
 use super::{Body, Context, Engine, Place, WriteOptions, Written, metadata_text};
 use crate::catalog::text;
@@ -35,10 +35,13 @@ impl PatchBody {
             "application/apply-patch+yaml" => {
                 Ok(Self::Apply(Body::Raw(bytes, super::Format::Yaml)))
             }
-            "application/merge-patch+json" => Ok(Self::Merge(patch_object(&bytes)?)),
+            "application/merge-patch+json" => Ok(Self::Merge(patch_object(
+                &bytes,
+                "error decoding patch: ",
+            )?)),
             "application/json-patch+json" => Ok(Self::Json(patch_list(&bytes)?)),
             "application/strategic-merge-patch+json" if !custom => {
-                Ok(Self::Strategic(patch_object(&bytes)?))
+                Ok(Self::Strategic(patch_object(&bytes, "")?))
             }
             "application/strategic-merge-patch+json" => {
                 let message = "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml";
@@ -54,13 +57,16 @@ impl PatchBody {
     }
 }
 
-fn patch_object(bytes: &[u8]) -> Answered<Value> {
+fn patch_object(bytes: &[u8], prefix: &str) -> Answered<Value> {
     if bytes == b"null" {
         return Err(Failure::bad_request("Invalid JSON Patch"));
     }
     match parse_json(bytes) {
         Ok(map) => Ok(Value::Object(map)),
-        Err(why) => Err(Failure::bad_request(format!("error decoding patch: {why}"))),
+        Err(why) => {
+            let why = why.replace(TYPE_META, "map[string]interface {}");
+            Err(Failure::bad_request(format!("{prefix}{why}")))
+        }
     }
 }
 
@@ -109,7 +115,14 @@ impl Engine {
                 _ => Value::Object(next.clone()).to_string(),
             };
             let source = Source::Patch(&shown);
-            form::shape(context, resource, &mut next, options, &[], source)?;
+            form::shape(
+                context,
+                resource,
+                &mut next,
+                options,
+                &options.duplicates,
+                source,
+            )?;
             kinds::default(self, resource, &mut next);
             Ok(next)
         })
@@ -152,7 +165,7 @@ impl Engine {
             }
             PatchBody::Strategic(patch) => {
                 crate::fields::strategic_merge(&place.resource, &mut value, patch)
-                    .map_err(Failure::bad_request)?;
+                    .map_err(strategic_failure)?;
             }
             PatchBody::Apply(_) => return Err(Failure::internal("apply is not a plain patch")),
         }
@@ -256,6 +269,21 @@ impl Engine {
         }
         Ok(applied)
     }
+}
+
+/// A few faults of strategic patches are the client's; upstream reports the others without a reason.
+fn strategic_failure(why: String) -> Box<Failure> {
+    const BAD_REQUESTS: &[&str] = &[
+        "invalid JSON document",
+        "invalid patch format of primitive list",
+        "invalid patch format of retainKeys",
+        "invalid patch format of setElementOrder list",
+        "strategic merge patch format is not supported",
+    ];
+    if BAD_REQUESTS.contains(&why.as_str()) {
+        return Failure::bad_request(why);
+    }
+    Failure::internal(why)
 }
 
 fn rejected() -> Box<Failure> {

@@ -61,6 +61,7 @@ impl Engine {
                 "resourceVersion should not be set on objects to be created",
             ));
         }
+        wipe_system_fields(&mut object);
         kinds::default(self, resource, &mut object);
         crate::fields::recorded(
             self,
@@ -130,14 +131,8 @@ impl Engine {
     fn identify(&self, place: &Place, object: &mut Map) -> bool {
         let uid = self.environment.uuid();
         let now = self.environment.timestamp();
+        wipe_system_fields(object);
         let metadata = metadata_mut(object);
-        for key in [
-            "deletionTimestamp",
-            "deletionGracePeriodSeconds",
-            "selfLink",
-        ] {
-            metadata.remove(key);
-        }
         metadata.insert("uid".into(), uid.into());
         metadata.insert("creationTimestamp".into(), now.into());
         if !place.name.is_empty() {
@@ -383,6 +378,20 @@ fn updated(reply: Reply) -> Written {
     }
 }
 
+/// Forgets what a client cannot say about a new object.
+fn wipe_system_fields(object: &mut Map) {
+    let metadata = metadata_mut(object);
+    for key in [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+    ] {
+        metadata.remove(key);
+    }
+}
+
 /// Tells whether nothing keeps an object that is marked for deletion.
 fn deletable(object: &Map) -> bool {
     let Some(metadata) = object.get("metadata") else {
@@ -470,15 +479,14 @@ fn restore_identity(engine: &Engine, place: &Place, live: &Map, next: &mut Map) 
             copy(live_metadata, metadata, key);
         }
     }
+    copy(live_metadata, metadata, "creationTimestamp");
     let mut causes = Vec::new();
-    for key in [
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
+    for key in ["deletionTimestamp", "deletionGracePeriodSeconds"] {
         let given = metadata.get(key).filter(|value| !value.is_null());
+        let settled = key == "deletionTimestamp" && live_metadata.contains_key(key);
         if let Some(given) = given
             && Some(given) != live_metadata.get(key)
+            && !settled
         {
             // Upstream checks these twice.
             let path = format!("metadata.{key}");

@@ -33,6 +33,10 @@ pub struct Accepted {
     pub shape: Shape,
     /// `Content-Type` of the answer.
     pub content_type: &'static str,
+    /// Whether tables and metadata-only forms are asked for as `meta.k8s.io/v1beta1`.
+    pub beta: bool,
+    /// Whether the metadata-only form of a list is asked for.
+    pub of_list: bool,
 }
 
 impl Accepted {
@@ -42,6 +46,8 @@ impl Accepted {
             encoding: Encoding::Json,
             shape: Shape::Object,
             content_type: "application/json",
+            beta: false,
+            of_list: false,
         }
     }
 }
@@ -111,6 +117,7 @@ pub fn negotiate(header: &str, offer: Offer) -> Answered<Accepted> {
     let mut shaped = false;
     for entry in entries(header) {
         let Some(encoding) = encoding(&entry, offer) else {
+            shaped |= offer.stream && entry.media == "application/yaml";
             continue;
         };
         let Some(shape) = shape(&entry, offer) else {
@@ -126,9 +133,11 @@ pub fn negotiate(header: &str, offer: Offer) -> Answered<Accepted> {
             encoding,
             shape,
             content_type: content_type(encoding, offer.stream),
+            beta: shape != Shape::Object && entry.version == "v1beta1",
+            of_list: entry.target.ends_with("List"),
         });
     }
-    Err(refuse(shaped, offer.custom))
+    Err(refuse(shaped, offer))
 }
 
 fn encoding(entry: &Entry<'_>, offer: Offer) -> Option<Encoding> {
@@ -148,9 +157,11 @@ fn shape(entry: &Entry<'_>, offer: Offer) -> Option<Shape> {
     let shape = match (entry.target, entry.group, entry.version) {
         ("", _, _) => return Some(Shape::Object),
         ("Table", "meta.k8s.io", "v1" | "v1beta1") => Shape::Table,
-        ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1") => {
-            Shape::Metadata
-        }
+        (
+            "PartialObjectMetadata" | "PartialObjectMetadataList",
+            "meta.k8s.io",
+            "v1" | "v1beta1",
+        ) => Shape::Metadata,
         _ => return None,
     };
     offer.transforms.then_some(shape)
@@ -165,7 +176,17 @@ fn content_type(encoding: Encoding, stream: bool) -> &'static str {
     }
 }
 
-fn refuse(shaped: bool, custom: bool) -> Box<Failure> {
+fn refuse(shaped: bool, offer: Offer) -> Box<Failure> {
+    let custom = offer.custom;
+    if shaped && offer.stream {
+        let types = if custom {
+            "application/json;stream=watch"
+        } else {
+            "application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+        };
+        let message = format!("only the following media types are accepted: {types}");
+        return Failure::new(406, "NotAcceptable", message);
+    }
     let mut types = vec!["application/json", "application/yaml"];
     if !custom {
         types.push("application/vnd.kubernetes.protobuf");

@@ -352,6 +352,7 @@ impl Call<'_> {
                 .unwrap_or_default(),
             ..ListOptions::default()
         };
+        crate::engine::parse_exact_version(&options.resource_version)?;
         self.engine.await_version(&options).await?;
         let entry = self.engine.get(place)?;
         responder.object(place, 200, &Reply::Stored(entry))
@@ -460,7 +461,10 @@ impl Call<'_> {
         let apply = media.starts_with("application/apply-patch+yaml");
         let custom = place.resource.custom.is_some();
         let patch = PatchBody::read(media, self.incoming.body.clone(), custom)?;
-        let options = WriteOptions::read(&self.query, "PatchOptions", apply)?;
+        let mut options = WriteOptions::read(&self.query, "PatchOptions", apply)?;
+        if matches!(patch, PatchBody::Merge(_) | PatchBody::Strategic(_)) {
+            options.duplicates = crate::engine::duplicate_keys(&self.incoming.body);
+        }
         let written = self.engine.patch(context, place, &patch, &options)?;
         let code = if written.created { 201 } else { 200 };
         responder.object(place, code, &written.reply)

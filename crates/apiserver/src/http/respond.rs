@@ -48,6 +48,10 @@ impl Responder<'_> {
         code: u16,
         reply: &Reply,
     ) -> Answered<Response<ResponseBody>> {
+        if self.accepted.shape == Shape::Metadata && self.accepted.of_list {
+            let why = "you requested PartialObjectMetadataList, but the requested object is not a list";
+            return Err(mismatch(place, why, ""));
+        }
         let bytes = match self.accepted.shape {
             Shape::Object => self.object_bytes(place, reply),
             Shape::Metadata => match reply {
@@ -102,6 +106,10 @@ impl Responder<'_> {
             let table =
                 table::of_objects(self.engine, place, &maps, self.include_object(), listing);
             return self.finish(200, to_bytes(&table));
+        }
+        if self.accepted.shape == Shape::Metadata && !self.accepted.of_list {
+            let why = "you requested PartialObjectMetadata, but the requested object is a list";
+            return Err(mismatch(place, why, "List"));
         }
         let bytes = self.list_bytes(place, listing);
         self.finish(200, bytes)
@@ -185,6 +193,11 @@ impl Responder<'_> {
     }
 
     fn finish(&self, code: u16, bytes: Vec<u8>) -> Answered<Response<ResponseBody>> {
+        let bytes = if self.accepted.beta {
+            to_beta(&bytes)
+        } else {
+            bytes
+        };
         let bytes = match self.accepted.encoding {
             Encoding::Json if self.pretty => indent(&bytes),
             Encoding::Json => bytes,
@@ -193,6 +206,39 @@ impl Responder<'_> {
         };
         Ok(build(code, self.accepted.content_type, bytes.into()))
     }
+}
+
+/// Refuses the metadata-only form of a list for an object, and the other way round.
+fn mismatch(place: &Place, why: &str, suffix: &str) -> Box<Failure> {
+    let resource = &place.resource;
+    let go_type = if resource.custom.is_some() {
+        format!("unstructured.Unstructured{suffix}")
+    } else {
+        let package = resource.group().split('.').next().unwrap_or("");
+        let package = if package.is_empty() { "core" } else { package };
+        format!("{package}.{}{suffix}", resource.kind())
+    };
+    Failure::new(406, "NotAcceptable", format!("{why} (*{go_type})"))
+}
+
+/// Writes tables and metadata-only forms in their older version, which looks the same.
+fn to_beta(bytes: &[u8]) -> Vec<u8> {
+    let Ok(mut value) = serde_json::from_slice::<Value>(bytes) else {
+        return bytes.to_vec();
+    };
+    let rename = |value: &mut Value| {
+        if value.get("apiVersion").and_then(Value::as_str) == Some("meta.k8s.io/v1") {
+            value["apiVersion"] = "meta.k8s.io/v1beta1".into();
+        }
+    };
+    rename(&mut value);
+    for (list, inner) in [("items", ""), ("rows", "/object")] {
+        let list = value.get_mut(list).and_then(Value::as_array_mut);
+        for item in list.into_iter().flatten() {
+            item.pointer_mut(inner).map(rename);
+        }
+    }
+    to_bytes(&value)
 }
 
 /// Encodes an answer that exists as JSON.

@@ -291,6 +291,17 @@ fn validate_metadata(resource: &Resource, object: &Map) -> Vec<StatusCause> {
         .unwrap_or(&empty);
     let mut causes = Vec::new();
     let name = text(metadata, "name");
+    let base = text(metadata, "generateName");
+    if !base.is_empty() {
+        // The suffix may follow a dash, which a whole name could not end with.
+        let masked = match base.strip_suffix('-') {
+            Some(stem) if !stem.is_empty() => format!("{stem}a"),
+            _ => base.to_owned(),
+        };
+        for problem in name_problems(resource, &masked) {
+            causes.push(field::invalid("metadata.generateName", &base.into(), &problem));
+        }
+    }
     if name.is_empty() {
         causes.push(field::required(
             "metadata.name",
@@ -417,11 +428,13 @@ fn validate_finalizers(finalizers: Option<&Value>, standard_only: bool) -> Vec<S
         .flatten()
         .filter_map(Value::as_str)
         .collect();
+    for finalizer in &listed {
+        for problem in names::qualified_name(finalizer) {
+            causes.push(field::invalid(FIELD, &(*finalizer).into(), &problem));
+        }
+    }
     for (index, finalizer) in listed.iter().enumerate() {
         let at = format!("{FIELD}[{index}]");
-        for problem in names::qualified_name(finalizer) {
-            causes.push(field::invalid(&at, &(*finalizer).into(), &problem));
-        }
         let standard = matches!(*finalizer, "kubernetes" | "orphan" | "foregroundDeletion");
         if standard_only && !finalizer.contains('/') && !standard {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
