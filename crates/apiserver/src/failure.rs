@@ -12,6 +12,8 @@ pub struct Failure {
     pub empty_details: bool,
     /// Answer this plain text instead of a `Status` object.
     pub plain: Option<String>,
+    /// Whether browsers are told not to guess the type.
+    pub no_sniff: bool,
 }
 
 /// Result of one step of a request.
@@ -57,6 +59,7 @@ impl Failure {
             },
             empty_details: false,
             plain: None,
+            no_sniff: false,
         })
     }
 

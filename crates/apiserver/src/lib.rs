@@ -18,6 +18,7 @@ mod failure;
 mod fields;
 mod http;
 mod identity;
+mod internals;
 mod kinds;
 mod names;
 mod port;

@@ -20,6 +20,10 @@ pub fn dns_label(text: &str) -> Vec<String> {
     static PATTERN: OnceLock<Regex> = OnceLock::new();
     let mut problems = too_long(text, 63);
     if !matches(&PATTERN, LABEL, text) {
+        if text.contains('.') && dns_subdomain(text).is_empty() {
+            problems.push("must not contain dots".into());
+            return problems;
+        }
         problems.push("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')".into());
     }
     problems

@@ -107,10 +107,26 @@ pub fn impersonate(engine: &Engine, context: &Context, headers: &HeaderMap) -> A
         if groups.is_empty() && uid.is_empty() && extra.is_empty() {
             return Ok(context.user.clone());
         }
-        return Err(Failure::bad_request(format!(
+        // Upstream prints object references: kind, namespace, name, uid, apiVersion, resourceVersion, fieldPath.
+        const REVIEW: &str = "authentication.k8s.io/v1";
+        let mut wanted: Vec<String> = groups
+            .iter()
+            .map(|group| format!("{{Group  {group}    }}"))
+            .collect();
+        wanted.extend(
+            extra
+                .iter()
+                .map(|(key, value)| format!("{{UserExtra  {value}  {REVIEW}  {key}}}")),
+        );
+        if !uid.is_empty() {
+            wanted.push(format!("{{UID  {uid}  {REVIEW}  }}"));
+        }
+        let mut failure = Failure::bad_request(format!(
             "requested [{}] without impersonating a user",
-            groups.join(" ")
-        )));
+            wanted.join(" ")
+        ));
+        failure.no_sniff = true;
+        return Err(failure);
     }
     let requested = User {
         name: user.to_owned(),

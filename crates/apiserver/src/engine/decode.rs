@@ -4,7 +4,7 @@ use bytes::Bytes;
 use objects::{Map, Value};
 
 use crate::catalog::{Resource, text};
-use crate::failure::{Answered, Failure};
+use crate::failure::{Answered, Failure, Named, field};
 
 /// Encoding of a request body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +33,17 @@ pub struct Wanted<'a> {
     pub api_version: &'a str,
     /// Kind.
     pub kind: &'a str,
+    /// Whether it is a custom kind.
+    pub custom: bool,
 }
 
 impl Body {
     /// Decodes into a JSON map with `apiVersion` and `kind`, which a body may leave out.
     pub fn decode(&self, wanted: Wanted<'_>) -> Answered<Map> {
         let mut map = self.to_map(wanted)?;
+        if wanted.custom && text(&map, "kind").is_empty() {
+            return Err(self.without_kind(wanted));
+        }
         if text(&map, "apiVersion").is_empty() {
             map.insert("apiVersion".into(), wanted.api_version.into());
         }
@@ -46,6 +51,21 @@ impl Body {
             map.insert("kind".into(), wanted.kind.into());
         }
         Ok(map)
+    }
+
+    /// Custom kinds are decoded without a Go type that would say what is missing.
+    fn without_kind(&self, wanted: Wanted<'_>) -> Box<Failure> {
+        let shown = match self {
+            Self::Raw(bytes, Format::Json) => String::from_utf8_lossy(bytes).into_owned(),
+            Self::Raw(bytes, _) => yaml_map(bytes)
+                .map(|map| Value::Object(map).to_string())
+                .unwrap_or_default(),
+            Self::Object(map) => Value::Object(map.clone()).to_string(),
+        };
+        Failure::bad_request(format!(
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{shown}' ({shown})",
+            wanted.kind
+        ))
     }
 
     /// Finds keys that the body has twice; only JSON texts can tell.
@@ -80,17 +100,20 @@ pub fn check_kind(resource: &Resource, wanted: Wanted<'_>, map: &Map) -> Answere
     }
     let version = api_version.rsplit('/').next().unwrap_or("");
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    let why = if resource.custom.is_some() {
-        let (expected, actual) = (
-            go_gvk(wanted.api_version, wanted.kind),
-            go_gvk(api_version, kind),
-        );
-        let why = format!(
+    let why = if resource.custom.is_some() && api_version == wanted.api_version {
+        let why = format!("must be {}", wanted.kind);
+        let named = Named {
+            group: resource.group(),
+            kind,
+            name: super::metadata_text(map, "name"),
+        };
+        let cause = field::invalid("kind", &kind.into(), &why);
+        return Err(Failure::invalid(named, vec![cause]));
+    } else if resource.custom.is_some() {
+        return Err(Failure::bad_request(format!(
             "the API version in the data ({api_version}) does not match the expected API version ({})",
             wanted.api_version
-        );
-        let _ = (expected, actual);
-        return Err(Failure::bad_request(why));
+        )));
     } else if group == resource.group() && version != resource.version()
         || kind != wanted.kind && !known(group, version, kind)
     {

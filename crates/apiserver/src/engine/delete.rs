@@ -101,10 +101,11 @@ impl Engine {
     ) -> Answered<Option<Removed>> {
         let uid = entry.meta.uid.to_string();
         if options.dry_run {
-            return Ok(Some(Removed::Gone { uid }));
+            let last = entry.clone();
+            return Ok(Some(Removed::Gone { uid, last }));
         }
         let gone = self.commit_removal(place, entry.revision)?;
-        Ok(gone.map(|_| Removed::Gone { uid }))
+        Ok(gone.map(|last| Removed::Gone { uid, last }))
     }
 
     /// Deletes every selected object of a collection; returns what was deleted, in key order.

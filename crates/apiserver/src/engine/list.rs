@@ -119,7 +119,7 @@ impl Engine {
                 .store
                 .list_at(&resource.table, &place.namespace, version)
                 .map_err(|_| {
-                    Failure::expired("The provided resource version is too old to list from.")
+                    Failure::expired("The resourceVersion for the provided list is too old.")
                 })?;
             return Ok((version, entries));
         }

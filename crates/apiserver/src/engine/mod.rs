@@ -169,6 +169,8 @@ pub enum Removed {
     Gone {
         /// Uid it had.
         uid: String,
+        /// Its last state.
+        last: Arc<Entry>,
     },
     /// Still there, marked for deletion.
     Marked(Reply),

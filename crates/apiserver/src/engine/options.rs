@@ -127,9 +127,9 @@ fn parse_integer(text: &str) -> Answered<Option<i64>> {
     } else {
         "invalid syntax"
     };
-    text.parse().map(Some).map_err(|_| {
-        Failure::bad_request(format!("strconv.ParseInt: parsing \"{text}\": {why}"))
-    })
+    text.parse()
+        .map(Some)
+        .map_err(|_| Failure::bad_request(format!("strconv.ParseInt: parsing \"{text}\": {why}")))
 }
 
 impl ListOptions {

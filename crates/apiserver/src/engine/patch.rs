@@ -35,10 +35,9 @@ impl PatchBody {
             "application/apply-patch+yaml" => {
                 Ok(Self::Apply(Body::Raw(bytes, super::Format::Yaml)))
             }
-            "application/merge-patch+json" => Ok(Self::Merge(patch_object(
-                &bytes,
-                "error decoding patch: ",
-            )?)),
+            "application/merge-patch+json" => {
+                Ok(Self::Merge(patch_object(&bytes, "error decoding patch: ")?))
+            }
             "application/json-patch+json" => Ok(Self::Json(patch_list(&bytes)?)),
             "application/strategic-merge-patch+json" if !custom => {
                 Ok(Self::Strategic(patch_object(&bytes, "")?))

@@ -35,6 +35,7 @@ impl Engine {
         let wanted = Wanted {
             api_version: &resource.api_version,
             kind: resource.kind(),
+            custom: resource.custom.is_some(),
         };
         let mut object = body.decode(wanted)?;
         check_kind(resource, wanted, &object)?;
@@ -169,6 +170,7 @@ impl Engine {
         let wanted = Wanted {
             api_version: &resource.api_version,
             kind: resource.kind(),
+            custom: resource.custom.is_some(),
         };
         let mut object = body.decode(wanted)?;
         check_kind(resource, wanted, &object)?;

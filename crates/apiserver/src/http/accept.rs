@@ -126,7 +126,7 @@ pub fn negotiate(header: &str, offer: Offer) -> Answered<Accepted> {
         };
         let binary = encoding == Encoding::Protobuf;
         if binary && (shape == Shape::Table || (offer.custom && shape == Shape::Object)) {
-            shaped |= shape == Shape::Table;
+            shaped = true;
             continue;
         }
         return Ok(Accepted {
@@ -192,6 +192,10 @@ fn refuse(shaped: bool, offer: Offer) -> Box<Failure> {
         types.push("application/vnd.kubernetes.protobuf");
     }
     if shaped {
+        if custom {
+            // The handler of custom kinds lists what it has for metadata.
+            types.push("application/vnd.kubernetes.protobuf");
+        }
         let message = format!(
             "only the following media types are accepted: {}",
             types.join(", ")

@@ -124,7 +124,7 @@ async fn answer(
     match route {
         Route::Resource { place, watch } => call.resource(context, place, watch).await,
         other => {
-            call.authorize_path(context)?;
+            call.authorize_path(context, &other)?;
             call.path(context, other)
         }
     }
@@ -139,8 +139,25 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn authorize_path(&self, context: &Context) -> Answered<()> {
+    /// Checks paths that are no resource's; those that look like one are checked as such, so that nobody learns
+    /// what is served.
+    fn authorize_path(&self, context: &Context, route: &Route) -> Answered<()> {
         let verb = self.incoming.method.as_str().to_lowercase();
+        if let Route::NoResource(asked) | Route::Unknown(asked) = route
+            && !asked.resource.is_empty()
+        {
+            let wanted = Attributes {
+                verb: verb_of(&self.incoming.method, !asked.name.is_empty(), false)
+                    .unwrap_or(&verb),
+                group: &asked.group,
+                resource: &asked.resource,
+                sub: &asked.sub,
+                namespace: &asked.namespace,
+                name: &asked.name,
+                path: "",
+            };
+            return auth::authorize(&self.engine, context, &wanted);
+        }
         let wanted = Attributes {
             verb: &verb,
             path: &self.incoming.path,
@@ -151,7 +168,7 @@ impl Call<'_> {
 
     fn path(&self, context: &Context, route: Route) -> Answered<Response<ResponseBody>> {
         let read = matches!(self.incoming.method, Method::GET | Method::HEAD);
-        if !read && !matches!(route, Route::Unknown | Route::NoResource) {
+        if !read && !matches!(route, Route::Unknown(_) | Route::NoResource(_)) {
             return Err(Failure::method_not_allowed());
         }
         let _ = context;
@@ -168,8 +185,8 @@ impl Call<'_> {
                 openapi::answer(&self.engine, &path, &self.query, &self.incoming.headers)
             }
             Route::Keys(path) => auth::token::keys(&self.engine, &path),
-            Route::NoResource => Err(Failure::no_resource()),
-            Route::Unknown | Route::Resource { .. } => Err(Failure::no_path()),
+            Route::NoResource(_) => Err(Failure::no_resource()),
+            Route::Unknown(_) | Route::Resource { .. } => Err(Failure::no_path()),
         }
     }
 
@@ -187,7 +204,7 @@ impl Call<'_> {
             context.warn(custom.deprecation.clone());
         }
         if !place.sub.is_empty() && place.resource.subresource(&place.sub).is_none() {
-            return Err(Failure::no_resource());
+            return Err(no_subresource(&place));
         }
         if !self.serves(&place, verb) {
             return Err(Failure::method_not_allowed());
@@ -248,18 +265,10 @@ impl Call<'_> {
                 .and_then(|v| v.first())
                 .is_some_and(|v| !matches!(v.as_str(), "false" | "0"));
         let named = !place.name.is_empty();
-        Ok(match (self.incoming.method.as_str(), named) {
-            ("GET" | "HEAD", _) if old_watch => "watch",
-            ("GET" | "HEAD", true) => "get",
-            ("GET" | "HEAD", false) if watching => "watch",
-            ("GET" | "HEAD", false) => "list",
-            ("POST", _) => "create",
-            ("PUT", _) => "update",
-            ("PATCH", _) => "patch",
-            ("DELETE", true) => "delete",
-            ("DELETE", false) => "deletecollection",
-            _ => return Err(Failure::method_not_allowed()),
-        })
+        if old_watch && matches!(self.incoming.method, Method::GET | Method::HEAD) {
+            return Ok("watch");
+        }
+        verb_of(&self.incoming.method, named, watching).ok_or_else(Failure::method_not_allowed)
     }
 
     /// Tells whether a verb is routed at a place.
@@ -483,6 +492,7 @@ impl Call<'_> {
         let wanted = Wanted {
             api_version: "meta.k8s.io/v1",
             kind: "DeleteOptions",
+            custom: false,
         };
         let map = Body::Raw(bytes.clone(), body).decode(wanted)?;
         kinds::check_delete_options(&map)?;
@@ -497,6 +507,9 @@ impl Call<'_> {
     ) -> Answered<Response<ResponseBody>> {
         let options = self.delete_options()?;
         match self.engine.delete(context, place, &options)? {
+            Removed::Gone { last, .. } if kinds::answers_with_deleted(&place.resource) => {
+                responder.object(place, 200, &Reply::Stored(last))
+            }
             Removed::Gone { uid, .. } => {
                 let named = Named {
                     group: place.resource.group(),
@@ -523,6 +536,29 @@ impl Call<'_> {
             .delete_collection(context, place, &selection, &options)?;
         responder.loose_list(place, &removed)
     }
+}
+
+/// Custom kinds are served by one handler, which looks for the object first.
+fn no_subresource(place: &Place) -> Box<Failure> {
+    if place.resource.custom.is_some() {
+        return Failure::not_found(place.named());
+    }
+    Failure::no_resource()
+}
+
+/// Names what a method does to an object or a collection.
+fn verb_of(method: &Method, named: bool, watching: bool) -> Option<&'static str> {
+    Some(match (method.as_str(), named) {
+        ("GET" | "HEAD", true) => "get",
+        ("GET" | "HEAD", false) if watching => "watch",
+        ("GET" | "HEAD", false) => "list",
+        ("POST", _) => "create",
+        ("PUT", _) => "update",
+        ("PATCH", _) => "patch",
+        ("DELETE", true) => "delete",
+        ("DELETE", false) => "deletecollection",
+        _ => return None,
+    })
 }
 
 /// Status codes by number; an unknown one is an internal error.

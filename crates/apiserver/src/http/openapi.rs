@@ -237,7 +237,7 @@ impl Schemas {
         };
         let gvk = resource.gvk();
         let name = custom_component(gvk);
-        let reference = |name: &str| json!({"allOf": [{"$ref": format!("{REFERENCE}{name}")}]});
+        let reference = |name: &str, text: &str| json!({"allOf": [{"$ref": format!("{REFERENCE}{name}")}], "description": text});
         let mut schema = match &custom.schema {
             Value::Object(map) => map.clone(),
             _ => Map::new(),
@@ -245,19 +245,10 @@ impl Schemas {
         schema.insert("type".into(), "object".into());
         let properties = schema.entry("properties").or_insert_with(|| json!({}));
         if let Some(properties) = properties.as_object_mut() {
-            properties.insert(
-                "apiVersion".into(),
-                text_property(
-                    "APIVersion defines the versioned schema of this representation of an object.",
-                ),
-            );
-            properties.insert(
-                "kind".into(),
-                text_property(
-                    "Kind is a string value representing the REST resource this object represents.",
-                ),
-            );
-            properties.insert("metadata".into(), reference(META));
+            properties.insert("apiVersion".into(), described("apiVersion"));
+            properties.insert("kind".into(), described("kind"));
+            let text = "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+            properties.insert("metadata".into(), reference(META, text));
         }
         schema.insert(
             "x-kubernetes-group-version-kind".into(),
@@ -267,10 +258,13 @@ impl Schemas {
             "type": "object", "required": ["items"],
             "description": format!("{} is a list of {}", resource.list_kind, gvk.kind),
             "properties": {
-                "apiVersion": text_property("APIVersion defines the versioned schema of this representation of an object."),
-                "kind": text_property("Kind is a string value representing the REST resource this object represents."),
-                "metadata": reference(LIST_META),
-                "items": {"type": "array", "items": reference(&name)},
+                "apiVersion": described("apiVersion"),
+                "kind": described("kind"),
+                "metadata": reference(LIST_META, "Standard list metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds"),
+                "items": {
+                    "type": "array", "items": {"$ref": format!("{REFERENCE}{name}")},
+                    "description": format!("List of {}. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md", resource.plural()),
+                },
             },
             "x-kubernetes-group-version-kind": [{"group": gvk.group, "version": gvk.version, "kind": resource.list_kind}],
         });
@@ -296,8 +290,10 @@ impl Schemas {
     }
 }
 
-fn text_property(description: &str) -> Value {
-    json!({"type": "string", "description": description})
+/// Describes `apiVersion` or `kind` as every kind does.
+fn described(field: &str) -> Value {
+    const ANY_KIND: &str = "io.k8s.api.core.v1.ConfigMap";
+    json!({"type": "string", "description": builtin::description(ANY_KIND, field)})
 }
 
 fn describe(name: &str, schema: &mut Value) {

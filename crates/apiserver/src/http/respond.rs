@@ -49,7 +49,8 @@ impl Responder<'_> {
         reply: &Reply,
     ) -> Answered<Response<ResponseBody>> {
         if self.accepted.shape == Shape::Metadata && self.accepted.of_list {
-            let why = "you requested PartialObjectMetadataList, but the requested object is not a list";
+            let why =
+                "you requested PartialObjectMetadataList, but the requested object is not a list";
             return Err(mismatch(place, why, ""));
         }
         let bytes = match self.accepted.shape {
@@ -319,8 +320,8 @@ pub fn failure(failure: &Failure, accept: &str) -> Response<ResponseBody> {
         return response;
     }
     let mut response = status_response(failure, accept);
-    if failure.status.code == 403 && failure.status.causes.is_empty() && failure.is_authorization()
-    {
+    let refused = failure.status.code == 403 && failure.status.causes.is_empty();
+    if failure.no_sniff || (refused && failure.is_authorization()) {
         insert(response.headers_mut(), "x-content-type-options", "nosniff");
     }
     if failure.status.retry_after_seconds > 0 {

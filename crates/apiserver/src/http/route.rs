@@ -26,9 +26,24 @@ pub enum Route {
         watch: bool,
     },
     /// A resource that a known group and version does not have.
-    NoResource,
+    NoResource(Asked),
     /// Nothing.
-    Unknown,
+    Unknown(Asked),
+}
+
+/// What a path asks for below a group and version, whether or not it is served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// API group.
+    pub group: String,
+    /// Namespace; may be empty.
+    pub namespace: String,
+    /// Plural resource; empty where the path ends before it.
+    pub resource: String,
+    /// Name; may be empty.
+    pub name: String,
+    /// Subresource; may be empty.
+    pub sub: String,
 }
 
 /// A discovery document.
@@ -71,20 +86,21 @@ pub fn parse(catalog: &Catalog, path: &str) -> Route {
         }
         ["api", version, rest @ ..] => versioned(catalog, "", version, rest),
         ["apis", group, version, rest @ ..] => versioned(catalog, group, version, rest),
-        _ => Route::Unknown,
+        _ => Route::Unknown(Asked::default()),
     }
 }
 
 fn versioned(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Route {
+    let asked = asked(group, rest);
     let known = catalog
         .group(group)
         .is_some_and(|g| g.versions.iter().any(|v| v == version));
     if !known {
         let builtin = catalog.group(group).is_some() && custom_free(catalog, group);
         return if builtin {
-            Route::NoResource
+            Route::NoResource(asked)
         } else {
-            Route::Unknown
+            Route::Unknown(asked)
         };
     }
     if rest.is_empty() {
@@ -100,9 +116,25 @@ fn versioned(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Ro
             .of_version(group, version)
             .any(|r| r.custom.is_some()) =>
         {
-            Route::Unknown
+            Route::Unknown(asked)
         }
-        None => Route::NoResource,
+        None => Route::NoResource(asked),
+    }
+}
+
+/// Reads the parts of a path that nobody serves as a served one's.
+fn asked(group: &str, rest: &[&str]) -> Asked {
+    let (namespace, rest) = match rest {
+        ["namespaces", namespace, rest @ ..] if !rest.is_empty() => (*namespace, rest),
+        rest => ("", rest),
+    };
+    let part = |at: usize| rest.get(at).map_or("", |part| part).to_owned();
+    Asked {
+        group: group.to_owned(),
+        namespace: namespace.to_owned(),
+        resource: part(0),
+        name: part(1),
+        sub: part(2),
     }
 }
 

@@ -60,6 +60,11 @@ pub fn update(engine: &Engine, resource: &Resource, object: &mut Map, live: &Map
         ("", "secrets") => {
             object.remove("stringData");
         }
+        ("", "pods") => {
+            if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
+                tolerate(spec);
+            }
+        }
         _ => {}
     }
 }

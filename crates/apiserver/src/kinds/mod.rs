@@ -166,7 +166,7 @@ pub fn prepare_update(engine: &Engine, place: &Place, live: &Map, next: &mut Map
                 None => next.remove("status"),
             };
         }
-        "finalize" => {}
+        "finalize" => keep(next, "status"),
         "" if place.resource.subresource("status").is_some() => keep(next, "status"),
         _ => {}
     }
@@ -280,7 +280,38 @@ pub fn validate_update(
     object: &Map,
     live: &Map,
 ) -> Vec<StatusCause> {
-    validate(engine, &place.resource, object, Some(live))
+    if !place.resource.is("", "pods") || place.sub.is_empty() {
+        return validate(engine, &place.resource, object, Some(live));
+    }
+    let live = with_subresource_changes(&place.sub, object, live);
+    validate(engine, &place.resource, object, Some(&live))
+}
+
+/// Takes over into the live pod what a subresource may change.
+fn with_subresource_changes(sub: &str, object: &Map, live: &Map) -> Map {
+    let mut live = live.clone();
+    let new = object.get("spec").and_then(Value::as_object);
+    let old = live.get_mut("spec").and_then(Value::as_object_mut);
+    let (Some(new), Some(old)) = (new, old) else {
+        return live;
+    };
+    let keys: &[&str] = match sub {
+        "binding" => &["nodeName"],
+        "ephemeralcontainers" => &["ephemeralContainers"],
+        "resize" => &["containers", "initContainers", "resources"],
+        _ => &[],
+    };
+    for key in keys {
+        copy_member(new, old, key);
+    }
+    live
+}
+
+fn copy_member(from: &Map, to: &mut Map, key: &str) {
+    match from.get(key) {
+        Some(value) => to.insert(key.to_owned(), value.clone()),
+        None => to.remove(key),
+    };
 }
 
 fn validate_metadata(resource: &Resource, object: &Map) -> Vec<StatusCause> {
@@ -299,7 +330,11 @@ fn validate_metadata(resource: &Resource, object: &Map) -> Vec<StatusCause> {
             _ => base.to_owned(),
         };
         for problem in name_problems(resource, &masked) {
-            causes.push(field::invalid("metadata.generateName", &base.into(), &problem));
+            causes.push(field::invalid(
+                "metadata.generateName",
+                &base.into(),
+                &problem,
+            ));
         }
     }
     if name.is_empty() {
@@ -594,7 +629,7 @@ pub fn grace_seconds(place: &Place, live: &Map, options: &DeleteOptions) -> i64 
     })
 }
 
-/// Tells whether a delete answers with the object although it is gone.
+/// Tells whether a delete marks the object, shows it, and removes it at once.
 pub fn shows_deleted(place: &Place) -> bool {
     place.resource.is("", "pods")
 }
@@ -705,4 +740,29 @@ pub fn check_delete_options(body: &Map) -> Answered<()> {
     Err(Failure::bad_request(format!(
         "no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\""
     )))
+}
+
+/// Tells whether the answer to a delete shows the object rather than a Status, as some storages upstream do.
+pub fn answers_with_deleted(resource: &Resource) -> bool {
+    const CORE: &[&str] = &[
+        "persistentvolumeclaims",
+        "persistentvolumes",
+        "podtemplates",
+        "resourcequotas",
+        "serviceaccounts",
+        "services",
+    ];
+    const STORAGE: &[&str] = &[
+        "csidrivers",
+        "csinodes",
+        "storageclasses",
+        "volumeattachments",
+        "volumeattributesclasses",
+    ];
+    match resource.group() {
+        "" => CORE.contains(&resource.plural()),
+        "storage.k8s.io" => STORAGE.contains(&resource.plural()),
+        "resource.k8s.io" => true,
+        _ => false,
+    }
 }

@@ -48,6 +48,7 @@ fn token(
     let wanted = Wanted {
         api_version: "authentication.k8s.io/v1",
         kind: "TokenRequest",
+        custom: false,
     };
     let mut request = body.decode(wanted)?;
     let account = engine.entry(place)?;
@@ -135,6 +136,7 @@ fn eviction(engine: &Engine, context: &Context, place: &Place, body: &Body) -> A
     let wanted = Wanted {
         api_version: "policy/v1",
         kind: "Eviction",
+        custom: false,
     };
     let eviction = body.decode(wanted)?;
     let name = metadata_text(&eviction, "name");
@@ -181,6 +183,7 @@ fn binding(
     let wanted = Wanted {
         api_version: "v1",
         kind: "Binding",
+        custom: false,
     };
     let binding = body.decode(wanted)?;
     let node = binding

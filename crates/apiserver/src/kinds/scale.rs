@@ -26,6 +26,7 @@ pub fn update(
     let wanted = crate::engine::Wanted {
         api_version: "autoscaling/v1",
         kind: "Scale",
+        custom: false,
     };
     let scale = body.decode(wanted)?;
     write(engine, context, place, options, &|_| Ok(scale.clone()))

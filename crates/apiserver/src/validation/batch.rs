@@ -21,6 +21,10 @@ pub(super) fn job(subject: &Subject<'_>, faults: &mut Faults) {
         if key == "template" && suspended {
             continue;
         }
+        if key == "template" {
+            template(spec, live, faults);
+            continue;
+        }
         faults.immutable(&format!("spec.{key}"), spec.get(key), live.get(key));
     }
     let indexed = text(spec, "completionMode") == "Indexed";
@@ -171,4 +175,13 @@ fn cron_part(part: &str, low: i64, high: i64) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Refuses another pod template, showing it as Go prints the internal struct.
+fn template(spec: &Map, live: &Map, faults: &mut Faults) {
+    let new = map_at(spec, &["template"]).unwrap_or(&NO_FIELDS);
+    if new != map_at(live, &["template"]).unwrap_or(&NO_FIELDS) {
+        let shown = crate::internals::compact("PodTemplateSpec", new);
+        faults.invalid_text("spec.template", &shown, "field is immutable");
+    }
 }

@@ -34,6 +34,26 @@ fn decoded(value: &Value) -> Vec<u8> {
         .unwrap_or_default()
 }
 
+pub(super) fn namespace(subject: &Subject<'_>, faults: &mut Faults) {
+    let object = subject.object;
+    let listed = at(object, &["spec", "finalizers"]).and_then(Value::as_array);
+    for (i, finalizer) in listed.into_iter().flatten().enumerate() {
+        let name = finalizer.as_str().unwrap_or("");
+        if !name.contains('/') && name != "kubernetes" {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            faults.invalid(&format!("spec.finalizers[{i}]"), finalizer, why);
+        }
+    }
+    let deleting = at(object, &["metadata", "deletionTimestamp"]).is_some();
+    let phase = at(object, &["status", "phase"])
+        .cloned()
+        .unwrap_or_default();
+    if !deleting && phase == "Terminating" {
+        let why = "may only be 'Active' if `deletionTimestamp` is empty";
+        faults.invalid("status.Phase", &phase, why);
+    }
+}
+
 pub(super) fn config_map(subject: &Subject<'_>, faults: &mut Faults) {
     let data = map_at(subject.object, &["data"]).unwrap_or(&NO_FIELDS);
     let binary = map_at(subject.object, &["binaryData"]).unwrap_or(&NO_FIELDS);

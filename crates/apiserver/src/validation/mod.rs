@@ -34,6 +34,7 @@ struct Faults(Vec<StatusCause>);
 type Validator = fn(&Subject<'_>, &mut Faults);
 
 const TABLE: &[(&str, &str, Validator)] = &[
+    ("", "Namespace", configuration::namespace),
     ("", "Pod", pod::pod),
     ("", "Service", networking::service),
     ("", "ConfigMap", configuration::config_map),
@@ -144,6 +145,15 @@ impl Faults {
             let why = "must be greater than or equal to 0";
             self.invalid(&format!("{path}.{key}"), &number.into(), why);
         }
+    }
+
+    /// As [`Faults::invalid`], for a value that is not shown as it was sent.
+    fn invalid_text(&mut self, path: &str, shown: &str, detail: &str) {
+        self.0.push(StatusCause {
+            reason: "FieldValueInvalid".into(),
+            message: format!("Invalid value: {shown}: {detail}"),
+            field: path.to_owned(),
+        });
     }
 
     /// Refuses a changed value.

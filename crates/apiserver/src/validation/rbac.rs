@@ -13,6 +13,12 @@ pub(super) fn role(subject: &Subject<'_>, faults: &mut Faults) {
             .and_then(Value::as_array)
             .is_none_or(Vec::is_empty)
     };
+    if let Some(aggregation) = map_at(subject.object, &["aggregationRule"])
+        && is_empty(aggregation, "clusterRoleSelectors")
+    {
+        let why = "at least one clusterRoleSelector required if aggregationRule is non-nil";
+        faults.required("aggregationRule.clusterRoleSelectors", why);
+    }
     for (i, rule) in items(subject.object, &["rules"]) {
         let path = format!("rules[{i}]");
         if is_empty(rule, "verbs") {

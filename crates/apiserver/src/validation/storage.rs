@@ -42,7 +42,22 @@ pub(super) fn claim(subject: &Subject<'_>, faults: &mut Faults) {
     let grows = bound || requests(spec) == requests(live);
     if new != old || !grows {
         let why = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
-        faults.forbidden("spec", why);
+        let mut shown = spec.clone();
+        if bound && let Some(requests) = requests(live) {
+            let resources = shown.get_mut("resources").and_then(Value::as_object_mut);
+            resources.map(|resources| resources.insert("requests".into(), requests));
+        }
+        for key in [
+            "volumeName",
+            "storageClassName",
+            "volumeAttributesClassName",
+        ] {
+            if let Some(value) = old.get(key).or_else(|| live.get(key)) {
+                shown.insert(key.to_owned(), value.clone());
+            }
+        }
+        let found = crate::internals::difference("PersistentVolumeClaimSpec", live, &shown);
+        faults.forbidden("spec", &format!("{why}\n{found}"));
     }
 }
 
@@ -83,7 +98,8 @@ pub(super) fn volume(subject: &Subject<'_>, faults: &mut Faults) {
     };
     if source(spec) != source(live) {
         let why = "spec.persistentvolumesource is immutable after creation";
-        faults.forbidden("spec.persistentvolumesource", why);
+        let found = crate::internals::difference("PersistentVolumeSource", live, spec);
+        faults.forbidden("spec.persistentvolumesource", &format!("{why}\n{found}"));
     }
     faults.immutable(
         "spec.volumeMode",

@@ -9,10 +9,7 @@ use testkit::corpus::{Report, data_dir};
 use crate::recorded::{Run, difference};
 
 /// Scenarios that differ, with the reason.
-const KNOWN: &[(&str, &str)] = &[(
-    "J02",
-    "the immutable template of a Job is shown as JSON, not as the internal Go struct",
-)];
+const KNOWN: &[(&str, &str)] = &[];
 
 /// Scenarios run at the same time.
 const PARALLEL: usize = 16;
