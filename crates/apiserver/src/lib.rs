@@ -24,6 +24,7 @@ mod names;
 mod port;
 mod printers;
 mod proto;
+mod schedule;
 mod server;
 mod store;
 mod validation;

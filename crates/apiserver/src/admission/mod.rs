@@ -21,7 +21,7 @@ use crate::kinds;
 use crate::kinds::form;
 
 pub use expression::Expression;
-pub use rules::Operation;
+pub use rules::{Operation, selects};
 
 /// One write that is being admitted.
 pub struct Request<'a> {

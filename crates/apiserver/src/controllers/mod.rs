@@ -4,6 +4,7 @@
 
 mod aggregation;
 mod crds;
+mod events;
 mod garbage;
 mod namespaces;
 mod quotas;
@@ -36,6 +37,7 @@ pub fn start(
         spawn(stop, crds::run(engine.clone())),
         spawn(stop, aggregation::run(engine.clone())),
         spawn(stop, quotas::run(engine.clone())),
+        spawn(stop, events::run(engine.clone())),
     ];
     if workloads {
         tasks.push(spawn(stop, crate::workloads::run(engine.clone())));

@@ -693,9 +693,9 @@ pub fn bookmark(resource: &Resource, object: Value) -> Value {
 
 /// Reads a pod's log.
 pub fn pod_log(engine: &Engine, place: &Place, query: &Query) -> Answered<String> {
-    let _ = query;
-    engine.entry(place)?;
-    Ok(String::new())
+    let entry = engine.entry(place)?;
+    let pod = engine.decode_entry(&place.resource, &entry);
+    crate::workloads::logs::read(&pod, query, engine.environment.clock.now())
 }
 
 /// Posts to a subresource such as `token` or `eviction`.

@@ -153,6 +153,7 @@ fn eviction(engine: &Engine, context: &Context, place: &Place, body: &Body) -> A
         sub: String::new(),
         ..place.clone()
     };
+    check_budgets(engine, &pod, &options)?;
     let now = engine.environment.timestamp();
     // Says why the pod goes; not recorded in its managed fields.
     engine.transform(context, &pod, &WriteOptions::default(), &|live, _| {
@@ -171,6 +172,105 @@ fn eviction(engine: &Engine, context: &Context, place: &Place, body: &Body) -> A
     })?;
     engine.delete(context, &pod, &options)?;
     Ok(success())
+}
+
+/// Refuses an eviction that a disruption budget does not allow.
+fn check_budgets(engine: &Engine, place: &Place, options: &DeleteOptions) -> Answered<()> {
+    let entry = engine.entry(place)?;
+    let pod = engine.decode_entry(&place.resource, &entry);
+    let phase = pod.get("status").and_then(|s| s.get("phase")?.as_str());
+    let ended = matches!(phase, Some("Succeeded" | "Failed" | "Pending"));
+    if ended || entry.meta.deleting {
+        return Ok(());
+    }
+    let resource = engine.builtin("policy", "v1", "poddisruptionbudgets");
+    let labels: Map = entry
+        .meta
+        .labels
+        .iter()
+        .map(|(key, value)| (key.to_string(), value.as_str().into()))
+        .collect();
+    let (_, entries) = engine.store.list(&resource.table, &place.namespace);
+    let budgets = entries
+        .iter()
+        .map(|entry| engine.decode_entry(&resource, entry));
+    let mut covering = budgets.filter(|budget| {
+        let selector = budget
+            .get("spec")
+            .and_then(|s| s.get("selector")?.as_object());
+        selector.is_some_and(|selector| crate::admission::selects(selector, &labels))
+    });
+    let Some(budget) = covering.next() else {
+        return Ok(());
+    };
+    if covering.next().is_some() {
+        let message = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+        return Err(Failure::internal(message));
+    }
+    let number = |part: &str, key: &str| {
+        let number = budget.get(part).and_then(|p| p.get(key)?.as_i64());
+        number.unwrap_or(0)
+    };
+    let name = metadata_text(&budget, "name");
+    let metadata = budget.get("metadata").and_then(Value::as_object);
+    let generation = metadata.and_then(|m| m.get("generation")?.as_i64());
+    if number("status", "observedGeneration") < generation.unwrap_or(0) {
+        let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+        let why = format!("The disruption budget {name} is still being processed by the server.");
+        return Err(violation(message, &why, 10));
+    }
+    let allowed = number("status", "disruptionsAllowed");
+    if allowed > 0 {
+        if !options.dry_run {
+            use_disruption(engine, &resource, &budget, allowed);
+        }
+        return Ok(());
+    }
+    let why = format!(
+        "The disruption budget {name} needs {} healthy pods and has {} currently",
+        number("status", "desiredHealthy"),
+        number("status", "currentHealthy")
+    );
+    let message = "Cannot evict pod as it would violate the pod's disruption budget.";
+    Err(violation(message, &why, 0))
+}
+
+/// Takes one disruption of a budget's, before its controller counts anew.
+fn use_disruption(
+    engine: &Engine,
+    resource: &std::sync::Arc<crate::catalog::Resource>,
+    budget: &Map,
+    allowed: i64,
+) {
+    let mut place = Place::new(
+        resource,
+        metadata_text(budget, "namespace"),
+        metadata_text(budget, "name"),
+    );
+    place.sub = "status".into();
+    let context = Context::new(crate::engine::User::system(), "kube-apiserver");
+    let options = WriteOptions::default();
+    // A budget that changed meanwhile is counted anew by its controller.
+    let _ = engine.replace(&context, &place, &options, &|live, _| {
+        let mut next = live.clone();
+        let status = next.get_mut("status").and_then(Value::as_object_mut);
+        if let Some(status) = status {
+            status.insert("disruptionsAllowed".into(), (allowed - 1).into());
+        }
+        Ok(next)
+    });
+}
+
+fn violation(message: &str, why: &str, retry_after: u32) -> Box<Failure> {
+    let mut failure = Failure::new(429, "TooManyRequests", message);
+    failure.empty_details = true;
+    failure.status.retry_after_seconds = retry_after;
+    failure.status.causes.push(cluster::StatusCause {
+        reason: "DisruptionBudget".into(),
+        message: why.to_owned(),
+        field: String::new(),
+    });
+    failure
 }
 
 fn binding(

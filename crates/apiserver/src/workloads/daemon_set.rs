@@ -5,7 +5,9 @@ use std::time::Duration;
 use objects::Map;
 
 use super::Task;
-use super::owned::{Template, is_deleting, is_ready, label, number, template_hash, text_at};
+use super::owned::{
+    Template, available, is_deleting, is_ready, label, number, template_hash, text_at,
+};
 use super::pod::is_active;
 use super::status::count;
 use super::world::{DAEMON_SETS, PODS, World};
@@ -21,10 +23,10 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
     let mut pods = world.owned(PODS, &task.namespace, uid);
     pods.retain(is_active);
     if !is_deleting(&set) {
+        super::revision::record(world, &set, &hash);
         replace(world, &set, &mut pods, &hash);
     }
-    report(world, &set, &pods, &hash);
-    None
+    report(world, &set, &pods, &hash)
 }
 
 fn replace(world: &World, set: &Map, pods: &mut Vec<Map>, hash: &str) {
@@ -33,7 +35,7 @@ fn replace(world: &World, set: &Map, pods: &mut Vec<Map>, hash: &str) {
         pods.retain(|pod| {
             let current = label(pod, REVISION_LABEL) == hash;
             if !current {
-                world.delete(PODS, pod);
+                world.remove_pod("daemonset-controller", set, pod);
             }
             current
         });
@@ -62,7 +64,7 @@ fn replace(world: &World, set: &Map, pods: &mut Vec<Map>, hash: &str) {
     pods.extend(template.create(world));
 }
 
-fn report(world: &World, set: &Map, pods: &[Map], hash: &str) {
+fn report(world: &World, set: &Map, pods: &[Map], hash: &str) -> Option<Duration> {
     let scheduled = pods.len().min(1) as i64;
     let ready = i64::from(pods.iter().any(is_ready));
     let updated = pods
@@ -78,10 +80,13 @@ fn report(world: &World, set: &Map, pods: &[Map], hash: &str) {
     ] {
         status.insert(key.to_owned(), value.into());
     }
-    count(&mut status, "numberAvailable", ready);
-    count(&mut status, "numberUnavailable", 1 - ready);
+    let (available, again) = available(world, set, pods);
+    let available = available.min(1);
+    count(&mut status, "numberAvailable", available);
+    count(&mut status, "numberUnavailable", 1 - available);
     count(&mut status, "updatedNumberScheduled", updated.min(1));
     let generation = number(set, &["metadata", "generation"], 0);
     count(&mut status, "observedGeneration", generation);
     world.set_status(DAEMON_SETS, set, status);
+    again
 }

@@ -11,6 +11,7 @@ use super::world::{DEPLOYMENTS, REPLICA_SETS, World, controller_reference};
 use crate::engine::{metadata_mut, metadata_text};
 
 const REVISION: &str = "deployment.kubernetes.io/revision";
+const COMPONENT: &str = "deployment-controller";
 const HASH_LABEL: &str = "pod-template-hash";
 
 pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
@@ -31,12 +32,15 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
         return None;
     };
     let new = sets.remove(present);
-    let revision = record_revision(world, &deployment, &new, &sets);
+    record_revision(world, &deployment, &new, &sets);
     if !paused {
         roll(world, &deployment, &new, &sets);
         prune(world, &deployment, &sets);
+    } else if sets.iter().all(|set| replicas(set) == 0) {
+        // A paused rollout still follows the wanted number.
+        let wanted = number(&deployment, &["spec", "replicas"], 1);
+        scale(world, &deployment, &new, wanted);
     }
-    let _ = revision;
     report(world, &deployment, &new, &sets)
 }
 
@@ -91,8 +95,20 @@ fn create_set(world: &World, deployment: &Map, template: &Value, sets: &[Map]) {
         },
         "spec": {"replicas": replicas, "selector": selector, "template": labelled},
     });
-    if let Value::Object(set) = set {
-        world.create(REPLICA_SETS, set);
+    if let Value::Object(mut set) = set {
+        set_patience(&mut set, patience_of(deployment));
+        match world.try_create(REPLICA_SETS, set) {
+            Ok(_) if replicas > 0 => tell(world, deployment, &name, 0, replicas),
+            Ok(_) => {}
+            Err(failure) => {
+                let message = format!(
+                    "Failed to create new replica set {name:?}: {}",
+                    failure.status.message
+                );
+                world.warn(COMPONENT, deployment, "ReplicaSetCreateError", &message);
+                return;
+            }
+        }
     }
     let mut status = status_of(deployment);
     let message = format!("Created new replica set \"{name}\"");
@@ -127,7 +143,7 @@ fn annotations(deployment: &Map, wanted: i64, revision: i64) -> Value {
 }
 
 /// Gives a replica set that is current again the highest revision, and tells the deployment.
-fn record_revision(world: &World, deployment: &Map, new: &Map, old: &[Map]) -> i64 {
+fn record_revision(world: &World, deployment: &Map, new: &Map, old: &[Map]) {
     let highest = old.iter().map(revision_of).max().unwrap_or(0);
     let own = revision_of(new);
     let revision = if own > highest { own } else { highest + 1 };
@@ -137,7 +153,25 @@ fn record_revision(world: &World, deployment: &Map, new: &Map, old: &[Map]) -> i
     if revision_of(deployment) != revision {
         set_revision(world, DEPLOYMENTS, deployment, revision);
     }
-    revision
+    let patience = patience_of(deployment);
+    if patience != patience_of(new) {
+        world.update(REPLICA_SETS, new, |next| set_patience(next, patience));
+    }
+}
+
+/// Returns how long a pod has to be ready before it counts as available.
+fn patience_of(object: &Map) -> i64 {
+    number(object, &["spec", "minReadySeconds"], 0)
+}
+
+fn set_patience(set: &mut Map, seconds: i64) {
+    if let Some(spec) = set.get_mut("spec").and_then(Value::as_object_mut) {
+        if seconds == 0 {
+            spec.remove("minReadySeconds");
+        } else {
+            spec.insert("minReadySeconds".into(), seconds.into());
+        }
+    }
 }
 
 fn set_revision(world: &World, which: super::world::Which, object: &Map, revision: i64) {
@@ -197,26 +231,26 @@ fn roll(world: &World, deployment: &Map, new: &Map, old: &[Map]) {
     let recreate = text_at(deployment, &["spec", "strategy", "type"]) == "Recreate";
     if recreate {
         for set in old {
-            scale(world, set, 0);
+            scale(world, deployment, set, 0);
         }
         let gone = old.iter().all(|set| in_status(set, "replicas") == 0);
         if gone {
-            scale(world, new, wanted);
+            scale(world, deployment, new, wanted);
         }
         return;
     }
     if old_replicas == 0 {
-        scale(world, new, wanted);
+        scale(world, deployment, new, wanted);
         return;
     }
     let (more, less) = surge(deployment, wanted);
     let total = old_replicas + replicas(new);
     if replicas(new) > wanted {
-        scale(world, new, wanted);
+        scale(world, deployment, new, wanted);
     } else if replicas(new) < wanted {
         let room = (wanted + more - total).clamp(0, wanted - replicas(new));
         if room > 0 {
-            scale(world, new, replicas(new) + room);
+            scale(world, deployment, new, replicas(new) + room);
             return;
         }
     }
@@ -233,16 +267,30 @@ fn roll(world: &World, deployment: &Map, new: &Map, old: &[Map]) {
     for set in old {
         let cut = removable.min(replicas(set));
         if cut > 0 {
-            scale(world, set, replicas(set) - cut);
+            scale(world, deployment, set, replicas(set) - cut);
             removable -= cut;
         }
     }
 }
 
-fn scale(world: &World, set: &Map, wanted: i64) {
+/// Reports that a replica set is scaled.
+fn tell(world: &World, deployment: &Map, set: &str, from: i64, to: i64) {
+    let direction = if to > from { "up" } else { "down" };
+    let message = format!("Scaled {direction} replica set {set} from {from} to {to}");
+    world.normal(COMPONENT, deployment, "ScalingReplicaSet", &message);
+}
+
+fn scale(world: &World, deployment: &Map, set: &Map, wanted: i64) {
     if replicas(set) == wanted {
         return;
     }
+    tell(
+        world,
+        deployment,
+        metadata_text(set, "name"),
+        replicas(set),
+        wanted,
+    );
     world.update(REPLICA_SETS, set, |next| {
         if let Some(spec) = next.get_mut("spec").and_then(Value::as_object_mut) {
             spec.insert("replicas".into(), wanted.into());

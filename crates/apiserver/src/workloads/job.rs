@@ -11,6 +11,8 @@ use super::status::{Condition, Times, condition, count, set_condition};
 use super::world::{JOBS, PODS, World};
 use crate::engine::metadata_text;
 
+const COMPONENT: &str = "job-controller";
+
 pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
     let job = world.get(JOBS, task)?;
     if is_deleting(&job) {
@@ -39,18 +41,24 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
     status.insert("terminating".into(), 0.into());
     let mut running = active.len() as i64;
     if suspended {
-        suspend(world, &active, &mut status, &now);
+        suspend(world, &job, &active, &mut status, &now);
         running = 0;
     } else if succeeded >= completions {
-        finish(&mut status, true, &now);
-        running = 0;
-    } else if failed > number(&job, &["spec", "backoffLimit"], 6) {
         for pod in &active {
-            world.delete(PODS, pod);
+            world.remove_pod(COMPONENT, &job, pod);
         }
-        finish(&mut status, false, &now);
+        finish(&mut status, Ok(()), &now);
+        world.normal(COMPONENT, &job, "Completed", "Job completed");
+        running = 0;
+    } else if let Some((reason, message)) = failure(world, &job, &status, failed) {
+        for pod in &active {
+            world.remove_pod(COMPONENT, &job, pod);
+        }
+        finish(&mut status, Err((reason, message)), &now);
+        world.warn(COMPONENT, &job, reason, message);
         running = 0;
     } else {
+        resume(world, &job, &mut status, &now);
         let parallelism = number(&job, &["spec", "parallelism"], 1);
         let missing = parallelism.min(completions - succeeded) - running;
         for _ in 0..missing.max(0) {
@@ -62,8 +70,9 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
     count(&mut status, "active", running);
     count(&mut status, "succeeded", succeeded);
     count(&mut status, "failed", failed);
+    let again = deadline(world, &job, &status).filter(|_| running > 0);
     world.set_status(JOBS, &job, status);
-    None
+    again
 }
 
 fn create(world: &World, job: &Map, index: i64) -> Option<Map> {
@@ -92,21 +101,35 @@ fn is_finished(job: &Map) -> bool {
         .any(|kind| condition(job, kind).is_some_and(|c| c.get("status") == Some(&"True".into())))
 }
 
-fn finish(status: &mut Map, complete: bool, now: &str) {
-    let (first, last, reason, message) = if complete {
-        (
+/// Says why a job has failed, if it has: too many failures, or too much time.
+fn failure(
+    world: &World,
+    job: &Map,
+    status: &Map,
+    failed: i64,
+) -> Option<(&'static str, &'static str)> {
+    if failed > number(job, &["spec", "backoffLimit"], 6) {
+        let message = "Job has reached the specified backoff limit";
+        return Some(("BackoffLimitExceeded", message));
+    }
+    let deadline = job.get("spec")?.get("activeDeadlineSeconds")?.as_i64()?;
+    let start = status.get("startTime")?.as_str()?;
+    (world.seconds_since(start) >= deadline).then_some((
+        "DeadlineExceeded",
+        "Job was active longer than specified deadline",
+    ))
+}
+
+fn finish(status: &mut Map, outcome: Result<(), (&str, &str)>, now: &str) {
+    let complete = outcome.is_ok();
+    let (first, last, reason, message) = match outcome {
+        Ok(()) => (
             "SuccessCriteriaMet",
             "Complete",
             "CompletionsReached",
             "Reached expected number of succeeded pods",
-        )
-    } else {
-        (
-            "FailureTarget",
-            "Failed",
-            "BackoffLimitExceeded",
-            "Job has reached the specified backoff limit",
-        )
+        ),
+        Err((reason, message)) => ("FailureTarget", "Failed", reason, message),
     };
     for kind in [first, last] {
         let condition = Condition {
@@ -122,9 +145,12 @@ fn finish(status: &mut Map, complete: bool, now: &str) {
     }
 }
 
-fn suspend(world: &World, active: &[&Map], status: &mut Map, now: &str) {
+fn suspend(world: &World, job: &Map, active: &[&Map], status: &mut Map, now: &str) {
     for pod in active {
-        world.delete(PODS, pod);
+        world.remove_pod(COMPONENT, job, pod);
+    }
+    if !holds(job, "Suspended") {
+        world.normal(COMPONENT, job, "Suspended", "Job suspended");
     }
     status.remove("startTime");
     let condition = Condition {
@@ -134,6 +160,33 @@ fn suspend(world: &World, active: &[&Map], status: &mut Map, now: &str) {
         message: "Job suspended",
     };
     set_condition(status, &condition, Times::Probed, now);
+}
+
+fn holds(job: &Map, kind: &str) -> bool {
+    condition(job, kind).is_some_and(|c| c.get("status") == Some(&"True".into()))
+}
+
+/// Says that a suspended job goes on.
+fn resume(world: &World, job: &Map, status: &mut Map, now: &str) {
+    if !holds(job, "Suspended") {
+        return;
+    }
+    world.normal(COMPONENT, job, "Resumed", "Job resumed");
+    let condition = Condition {
+        kind: "Suspended",
+        status: false,
+        reason: "JobResumed",
+        message: "Job resumed",
+    };
+    set_condition(status, &condition, Times::Probed, now);
+    status.insert("startTime".into(), now.into());
+}
+
+/// Returns when the deadline of a running job has to be looked at.
+fn deadline(world: &World, job: &Map, status: &Map) -> Option<Duration> {
+    let deadline = job.get("spec")?.get("activeDeadlineSeconds")?.as_i64()?;
+    let left = deadline - world.seconds_since(status.get("startTime")?.as_str()?);
+    Some(Duration::from_secs(u64::try_from(left.max(1)).unwrap_or(1)))
 }
 
 /// Removes a finished job after its time to live.

@@ -6,13 +6,19 @@
 //! changes are those recorded from Kubernetes. No container ever runs: see [`pod`] for the annotations that act out
 //! slow starts and failures, and for the one that marks simulated pods.
 
+mod autoscaler;
+mod budget;
 mod claim;
+mod cron_job;
 mod daemon_set;
 mod deployment;
+mod events;
 mod job;
+pub(crate) mod logs;
 mod owned;
 mod pod;
 mod replica_set;
+mod revision;
 mod service;
 mod stateful_set;
 mod status;
@@ -23,11 +29,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use compact_str::CompactString;
+use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::catalog::Resource;
 use crate::engine::Engine;
+use crate::environment::Clock;
 use crate::store::Entry;
 use world::World;
 
@@ -36,7 +43,7 @@ use world::World;
 struct Task {
     kind: Kind,
     namespace: CompactString,
-    /// Empty for [`Kind::Endpoints`], which looks at all services of a namespace.
+    /// Empty for kinds that look at all objects of a namespace.
     name: CompactString,
 }
 
@@ -49,8 +56,27 @@ enum Kind {
     StatefulSet,
     DaemonSet,
     Job,
+    CronJob,
     Deployment,
     Endpoints,
+    Budgets,
+    Autoscalers,
+}
+
+impl Kind {
+    /// Tells whether a look is at all objects of a namespace.
+    fn is_of_namespace(self) -> bool {
+        matches!(self, Self::Endpoints | Self::Budgets | Self::Autoscalers)
+    }
+
+    /// Lists what of a namespace depends on objects of this kind.
+    fn dependents(self) -> &'static [Self] {
+        match self {
+            Self::Pod => &[Self::Endpoints, Self::Budgets],
+            Self::ReplicaSet | Self::StatefulSet | Self::Deployment => &[Self::Autoscalers],
+            _ => &[],
+        }
+    }
 }
 
 /// A reconciler: looks at one object and returns when to look again, if time alone can change something.
@@ -95,7 +121,28 @@ const FOLLOWED: &[(&str, &str, &str, Kind, Step)] = &[
         Kind::Deployment,
         deployment::step,
     ),
+    (
+        "batch",
+        "cronjobs",
+        "CronJob",
+        Kind::CronJob,
+        cron_job::step,
+    ),
     ("", "services", "Service", Kind::Endpoints, service::step),
+    (
+        "policy",
+        "poddisruptionbudgets",
+        "PodDisruptionBudget",
+        Kind::Budgets,
+        budget::step,
+    ),
+    (
+        "autoscaling",
+        "horizontalpodautoscalers",
+        "HorizontalPodAutoscaler",
+        Kind::Autoscalers,
+        autoscaler::step,
+    ),
 ];
 
 /// Events taken from a ring at once.
@@ -103,8 +150,9 @@ const BATCH: usize = 256;
 /// Tasks that may wait; followers wait beyond it.
 const QUEUE_MAX: usize = 4096;
 
-/// Pause before a refused create is tried again.
+/// Pause before a refused create is tried again, doubled each time.
 const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(64);
 
 /// Runs the simulation until it is dropped.
 pub async fn run(engine: Arc<Engine>) {
@@ -165,13 +213,13 @@ async fn send(
         namespace: meta.namespace.clone(),
         name: name.clone(),
     };
-    if kind == Kind::Endpoints {
+    if kind.is_of_namespace() {
         return queue.send(task(kind, &CompactString::default())).await;
     }
     queue.send(task(kind, &meta.name)).await?;
-    if kind == Kind::Pod {
+    for dependent in kind.dependents() {
         queue
-            .send(task(Kind::Endpoints, &CompactString::default()))
+            .send(task(*dependent, &CompactString::default()))
             .await?;
     }
     let owners = old.map_or(&[][..], |old| &old.meta.owners);
@@ -186,9 +234,11 @@ async fn send(
     Ok(())
 }
 
-/// Works off tasks in batches; equal tasks of a batch are done once.
+/// Works off tasks in batches; equal tasks of a batch are done once. Times are those of the server's clock.
 async fn work(world: &World, queue: &mut mpsc::Receiver<Task>) {
-    let mut due: BTreeMap<Task, Instant> = BTreeMap::new();
+    let clock = world.engine.environment.clock.clone();
+    let mut due: BTreeMap<Task, Timestamp> = BTreeMap::new();
+    let mut refusals: BTreeMap<Task, u32> = BTreeMap::new();
     loop {
         let next = due.values().min().copied();
         let mut batch = BTreeSet::new();
@@ -197,12 +247,12 @@ async fn work(world: &World, queue: &mut mpsc::Receiver<Task>) {
                 Some(task) => { batch.insert(task); }
                 None => return,
             },
-            () = sleep_until(next) => {}
+            () = until(clock.as_ref(), next) => {}
         }
         while let Ok(task) = queue.try_recv() {
             batch.insert(task);
         }
-        let now = Instant::now();
+        let now = clock.now();
         let ripe: Vec<Task> = due
             .iter()
             .filter(|(_, at)| **at <= now)
@@ -211,29 +261,37 @@ async fn work(world: &World, queue: &mut mpsc::Receiver<Task>) {
         batch.extend(ripe);
         for task in batch {
             due.remove(&task);
-            if let Some(delay) = run_step(world, &task) {
-                due.insert(task, Instant::now() + delay);
+            if let Some(delay) = run_step(world, &task, &mut refusals) {
+                let delay = jiff::SignedDuration::try_from(delay).unwrap_or_default();
+                due.insert(
+                    task,
+                    clock.now().checked_add(delay).unwrap_or(Timestamp::MAX),
+                );
             }
             tokio::task::yield_now().await;
         }
     }
 }
 
-fn run_step(world: &World, task: &Task) -> Option<Duration> {
+fn run_step(world: &World, task: &Task, refusals: &mut BTreeMap<Task, u32>) -> Option<Duration> {
     let (_, _, _, _, step) = FOLLOWED
         .iter()
         .find(|(_, _, _, kind, _)| *kind == task.kind)?;
     let again = step(world, task);
     if world.take_refusal() {
-        // What was missing, such as a service account, may come without an event of ours.
-        return Some(again.map_or(RETRY, |again| again.min(RETRY)));
+        // What was missing, such as a service account or room in a quota, may come without an event of ours.
+        let times = refusals.entry(task.clone()).or_insert(0);
+        let pause = RETRY.saturating_mul(1 << (*times).min(10)).min(RETRY_MAX);
+        *times += 1;
+        return Some(again.map_or(pause, |again| again.min(pause)));
     }
+    refusals.remove(task);
     again
 }
 
-async fn sleep_until(at: Option<Instant>) {
+async fn until(clock: &dyn Clock, at: Option<Timestamp>) {
     match at {
-        Some(at) => tokio::time::sleep_until(at).await,
+        Some(at) => clock.until(at).await,
         None => std::future::pending().await,
     }
 }

@@ -1,5 +1,7 @@
 //! Pods of the workload kinds: how they are made, and what their owners count.
 
+use std::time::Duration;
+
 use objects::{Map, Value, json};
 
 use super::pod::NODE;
@@ -58,10 +60,53 @@ impl Template<'_> {
         pod
     }
 
-    /// Creates the pod.
+    /// Creates the pod, and reports it or the refusal.
     pub(super) fn create(&self, world: &World) -> Option<Map> {
-        world.create(PODS, self.pod())
+        let component = component(self.kind);
+        match world.try_create(PODS, self.pod()) {
+            Ok(pod) => {
+                let message = format!("Created pod: {}", metadata_text(&pod, "name"));
+                world.normal(component, self.owner, "SuccessfulCreate", &message);
+                Some(pod)
+            }
+            Err(failure) => {
+                let message = format!("Error creating: {}", failure.status.message);
+                world.warn(component, self.owner, "FailedCreate", &message);
+                None
+            }
+        }
     }
+}
+
+/// Names the controller of a kind, as its events do.
+pub(super) fn component(kind: &str) -> &'static str {
+    match kind {
+        "ReplicaSet" => "replicaset-controller",
+        "DaemonSet" => "daemonset-controller",
+        "StatefulSet" => "statefulset-controller",
+        "Job" => "job-controller",
+        _ => "deployment-controller",
+    }
+}
+
+/// Counts the pods that have been ready for a while; also returns when the next one will have been.
+pub(super) fn available(world: &World, owner: &Map, pods: &[Map]) -> (i64, Option<Duration>) {
+    let wanted = number(owner, &["spec", "minReadySeconds"], 0);
+    let mut count = 0;
+    let mut next: Option<i64> = None;
+    for pod in pods.iter().filter(|pod| is_ready(pod)) {
+        let since = super::status::condition(pod, "Ready")
+            .and_then(|c| c.get("lastTransitionTime")?.as_str())
+            .unwrap_or("");
+        let left = wanted - world.seconds_since(since);
+        if wanted == 0 || left <= 0 {
+            count += 1;
+        } else {
+            next = Some(next.map_or(left, |next| next.min(left)));
+        }
+    }
+    let next = next.map(|left| Duration::from_secs(u64::try_from(left).unwrap_or(1)));
+    (count, next)
 }
 
 /// Tells whether an object is marked for deletion.

@@ -4,7 +4,9 @@
 //! - `simulation.ferroflux.dev/ready-after`: a duration such as `30s` before the pod is ready (default: none);
 //! - `simulation.ferroflux.dev/complete-after`: a duration before a pod that should end does (default: none);
 //! - `simulation.ferroflux.dev/fail`: `image-pull` (the image cannot be pulled), `crash-loop` (the container exits again
-//!   and again), `never-ready` (it runs, its probe fails), `exit` (a pod that should end does so with code 1).
+//!   and again, with a kubelet's growing pauses), `never-ready` (it runs, its probe fails), `exit` (a pod that should end does
+//!   so with code 1);
+//! - `simulation.ferroflux.dev/log`: what `kubectl logs` shows (default: a line for each container).
 //!
 //! Pods handled here carry `simulation.ferroflux.dev/pod: "true"`, so that nobody takes them for running containers.
 
@@ -33,6 +35,8 @@ enum Failure {
 pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
     let pod = world.get(PODS, task)?;
     if is_deleting(&pod) {
+        world.stop(&pod);
+        world.occasions.lock().remove(metadata_text(&pod, "uid"));
         world.delete(PODS, &pod);
         return None;
     }
@@ -43,7 +47,6 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
         bind(world, &pod);
         return None;
     }
-    let failure = failure(&pod);
     let age = world.seconds_since(metadata_text(&pod, "creationTimestamp"));
     let remaining = |key: &str| {
         let wanted = annotation(&pod, key).and_then(|text| gocompat::duration::parse(text).ok());
@@ -52,43 +55,144 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
         });
         wanted.saturating_sub(Duration::from_secs(u64::try_from(age).unwrap_or(0)))
     };
-    match failure {
-        Some(Failure::ImagePull) => {
-            set(
-                world,
-                &pod,
-                waiting(world, &pod, "ImagePullBackOff", "Pending"),
-            );
-            return None;
-        }
-        Some(Failure::CrashLoop) => {
-            set(
-                world,
-                &pod,
-                waiting(world, &pod, "CrashLoopBackOff", "Running"),
-            );
-            return None;
-        }
-        Some(Failure::NeverReady) => {
-            set(world, &pod, running(world, &pod, false));
-            return None;
-        }
-        _ => {}
+    let failure = failure(&pod);
+    if let Some(failure) = failure.filter(|failure| *failure != Failure::Exit) {
+        return Some(fail(world, &pod, failure, age));
     }
     if ends(&pod) {
         let left = remaining("complete-after");
         if left.is_zero() {
             let code = i64::from(failure == Some(Failure::Exit));
+            report_start(world, &pod);
             set(world, &pod, ended(world, &pod, code));
             return None;
         }
+        report_start(world, &pod);
         set(world, &pod, running(world, &pod, true));
         return Some(left);
     }
     let left = remaining("ready-after");
+    report_start(world, &pod);
     set(world, &pod, running(world, &pod, left.is_zero()));
     (!left.is_zero()).then_some(left)
 }
+
+/// Acts out a failure that repeats with growing pauses; returns when it does so next.
+fn fail(world: &World, pod: &Map, failure: Failure, age: i64) -> Duration {
+    let (turn, pause, left) = turn(age);
+    match failure {
+        Failure::ImagePull => {
+            repeat(world, pod, turn, |first| report_pull(world, pod, first));
+            set(world, pod, unpulled(world, pod));
+        }
+        Failure::CrashLoop => {
+            repeat(world, pod, turn, |_| report_crash(world, pod));
+            set(world, pod, crashed(world, pod, turn, pause));
+        }
+        Failure::NeverReady | Failure::Exit => {
+            report_start(world, pod);
+            repeat(world, pod, turn, |_| {
+                for name in names(pod) {
+                    let message = "Readiness probe failed: simulated failure";
+                    world.container_warning(pod, &name, "Unhealthy", message);
+                }
+            });
+            set(world, pod, running(world, pod, false));
+        }
+    }
+    Duration::from_secs(left)
+}
+
+/// First and longest pause between the turns of a failure, in seconds; each is twice the one before, as a kubelet's are.
+const PAUSE_MIN: u64 = 10;
+const PAUSE_MAX: u64 = 300;
+
+/// Returns which turn a failure has reached at an age (from 1), the pause that follows it, and what is left of the pause.
+fn turn(age: i64) -> (u32, u64, u64) {
+    let mut rest = u64::try_from(age).unwrap_or(0);
+    let (mut turn, mut pause) = (1, PAUSE_MIN);
+    while rest >= pause && turn < 10_000 {
+        rest -= pause;
+        pause = (pause * 2).min(PAUSE_MAX);
+        turn += 1;
+    }
+    (turn, pause, pause.saturating_sub(rest).max(1))
+}
+
+/// Calls `report` once a turn.
+fn repeat(world: &World, pod: &Map, turn: u32, report: impl Fn(bool)) {
+    let uid = metadata_text(pod, "uid").to_owned();
+    let before = world.occasions.lock().insert(uid, turn);
+    if before != Some(turn) {
+        report(before.is_none());
+    }
+}
+
+/// Reports that the containers of a pod were pulled, created and started, if they were not before.
+fn report_start(world: &World, pod: &Map) {
+    if pod
+        .get("status")
+        .is_some_and(|s| s.get("containerStatuses").is_some())
+    {
+        return;
+    }
+    world.report_scheduled(pod);
+    for list in ["initContainers", "containers"] {
+        for (name, image) in containers(pod, list) {
+            start_container(world, pod, list, &name, &image);
+        }
+    }
+}
+
+fn start_container(world: &World, pod: &Map, list: &str, name: &str, image: &str) {
+    let pulled = format!(
+        "Container image {image:?} already present on machine and can be accessed by the pod"
+    );
+    world.container(pod, list, name, "Pulled", &pulled);
+    world.container(pod, list, name, "Created", "Container created");
+    world.container(pod, list, name, "Started", "Container started");
+}
+
+fn report_pull(world: &World, pod: &Map, first: bool) {
+    if first {
+        world.report_scheduled(pod);
+    }
+    for (name, image) in containers(pod, "containers") {
+        let pulling = format!("Pulling image {image:?}");
+        world.container(pod, "containers", &name, "Pulling", &pulling);
+        let failed = format!("Failed to pull image {image:?}: {PULL_FAILURE}");
+        world.container_warning(pod, &name, "Failed", &failed);
+        world.container_warning(pod, &name, "Failed", "Error: ErrImagePull");
+        let back_off = format!("Back-off pulling image {image:?}");
+        world.container(pod, "containers", &name, "BackOff", &back_off);
+        world.container_warning(pod, &name, "Failed", "Error: ImagePullBackOff");
+    }
+}
+
+fn report_crash(world: &World, pod: &Map) {
+    report_start(world, pod);
+    let started = pod
+        .get("status")
+        .is_some_and(|s| s.get("containerStatuses").is_some());
+    for (name, image) in containers(pod, "containers") {
+        if started {
+            start_container(world, pod, "containers", &name, &image);
+        }
+        let message = format!(
+            "Back-off restarting failed container {name} in pod {}",
+            full_name(pod)
+        );
+        world.container_warning(pod, &name, "BackOff", &message);
+    }
+}
+
+/// Names a pod as a kubelet does: `NAME_NAMESPACE(UID)`.
+fn full_name(pod: &Map) -> String {
+    let text = |key| metadata_text(pod, key);
+    format!("{}_{}({})", text("name"), text("namespace"), text("uid"))
+}
+
+const PULL_FAILURE: &str = "simulated failure";
 
 /// Binds a pod that nobody scheduled, and marks it.
 fn bind(world: &World, pod: &Map) {
@@ -110,7 +214,7 @@ fn ends(pod: &Map) -> bool {
     text_at(pod, &["spec", "restartPolicy"]) != "Always"
 }
 
-fn annotation<'a>(pod: &'a Map, key: &str) -> Option<&'a str> {
+pub(super) fn annotation<'a>(pod: &'a Map, key: &str) -> Option<&'a str> {
     let annotations = pod.get("metadata")?.get("annotations")?;
     annotations.get(format!("{PREFIX}{key}"))?.as_str()
 }
@@ -126,12 +230,56 @@ fn failure(pod: &Map) -> Option<Failure> {
 }
 
 /// Writes a status that differs in more than its times.
-fn set(world: &World, pod: &Map, status: Map) {
+fn set(world: &World, pod: &Map, mut status: Map) {
     let live = pod.get("status").and_then(Value::as_object);
-    if live.is_some_and(|live| without_times(live) == without_times(&status)) {
-        return;
+    if let Some(live) = live {
+        if without_times(live) == without_times(&status) {
+            return;
+        }
+        keep_times(live, &mut status);
     }
     world.set_status(PODS, pod, status);
+}
+
+/// Keeps the times of what did not change: the start, conditions, states of containers.
+fn keep_times(live: &Map, status: &mut Map) {
+    for key in ["startTime", "podIP", "podIPs"] {
+        if let Some(value) = live.get(key) {
+            status.insert(key.into(), value.clone());
+        }
+    }
+    for (list, name, keys) in [
+        ("conditions", "type", &["status"][..]),
+        ("containerStatuses", "name", &["state", "lastState"]),
+        ("initContainerStatuses", "name", &["state", "lastState"]),
+    ] {
+        let Some(old) = live.get(list).and_then(Value::as_array) else {
+            continue;
+        };
+        let new = status.get_mut(list).and_then(Value::as_array_mut);
+        for item in new.into_iter().flatten() {
+            let Some(old) = old.iter().find(|old| old.get(name) == item.get(name)) else {
+                continue;
+            };
+            for key in keys {
+                let same = timeless(old.get(*key)) == timeless(item.get(*key));
+                if !same {
+                    continue;
+                }
+                if *key == "status" {
+                    item["lastTransitionTime"] = old["lastTransitionTime"].clone();
+                } else if let Some(state) = old.get(*key) {
+                    item[*key] = state.clone();
+                }
+            }
+        }
+    }
+}
+
+fn timeless(value: Option<&Value>) -> Value {
+    let mut map = Map::new();
+    map.insert("v".into(), value.cloned().unwrap_or(Value::Null));
+    Value::Object(without_times(&map))
 }
 
 fn without_times(status: &Map) -> Map {
@@ -214,14 +362,14 @@ fn address(pod: &Map) -> String {
     format!("10.244.{}.{}", (hash >> 8) & 0xff, 1 + (hash & 0xff) % 254)
 }
 
-fn names(pod: &Map) -> Vec<String> {
+pub(super) fn names(pod: &Map) -> Vec<String> {
     containers(pod, "containers")
         .into_iter()
         .map(|(name, _)| name)
         .collect()
 }
 
-fn containers(pod: &Map, list: &str) -> Vec<(String, String)> {
+pub(super) fn containers(pod: &Map, list: &str) -> Vec<(String, String)> {
     let containers = pod.get("spec").and_then(|s| s.get(list)?.as_array());
     containers
         .into_iter()
@@ -273,22 +421,40 @@ fn running(world: &World, pod: &Map, ready: bool) -> Map {
     status
 }
 
-fn waiting(world: &World, pod: &Map, reason: &str, phase: &str) -> Map {
+/// Status of a pod whose images cannot be pulled.
+fn unpulled(world: &World, pod: &Map) -> Map {
     let mut status = base(world, pod, Err("ContainersNotReady"));
-    status.insert("phase".into(), phase.into());
-    let message = match reason {
-        "ImagePullBackOff" => "Back-off pulling image: simulated failure",
-        _ => "back-off 5m0s restarting failed container: simulated failure",
-    };
-    let state = json!({"waiting": {"reason": reason, "message": message}});
-    let mut statuses = container_statuses(pod, "containers", false, false, &state);
-    if reason == "CrashLoopBackOff" {
-        for status in statuses.as_array_mut().into_iter().flatten() {
-            status["restartCount"] = 5.into();
-            status["lastState"] = terminated(world, 1);
-        }
-    }
-    status.insert("containerStatuses".into(), statuses);
+    status.insert("phase".into(), "Pending".into());
+    let statuses = containers(pod, "containers").into_iter().map(|(name, image)| {
+        let message = format!("Back-off pulling image {image:?}: ErrImagePull: {PULL_FAILURE}");
+        json!({
+            "name": name, "image": image, "imageID": "", "lastState": {}, "ready": false, "started": false,
+            "restartCount": 0, "state": {"waiting": {"reason": "ImagePullBackOff", "message": message}},
+        })
+    });
+    status.insert("containerStatuses".into(), statuses.collect());
+    status
+}
+
+/// Status of a pod whose containers end again and again, after some restarts and before the next.
+fn crashed(world: &World, pod: &Map, restarts: u32, pause: u64) -> Map {
+    let mut status = base(world, pod, Err("ContainersNotReady"));
+    status.insert("phase".into(), "Running".into());
+    let nanos = i64::try_from(pause).unwrap_or(0) * 1_000_000_000;
+    let pause = gocompat::duration::format(nanos);
+    let statuses = containers(pod, "containers").into_iter().map(|(name, image)| {
+        let message = format!(
+            "back-off {pause} restarting failed container={name} pod={}",
+            full_name(pod)
+        );
+        json!({
+            "name": name, "image": image, "imageID": format!("simulated://{image}"),
+            "ready": false, "started": false, "restartCount": restarts, "lastState": terminated(world, 1),
+            "state": {"waiting": {"reason": "CrashLoopBackOff", "message": message}},
+        })
+    });
+    status.insert("containerStatuses".into(), statuses.collect());
+    with_init(world, pod, &mut status);
     status
 }
 

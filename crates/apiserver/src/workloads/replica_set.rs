@@ -5,7 +5,7 @@ use std::time::Duration;
 use objects::Map;
 
 use super::Task;
-use super::owned::{Template, is_deleting, is_ready, number};
+use super::owned::{Template, available, is_deleting, is_ready, number};
 use super::pod::is_active;
 use super::status::count;
 use super::world::{PODS, REPLICA_SETS, World};
@@ -23,15 +23,16 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
         scale(world, &set, &mut pods);
     }
     let pods_ready = pods.iter().filter(|pod| is_ready(pod)).count() as i64;
+    let (pods_available, again) = available(world, &set, &pods);
     let mut status = Map::new();
     status.insert("replicas".into(), (pods.len() as i64).into());
     count(&mut status, "fullyLabeledReplicas", pods.len() as i64);
     count(&mut status, "readyReplicas", pods_ready);
-    count(&mut status, "availableReplicas", pods_ready);
+    count(&mut status, "availableReplicas", pods_available);
     let generation = number(&set, &["metadata", "generation"], 0);
     count(&mut status, "observedGeneration", generation);
     world.set_status(REPLICA_SETS, &set, status);
-    None
+    again
 }
 
 fn scale(world: &World, set: &Map, pods: &mut Vec<Map>) {
@@ -45,7 +46,11 @@ fn scale(world: &World, set: &Map, pods: &mut Vec<Map>) {
         labels: Vec::new(),
     };
     for _ in 0..missing.clamp(0, BURST) {
-        pods.extend(template.create(world));
+        match template.create(world) {
+            Some(pod) => pods.push(pod),
+            // What refused one refuses the rest.
+            None => break,
+        }
     }
     if missing < 0 {
         // Pods that are not ready go first, then the youngest.
@@ -55,7 +60,7 @@ fn scale(world: &World, set: &Map, pods: &mut Vec<Map>) {
         });
         let keep = usize::try_from(wanted.max(0)).unwrap_or(0);
         for pod in pods.split_off(keep.min(pods.len())) {
-            world.delete(PODS, &pod);
+            world.remove_pod("replicaset-controller", set, &pod);
         }
     }
 }

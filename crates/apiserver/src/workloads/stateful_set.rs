@@ -6,12 +6,13 @@ use objects::{Map, Value, json};
 
 use super::Task;
 use super::owned::{
-    Template, is_deleting, is_finished, is_ready, label, number, template_hash, text_at,
+    Template, available, is_deleting, is_finished, is_ready, label, number, template_hash, text_at,
 };
 use super::status::count;
 use super::world::{CLAIMS, PODS, STATEFUL_SETS, World};
 use crate::engine::metadata_text;
 
+const COMPONENT: &str = "statefulset-controller";
 const REVISION_LABEL: &str = "controller-revision-hash";
 
 pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
@@ -25,11 +26,11 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
         template_hash(template)
     );
     if !is_deleting(&set) {
+        super::revision::record(world, &set, &template_hash(template));
         advance(world, &set, &pods, &update);
     }
     let pods = world.owned(PODS, &task.namespace, uid);
-    report(world, &set, &pods, update);
-    None
+    report(world, &set, &pods, update)
 }
 
 fn ordinal(set: &Map, pod: &Map) -> Option<i64> {
@@ -51,7 +52,7 @@ fn advance(world: &World, set: &Map, pods: &[Map], update: &str) {
                     return;
                 }
             }
-            Some(pod) if is_finished(pod) => world.delete(PODS, pod),
+            Some(pod) if is_finished(pod) => remove(world, set, pod),
             Some(pod) if !parallel && (!is_ready(pod) || is_deleting(pod)) => return,
             Some(_) => {}
         }
@@ -63,7 +64,7 @@ fn advance(world: &World, set: &Map, pods: &[Map], update: &str) {
     numbered.sort_by_key(|(index, _)| -index);
     for (index, pod) in &numbered {
         if *index >= start + wanted {
-            world.delete(PODS, pod);
+            remove(world, set, pod);
             if !parallel {
                 return;
             }
@@ -82,7 +83,7 @@ fn advance(world: &World, set: &Map, pods: &[Map], update: &str) {
             continue;
         }
         if label(pod, REVISION_LABEL) != update {
-            world.delete(PODS, pod);
+            remove(world, set, pod);
             return;
         }
         if !is_ready(pod) {
@@ -112,11 +113,11 @@ fn create(world: &World, set: &Map, index: i64, update: &str) {
     for template in templates.into_iter().flatten().filter_map(Value::as_object) {
         let volume = metadata_text(template, "name").to_owned();
         let claim = format!("{volume}-{name}");
-        create_claim(world, set, template, &claim);
+        create_claim(world, set, template, &claim, &name);
         volumes.push(json!({"name": volume, "persistentVolumeClaim": {"claimName": claim}}));
     }
     if let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) {
-        spec.insert("hostname".into(), name.into());
+        spec.insert("hostname".into(), name.clone().into());
         let service = text_at(set, &["spec", "serviceName"]);
         if !service.is_empty() {
             spec.insert("subdomain".into(), service.into());
@@ -127,10 +128,42 @@ fn create(world: &World, set: &Map, index: i64, update: &str) {
             all.extend(volumes);
         }
     }
-    world.create(PODS, pod);
+    match world.try_create(PODS, pod) {
+        Ok(_) => {
+            let message = format!(
+                "create Pod {name} in StatefulSet {} successful",
+                own_name(set)
+            );
+            world.normal(COMPONENT, set, "SuccessfulCreate", &message);
+        }
+        Err(failure) => {
+            let message = format!(
+                "create Pod {name} in StatefulSet {} failed error: {}",
+                own_name(set),
+                failure.status.message
+            );
+            world.warn(COMPONENT, set, "FailedCreate", &message);
+        }
+    }
 }
 
-fn create_claim(world: &World, set: &Map, template: &Map, name: &str) {
+fn own_name(set: &Map) -> &str {
+    metadata_text(set, "name")
+}
+
+/// Deletes a pod of the set, telling both.
+fn remove(world: &World, set: &Map, pod: &Map) {
+    let name = metadata_text(pod, "name");
+    world.stop(pod);
+    let message = format!(
+        "delete Pod {name} in StatefulSet {} successful",
+        own_name(set)
+    );
+    world.normal(COMPONENT, set, "SuccessfulDelete", &message);
+    world.delete(PODS, pod);
+}
+
+fn create_claim(world: &World, set: &Map, template: &Map, name: &str, pod: &str) {
     let namespace = metadata_text(set, "namespace");
     if world.find(CLAIMS, namespace, name).is_some() {
         return;
@@ -146,11 +179,16 @@ fn create_claim(world: &World, set: &Map, template: &Map, name: &str) {
         "spec": template.get("spec").cloned().unwrap_or_default(),
     });
     if let Value::Object(claim) = claim {
-        world.create(CLAIMS, claim);
+        let made = world.create(CLAIMS, claim).is_some();
+        if made {
+            let own = own_name(set);
+            let message = format!("create Claim {name} Pod {pod} in StatefulSet {own} success");
+            world.normal(COMPONENT, set, "SuccessfulCreate", &message);
+        }
     }
 }
 
-fn report(world: &World, set: &Map, pods: &[Map], update: String) {
+fn report(world: &World, set: &Map, pods: &[Map], update: String) -> Option<Duration> {
     let live: Vec<&Map> = pods.iter().filter(|pod| !is_deleting(pod)).collect();
     let ready = live.iter().filter(|pod| is_ready(pod)).count() as i64;
     let of = |revision: &str| {
@@ -173,11 +211,14 @@ fn report(world: &World, set: &Map, pods: &[Map], update: String) {
     count(&mut status, "observedGeneration", generation);
     status.insert("replicas".into(), (live.len() as i64).into());
     count(&mut status, "readyReplicas", ready);
-    status.insert("availableReplicas".into(), ready.into());
+    let owned: Vec<Map> = live.iter().map(|pod| (*pod).clone()).collect();
+    let (available, again) = available(world, set, &owned);
+    status.insert("availableReplicas".into(), available.into());
     count(&mut status, "currentReplicas", of(&current));
     count(&mut status, "updatedReplicas", updated);
     status.insert("currentRevision".into(), current.into());
     status.insert("updateRevision".into(), update.into());
     status.insert("collisionCount".into(), 0.into());
     world.set_status(STATEFUL_SETS, set, status);
+    again
 }

@@ -1,15 +1,19 @@
 //! What the simulated controllers see and do: reads and writes through the engine, as the controller manager.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cluster::Propagation;
 use objects::{Map, Value, json};
+use parking_lot::Mutex;
 
 use super::Task;
+use super::events::Recorder;
 use crate::engine::{
     Body, Context, DeleteOptions, Engine, Place, User, WriteOptions, metadata_text,
 };
+use crate::failure::Failure;
 use crate::store;
 
 /// Agent, and so field manager, of every write.
@@ -19,6 +23,12 @@ const AGENT: &str = "kube-controller-manager";
 pub(super) struct World {
     pub(super) engine: Arc<Engine>,
     context: Context,
+    kubelet: Context,
+    scheduler: Context,
+    /// Events reported so far.
+    pub(super) recorder: Recorder,
+    /// How often failures that repeat were reported, by uid of the pod.
+    pub(super) occasions: Mutex<HashMap<String, u32>>,
     /// Whether a create was refused since this was last asked.
     refused: AtomicBool,
 }
@@ -35,6 +45,10 @@ pub(super) const DEPLOYMENTS: Which = ("apps", "deployments");
 pub(super) const STATEFUL_SETS: Which = ("apps", "statefulsets");
 pub(super) const DAEMON_SETS: Which = ("apps", "daemonsets");
 pub(super) const JOBS: Which = ("batch", "jobs");
+pub(super) const CRON_JOBS: Which = ("batch", "cronjobs");
+pub(super) const AUTOSCALERS: Which = ("autoscaling", "horizontalpodautoscalers");
+pub(super) const BUDGETS: Which = ("policy", "poddisruptionbudgets");
+pub(super) const REVISIONS: Which = ("apps", "controllerrevisions");
 pub(super) const SLICES: Which = ("discovery.k8s.io", "endpointslices");
 
 impl World {
@@ -42,6 +56,10 @@ impl World {
         Self {
             engine,
             context: Context::new(User::system(), AGENT),
+            kubelet: Context::new(User::system(), "kubelet"),
+            scheduler: Context::new(User::system(), "kube-scheduler"),
+            recorder: Recorder::default(),
+            occasions: Mutex::default(),
             refused: AtomicBool::new(false),
         }
     }
@@ -100,17 +118,31 @@ impl World {
             .collect()
     }
 
+    /// Returns who writes for a component.
+    pub(super) fn context_of(&self, component: &str) -> &Context {
+        match component {
+            "kubelet" => &self.kubelet,
+            "default-scheduler" => &self.scheduler,
+            _ => &self.context,
+        }
+    }
+
     /// Creates an object; failures (a going namespace, a name that is taken) are left to the next look.
     pub(super) fn create(&self, which: Which, object: Map) -> Option<Map> {
+        self.try_create(which, object).ok()
+    }
+
+    /// Creates an object, or says why not; the next look tries again.
+    pub(super) fn try_create(&self, which: Which, object: Map) -> Result<Map, Box<Failure>> {
         let resource = self.engine.builtin(which.0, "v1", which.1);
         let place = Place::new(&resource, metadata_text(&object, "namespace"), "");
         let body = Body::Object(object);
         let options = WriteOptions::default();
         match self.engine.create(&self.context, &place, &body, &options) {
-            Ok(written) => Some(self.engine.reply_map(&resource, &written.reply)),
-            Err(_) => {
+            Ok(written) => Ok(self.engine.reply_map(&resource, &written.reply)),
+            Err(failure) => {
                 self.refused.store(true, Ordering::Relaxed);
-                None
+                Err(failure)
             }
         }
     }
@@ -135,19 +167,21 @@ impl World {
         let mut place = self.place(which, object);
         sub.clone_into(&mut place.sub);
         let uid = metadata_text(object, "uid").to_owned();
-        let _ = self.engine.replace(
-            &self.context,
-            &place,
-            &WriteOptions::default(),
-            &|live, _| {
+        let context = if which == PODS && sub == "status" {
+            &self.kubelet
+        } else {
+            &self.context
+        };
+        let _ = self
+            .engine
+            .replace(context, &place, &WriteOptions::default(), &|live, _| {
                 let mut next = live.clone();
                 // Another object of the same name is none of ours.
                 if metadata_text(live, "uid") == uid {
                     change(&mut next);
                 }
                 Ok(next)
-            },
-        );
+            });
     }
 
     /// Deletes an object at once.
