@@ -232,8 +232,6 @@ json_struct! {
         skip_tests: bool = "skipTests",
         debug: bool = "debug",
         devel: bool = "devel",
-        chart_home: String = "chartHome",
-        config_home: String = "configHome",
     }
 }
 

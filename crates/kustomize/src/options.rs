@@ -66,6 +66,8 @@ pub struct ChartRequest<'a> {
     pub tree: &'a dyn FileTree,
     /// Directory of the kustomization.
     pub dir: &'a str,
+    /// Reads a file as this kustomization may: relative to its directory, within the load restrictor.
+    pub load: &'a dyn Fn(&str) -> Result<Arc<[u8]>, String>,
     /// Fields of the `helmCharts` entry and of `helmGlobals`, by their names in the file.
     pub fields: Value,
 }

@@ -12,7 +12,8 @@ use crate::error::{BuildError, Result, fail};
 use crate::generators::{self, Generated};
 use crate::id::ResId;
 use crate::kustomization::{
-    GeneratorArgs, HelmChart, Image, ObjectMeta, PatchOptions, Replacement, Replica, Selector,
+    GeneratorArgs, HelmChart, HelmGlobals, Image, ObjectMeta, PatchOptions, Replacement, Replica,
+    Selector,
 };
 use crate::loader::Loader;
 use crate::openapi::Schemas;
@@ -95,7 +96,7 @@ pub(crate) fn load(
     resource: &Resource,
     loader: &Loader,
     schemas: &Schemas,
-    chart: &dyn Fn(HelmChart) -> Result<Vec<Resource>>,
+    chart: &dyn Fn(&HelmChart, &HelmGlobals) -> Result<Result<Vec<Resource>>>,
 ) -> Result<Plugin> {
     let id = resource.original_id(schemas);
     check_built_in(resource, &id)?;
@@ -105,9 +106,9 @@ pub(crate) fn load(
         "ConfigMapGenerator" => generator(Generated::ConfigMap, json, loader),
         "SecretGenerator" => generator(Generated::Secret, json, loader),
         "IAMPolicyGenerator" => generators::iam_policy(json).map(ready),
-        "HelmChartInflationGenerator" => decode_lenient(json)
-            .and_then(chart)
-            .map(|made| Plugin::Generator(Box::new(move || Ok(made)) as Box<dyn FnOnce() -> _>)),
+        "HelmChartInflationGenerator" => decode_lenient(json.clone())
+            .and_then(|globals| chart(&decode_lenient(json)?, &globals))
+            .map(|made| Plugin::Generator(Box::new(move || made) as Box<dyn FnOnce() -> _>)),
         _ => transformers(kind, json, resource, loader).and_then(|made| match made {
             Some(made) => Ok(Plugin::Transformers(made)),
             None => {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Accumulator, Target};
 use crate::config::{Config, FieldSpec, merge_all, merge_one};
-use crate::error::{BuildError, Fault, Result, fail};
+use crate::error::{BuildError, Result, fail};
 use crate::generators::{self, Generated};
 use crate::kustomization::{GeneratorArgs, HelmChart, HelmGlobals, Label, Patch};
 use crate::options::ChartRequest;
@@ -82,7 +82,7 @@ impl<'a> Target<'a> {
     }
 
     fn generated(&self, config: &Resource) -> Result<Vec<Resource>> {
-        let chart = |chart: HelmChart| self.chart(chart);
+        let chart = |chart: &HelmChart, globals: &HelmGlobals| self.chart(chart, globals);
         let wrap =
             |error: BuildError| error.wrap("loading generator plugins: failed to load generator");
         match plugins::load(config, &self.loader, self.schemas, &chart).map_err(wrap)? {
@@ -99,36 +99,29 @@ impl<'a> Target<'a> {
     fn run_charts(&mut self, gathered: &mut Accumulator) -> Result<()> {
         let globals = self.kustomization.helm_globals.clone().unwrap_or_default();
         let origin = self.built_in_origin("HelmChartInflationGenerator");
-        for chart in std::mem::take(&mut self.kustomization.helm_charts) {
-            let HelmGlobals {
-                chart_home,
-                config_home,
-            } = globals.clone();
-            let mut chart = HelmChart {
-                chart_home,
-                config_home,
-                ..chart
-            };
+        for mut chart in std::mem::take(&mut self.kustomization.helm_charts) {
             if chart.namespace.is_empty() {
                 chart.namespace = match self.kustomization.namespace.as_str() {
                     "" => self.helm_namespace.clone(),
                     namespace => namespace.to_owned(),
                 };
             }
-            let config = kyaml::emit_sigs(&chart_fields(&chart)).unwrap_or_default();
-            let made = self.chart(chart).map_err(|error| {
+            let config = kyaml::emit_sigs(&chart_fields(&chart, &globals)).unwrap_or_default();
+            let made = self.chart(&chart, &globals).map_err(|error| {
                 error.wrap(format!(
                     "trouble configuring builtin HelmChartInflationGenerator with config: \
                      `\n{config}`"
                 ))
-            })?;
+            })??;
             self.absorb(gathered, made, origin.as_ref())?;
         }
         Ok(())
     }
 
     /// Renders a chart through the renderer that the build was handed.
-    fn chart(&self, chart: HelmChart) -> Result<Vec<Resource>> {
+    ///
+    /// The outer error is one of the configuration, which upstream words otherwise than the inner one of rendering.
+    fn chart(&self, chart: &HelmChart, globals: &HelmGlobals) -> Result<Result<Vec<Resource>>> {
         let options = self.loader.options();
         if !options.enable_helm {
             fail!("must specify --enable-helm");
@@ -136,21 +129,32 @@ impl<'a> Target<'a> {
         let Some(renderer) = options.charts else {
             fail!("helm charts cannot be rendered here: '{}'", chart.name);
         };
-        let request = ChartRequest {
+        if chart.name.is_empty() {
+            fail!("chart name cannot be empty");
+        }
+        for file in &chart.additional_values_files {
+            let loaded = self.loader.load(file);
+            loaded.map_err(|error| error.wrap("could not load additionalValuesFile"))?;
+        }
+        if !VALUES_MERGES.contains(&chart.values_merge.as_str()) {
+            fail!("valuesMerge must be one of [merge override replace]");
+        }
+        let load = |path: &str| self.loader.load(path).map_err(|error| error.to_string());
+        let rendered = renderer.render(&ChartRequest {
             tree: self.loader.tree(),
             dir: self.loader.root(),
-            fields: chart_fields(&chart),
-        };
-        let rendered = renderer
-            .render(&request)
-            .map_err(|reason| BuildError::with(Fault::Remote, reason))?;
-        let mut made = crate::reading::read_resources(rendered.as_bytes())?;
-        for resource in &mut made {
-            if !chart.namespace.is_empty() {
-                resource.notes.helm_generated = Some("true".into());
-            }
-        }
-        Ok(made)
+            load: &load,
+            fields: chart_fields(chart, globals),
+        });
+        Ok(rendered
+            .map_err(BuildError::new)
+            .and_then(|rendered| crate::reading::read_resources(rendered.as_bytes()))
+            .map(|mut made| {
+                for resource in &mut made {
+                    resource.notes.helm_generated = Some("true".into());
+                }
+                made
+            }))
     }
 
     /// Reads the objects that configure plugins: given inline, or in files and directories.
@@ -183,7 +187,7 @@ impl<'a> Target<'a> {
         let mut steps = Vec::new();
         for config in &configs {
             let origin = Origin::of_plugin(config);
-            let chart = |chart: HelmChart| self.chart(chart);
+            let chart = |chart: &HelmChart, globals: &HelmGlobals| self.chart(chart, globals);
             match plugins::load(config, &self.loader, self.schemas, &chart)? {
                 Plugin::Generator(_) => {
                     let id = config.original_id(self.schemas);
@@ -401,7 +405,11 @@ fn patch_config(patch: &Patch) -> String {
 }
 
 /// The fields of a chart by their names in the file, empty ones left out.
-fn chart_fields(chart: &HelmChart) -> Value {
+/// What `valuesMerge` may say; nothing means `override`.
+const VALUES_MERGES: [&str; 4] = ["", "merge", "override", "replace"];
+
+/// Fields that are set, by their names in the file.
+fn chart_fields(chart: &HelmChart, globals: &HelmGlobals) -> Value {
     let mut fields = serde_json::Map::new();
     let texts = [
         ("name", &chart.name),
@@ -413,8 +421,8 @@ fn chart_fields(chart: &HelmChart) -> Value {
         ("valuesMerge", &chart.values_merge),
         ("kubeVersion", &chart.kube_version),
         ("nameTemplate", &chart.name_template),
-        ("chartHome", &chart.chart_home),
-        ("configHome", &chart.config_home),
+        ("chartHome", &globals.chart_home),
+        ("configHome", &globals.config_home),
     ];
     for (name, value) in texts.iter().filter(|(_, value)| !value.is_empty()) {
         fields.insert((*name).to_owned(), value.as_str().into());

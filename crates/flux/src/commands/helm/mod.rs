@@ -1,6 +1,6 @@
 //! `flux helm`: charts rendered, shown and checked without a cluster and without the helm program.
 
-mod chart;
+pub mod chart;
 mod lint;
 mod show;
 mod template;

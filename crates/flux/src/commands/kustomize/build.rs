@@ -10,6 +10,7 @@ use std::path::Path;
 use filetree::disk::DirectoryTree;
 use kustomize::{BuildOptions, LoadRestrictor, Output, Reorder};
 
+use super::charts::Charts;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::remote_bases::OnDemand;
@@ -113,8 +114,13 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
 fn build(ctx: &Context, args: &Args) -> Result<(), String> {
     warn_of_deprecated_flags(ctx, args);
     let remote = OnDemand::default();
+    let charts = Charts {
+        api_versions: args.helm_api_versions.clone(),
+        kube_version: args.helm_kube_version.clone(),
+    };
     let options = BuildOptions {
         remote: Some(&remote),
+        charts: Some(&charts),
         ..options(args)?
     };
     let dir = match args.directories.as_slice() {

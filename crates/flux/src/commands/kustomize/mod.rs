@@ -1,6 +1,7 @@
 //! `flux kustomize`: the kustomize program's own commands.
 
 mod build;
+mod charts;
 
 use clap::Subcommand;
 
