@@ -16,8 +16,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use rustls::ServerConfig;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
@@ -61,6 +62,13 @@ impl GitHttp {
         let (config, authority) = server_config();
         let acceptor = TlsAcceptor::from(Arc::new(config));
         (Self::listen(Some(acceptor)).await, authority)
+    }
+
+    /// Starts a server that only talks to clients with a certificate of its authority.
+    pub async fn start_mutual_tls() -> (Self, TestPki) {
+        let (config, pki) = make_pki(true);
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        (Self::listen(Some(acceptor)).await, pki)
     }
 
     async fn listen(tls: Option<TlsAcceptor>) -> Self {
@@ -152,28 +160,63 @@ async fn serve(
         .await;
 }
 
+/// A certificate authority for loopback, with a certificate of the server and one of a client.
+pub struct TestPki {
+    /// The authority's certificate as PEM.
+    pub authority: String,
+    /// A client's certificate as PEM.
+    pub client_certificate: String,
+    /// The client's key as PEM.
+    pub client_key: String,
+}
+
 /// Makes a CA and a certificate for loopback.
 pub(crate) fn server_config() -> (ServerConfig, String) {
-    const FINE: &str = "parameters are constant";
+    let (config, pki) = make_pki(false);
+    (config, pki.authority)
+}
+
+const FINE: &str = "parameters are constant";
+
+/// Makes an authority, and the setup of a server that may ask clients for certificates of the same authority.
+fn make_pki(ask_clients: bool) -> (ServerConfig, TestPki) {
     let mut parameters = CertificateParams::new(Vec::<String>::new()).expect(FINE);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().expect(FINE);
     let authority = parameters.self_signed(&authority_key).expect(FINE);
     let issuer = Issuer::new(parameters, authority_key);
-    let key = KeyPair::generate().expect(FINE);
-    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names)
-        .and_then(|parameters| parameters.signed_by(&key, &issuer))
-        .expect(FINE);
+    let issue = |names: &[&str]| {
+        let key = KeyPair::generate().expect(FINE);
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let certificate = CertificateParams::new(names)
+            .and_then(|parameters| parameters.signed_by(&key, &issuer))
+            .expect(FINE);
+        (certificate, key)
+    };
+    let (certificate, key) = issue(&["localhost", "127.0.0.1"]);
     let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
+    let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .expect(FINE)
-        .with_no_client_auth()
+        .expect(FINE);
+    let builder = if ask_clients {
+        let mut roots = RootCertStore::empty();
+        roots.add(authority.der().clone()).expect(FINE);
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        builder.with_client_cert_verifier(verifier.build().expect(FINE))
+    } else {
+        builder.with_no_client_auth()
+    };
+    let config = builder
         .with_single_cert(vec![certificate.der().clone()], private)
         .expect(FINE);
-    (config, authority.pem())
+    let (client, client_key) = issue(&["client"]);
+    let pki = TestPki {
+        authority: authority.pem(),
+        client_certificate: client.pem(),
+        client_key: client_key.serialize_pem(),
+    };
+    (config, pki)
 }
 
 type Answer = Response<Full<Bytes>>;

@@ -150,6 +150,63 @@ async fn own_authorities_are_trusted_and_others_are_not() {
 }
 
 #[tokio::test]
+async fn client_certificates_of_the_secret_are_shown() {
+    let (_dir, repo, ids) = sample();
+    let (server, pki) = GitHttp::start_mutual_tls().await;
+    server.publish("/r", &repo);
+    let url = server.url("/r");
+    let parsed = url::Url::parse(&url).unwrap();
+    let whole: &[(&str, &str)] = &[
+        ("ca.crt", &pki.authority),
+        ("tls.crt", &pki.client_certificate),
+        ("tls.key", &pki.client_key),
+    ];
+    let with_token = [whole, &[("bearerToken", "t")]].concat();
+    // As upstream, half a pair counts for nothing.
+    let half = &whole[..2];
+    for (name, secret, expected) in [
+        ("the pair", whole, Ok(())),
+        ("the pair beside a token", &with_token, Ok(())),
+        ("no key", half, Err("certificate")),
+        ("authority only", &whole[..1], Err("certificate")),
+    ] {
+        let secret: BTreeMap<String, Vec<u8>> = secret
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+            .collect();
+        let client = Arc::new(Client::new(LocalAccess::Denied));
+        let mut asked = request(&url, branch("main"));
+        asked.auth = Auth::from_secret(&parsed, &secret).unwrap();
+        let got = fetch(&client, asked).await;
+        match expected {
+            Ok(()) => {
+                let got = got.unwrap_or_else(|error| panic!("{name}: {error}"));
+                assert!(
+                    got.starts_with(&format!("main@sha1:{}", ids[2])),
+                    "{name}: {got}"
+                );
+            }
+            Err(word) => {
+                let error = got.unwrap_err().to_lowercase();
+                assert!(error.contains(word), "{name}: {error}");
+            }
+        }
+    }
+    let client = Arc::new(Client::new(LocalAccess::Denied));
+    let mut asked = request(&url, branch("main"));
+    asked.auth.identity = Some(remote::Identity {
+        certificate: b"nonsense".to_vec(),
+        key: remote::Secret::new("nonsense".to_owned()),
+    });
+    let error = fetch(&client, asked).await.unwrap_err();
+    assert!(
+        error.contains("failed to parse TLS certificate and key: "),
+        "{error}"
+    );
+    assert!(!error.contains("nonsense"), "{error}");
+}
+
+#[tokio::test]
 async fn proxies_are_used() {
     let (_dir, repo, _) = sample();
     let proxy = GitHttp::start().await;
