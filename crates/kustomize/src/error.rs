@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use kyaml::Mark;
+
 /// Result of a build step.
 pub type Result<T> = std::result::Result<T, BuildError>;
 
@@ -41,6 +43,8 @@ struct Inner {
     message: String,
     file: Option<String>,
     line: Option<u32>,
+    /// Known only together with the line.
+    column: Option<u32>,
     chain: Vec<String>,
 }
 
@@ -57,6 +61,7 @@ impl BuildError {
             message: message.into(),
             file: None,
             line: None,
+            column: None,
             chain: Vec::new(),
         }))
     }
@@ -79,6 +84,13 @@ impl BuildError {
     /// Returns the line in the file, from 1, if one is known.
     pub fn line(&self) -> Option<u32> {
         self.0.line
+    }
+
+    /// Returns line and column in the file, if the line is known; column 0 where it is not.
+    pub fn mark(&self) -> Option<Mark> {
+        let line = self.0.line?;
+        let column = self.0.column.unwrap_or(0);
+        Some(Mark { line, column })
     }
 
     /// Returns the directories of the kustomizations from the one asked for to the one that failed.
@@ -110,6 +122,15 @@ impl BuildError {
         self
     }
 
+    /// Notes line and column of a file that its reader does not know, unless a closer place is known.
+    pub(crate) fn at_mark(mut self, mark: Mark) -> Self {
+        if self.0.line.is_none() && mark.line > 0 {
+            self.0.line = Some(mark.line);
+            self.0.column = (mark.column > 0).then_some(mark.column);
+        }
+        self
+    }
+
     /// Notes that the error came through this kustomization; called from the inside out.
     pub(crate) fn through(mut self, root: &str) -> Self {
         self.0.chain.insert(0, root.to_owned());
@@ -127,6 +148,9 @@ impl fmt::Display for Inner {
             write!(f, "\n  at {file}")?;
             if let Some(line) = self.line {
                 write!(f, ":{line}")?;
+            }
+            if let Some(column) = self.column {
+                write!(f, ":{column}")?;
             }
         }
         if self.chain.len() > 1 {
@@ -173,5 +197,9 @@ mod tests {
             long,
             "loading: bad\n  at base/x.yaml:3\n  reached through /prod -> /base"
         );
+        let mark = Mark { line: 3, column: 7 };
+        let error = BuildError::new("bad").at_mark(mark).at("x.yaml", Some(1));
+        assert_eq!(format!("{error:#}"), "bad\n  at x.yaml:3:7");
+        assert_eq!(error.mark(), Some(mark));
     }
 }

@@ -49,4 +49,5 @@ pub use options::{
     BuildOptions, ChartRenderer, ChartRequest, FetchError, LoadRestrictor, RemoteBase,
     RemoteResolver, Reorder,
 };
+pub use reading::check_resources;
 pub use repository::RepositoryUrl;

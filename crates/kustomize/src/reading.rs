@@ -24,18 +24,21 @@ fn options() -> ReadOptions {
 }
 
 fn malformed(error: &kyaml::ReadError, lines_before: u32) -> BuildError {
-    let line = (error.mark.line > 0).then_some(error.mark.line + lines_before);
-    BuildError::with(Fault::Malformed, format!("{MALFORMED}: {error}")).at("", line)
+    let mut mark = error.mark;
+    if mark.line > 0 {
+        mark.line += lines_before;
+    }
+    BuildError::with(Fault::Malformed, format!("{MALFORMED}: {error}")).at_mark(mark)
 }
 
 /// Reads JSON, or YAML 1.1, into a value; of several documents the first counts.
 pub(crate) fn yaml_to_json(content: &[u8]) -> Result<Value> {
     kyaml::yaml_to_json(content).map_err(|error| {
-        let line = match &error {
-            kyaml::SigsError::Read(read) => Some(read.mark.line),
-            _ => None,
+        let mark = match &error {
+            kyaml::SigsError::Read(read) => read.mark,
+            _ => kyaml::Mark::default(),
         };
-        BuildError::with(Fault::Malformed, error.to_string()).at("", line)
+        BuildError::with(Fault::Malformed, error.to_string()).at_mark(mark)
     })
 }
 
@@ -162,6 +165,11 @@ fn tag_of(resolved: &Resolved<'_>) -> Tag {
         Resolved::Binary(_) => Tag::Binary,
         Resolved::Merge => Tag::Merge,
     }
+}
+
+/// Fails unless a file holds Kubernetes objects and nothing else; the error has the place in the file.
+pub fn check_resources(content: &[u8]) -> Result<()> {
+    read_resources(content).map(drop)
 }
 
 /// Reads all objects of a file, lists taken apart.
@@ -345,8 +353,12 @@ fn read_nodes(content: &[u8]) -> Result<Vec<Node>> {
     let mut nodes = Vec::with_capacity(documents.len());
     let mut lines_before = 0;
     for document in documents {
-        let parsed = kyaml::parse_first(document.as_bytes(), &options)
+        let mut parsed = kyaml::parse_first(document.as_bytes(), &options)
             .map_err(|error| malformed(&error, lines_before))?;
+        if let Some(node) = &mut parsed {
+            // Errors name the object's place in the file.
+            node.mark.line += lines_before;
+        }
         lines_before += u32::try_from(document.matches('\n').count()).unwrap_or(0) + 1;
         let Some(mut node) = parsed else {
             continue;
@@ -430,7 +442,7 @@ fn keep_good(nodes: Vec<Node>) -> Result<Vec<Node>> {
 
 /// Fails unless an object has a kind and a name; lists need no name.
 pub(crate) fn check_metadata(node: &Node) -> Result<()> {
-    let wrong = |message: String| Err(BuildError::new(message).at("", Some(node.mark.line)));
+    let wrong = |message: String| Err(BuildError::new(message).at_mark(node.mark));
     let field = |node: &Node, name: &str| -> Option<String> {
         let value = node.get(name).filter(|value| !is_empty(value))?;
         Some(text(value).to_owned())

@@ -26,13 +26,22 @@ impl ReadError {
     ///
     /// Empty where the place is unknown. Long lines are cut around the column.
     pub fn excerpt(&self, source: &str) -> String {
-        let Some(index) = (self.mark.line as usize).checked_sub(1) else {
+        self.mark.excerpt(source)
+    }
+}
+
+impl Mark {
+    /// Renders the line of `source` that this place is in, with its number and a marker below the column.
+    ///
+    /// Empty where the place is unknown. Long lines are cut around the column.
+    pub fn excerpt(&self, source: &str) -> String {
+        let Some(index) = (self.line as usize).checked_sub(1) else {
             return String::new();
         };
         let Some(line) = source.lines().nth(index) else {
             return String::new();
         };
-        let column = (self.mark.column as usize).max(1);
+        let column = (self.column as usize).max(1);
         let skipped = column.saturating_sub(EXCERPT_BEFORE);
         let shown: String = line
             .chars()
@@ -40,7 +49,7 @@ impl ReadError {
             .take(EXCERPT_BEFORE * 2)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect();
-        let number = self.mark.line.to_string();
+        let number = self.line.to_string();
         let gutter = " ".repeat(number.len());
         let blank = " ".repeat(column - 1 - skipped);
         format!("{number} | {shown}\n{gutter} | {blank}^\n")

@@ -12,10 +12,7 @@ use kustomize::{BuildError, BuildOptions, RemoteResolver};
 use objects::{Map, Object, Value};
 use sha2::{Digest as _, Sha256};
 
-use super::generate::{GenerateError, generate};
-
-/// Longest line that is shown with an error.
-const EXCERPT_CHARS_MAX: usize = 120;
+use super::generate::{GenerateError, generate, shown_place};
 
 /// What to build; owned, so that it can go to a blocking thread.
 pub struct BuildRequest {
@@ -150,22 +147,17 @@ pub fn build(
 
 /// Shows the line that an error is about, and the kustomizations that led there.
 fn place_of(error: &BuildError, tree: &dyn FileTree) -> String {
-    let (Some(file), Some(line)) = (error.file(), error.line()) else {
+    let (Some(file), Some(mark)) = (error.file(), error.mark()) else {
         return String::new();
     };
     let content = tree.read(file).unwrap_or_default();
-    let text = String::from_utf8_lossy(&content);
-    let shown = text
-        .lines()
-        .nth((line as usize).saturating_sub(1))
-        .unwrap_or_default();
-    let shown: String = shown.chars().take(EXCERPT_CHARS_MAX).collect();
+    let place = shown_place(file, mark, &content);
     let chain: String = error
         .chain()
         .iter()
         .map(|file| format!("\n  from {file}"))
         .collect();
-    format!("\n  at {file}:{line}\n  {line} | {shown}{chain}")
+    format!("{place}{chain}")
 }
 
 fn check_names(variables: &Variables) -> Result<(), BuildFailure> {

@@ -46,13 +46,13 @@ pub enum GenerateError {
     #[error(transparent)]
     Tree(#[from] TreeError),
     /// The kustomization file is no YAML map.
-    #[error("failed to decode kustomization from {file}: {reason}{excerpt}")]
+    #[error("{reason}{excerpt}")]
     Kustomization {
         /// The file.
         file: String,
-        /// Reader's words, with the line.
+        /// Reader's words.
         reason: String,
-        /// The line with a marker; empty where the place is unknown.
+        /// The place and its line with a marker; empty where it is unknown.
         excerpt: String,
     },
     /// A manifest that was found is none.
@@ -62,7 +62,7 @@ pub enum GenerateError {
         file: String,
         /// What is wrong.
         reason: String,
-        /// The line with a marker; empty where the place is unknown.
+        /// The place and its line with a marker; empty where it is unknown.
         excerpt: String,
     },
     /// A component leads out of the artifact.
@@ -144,7 +144,7 @@ fn decode(file: &str, content: &[u8]) -> Result<Map, GenerateError> {
     };
     let value = kyaml::yaml_to_json(content).map_err(|error| {
         let excerpt = match &error {
-            kyaml::SigsError::Read(read) => excerpt_of(read, content),
+            kyaml::SigsError::Read(read) => shown_place(file, read.mark, content),
             _ => String::new(),
         };
         failed(error.to_string(), excerpt)
@@ -154,7 +154,10 @@ fn decode(file: &str, content: &[u8]) -> Result<Map, GenerateError> {
         Value::Null => Map::new(),
         other => {
             let kind = kyaml::json_kind(&other);
-            return Err(failed(format!("expected a map, got {kind}"), String::new()));
+            let reason = format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {kind} into Go value of type types.Kustomization"
+            );
+            return Err(failed(reason, format!("\n  at {file}")));
         }
     };
     // Other fields are dropped when the file is rewritten, as upstream does.
@@ -169,13 +172,24 @@ fn decode(file: &str, content: &[u8]) -> Result<Map, GenerateError> {
         .collect())
 }
 
-fn excerpt_of(error: &kyaml::ReadError, content: &[u8]) -> String {
-    let excerpt = error.excerpt(&String::from_utf8_lossy(content));
-    if excerpt.is_empty() {
-        excerpt
-    } else {
-        format!("\n{}", excerpt.trim_end())
+/// Renders a place in a file as `file:line:column` and the line with a marker, on lines of their own; empty where it is
+/// unknown.
+pub(super) fn shown_place(file: &str, mark: kyaml::Mark, content: &[u8]) -> String {
+    if mark.line == 0 {
+        return String::new();
     }
+    let column = match mark.column {
+        0 => String::new(),
+        column => format!(":{column}"),
+    };
+    let excerpt: String = mark
+        .excerpt(&String::from_utf8_lossy(content))
+        .lines()
+        // Without a column there is nothing to mark.
+        .take(if mark.column == 0 { 1 } else { 2 })
+        .map(|line| format!("\n  {line}"))
+        .collect();
+    format!("\n  at {file}:{}{column}{excerpt}", mark.line)
 }
 
 /// Generates a kustomization that lists every manifest below a directory.
@@ -230,38 +244,11 @@ fn collect(
 
 /// Checks that every document of a collected file is a Kubernetes object.
 fn check_manifest(file: &str, content: &[u8]) -> Result<(), GenerateError> {
-    let failed = |reason: String, excerpt: String| GenerateError::Manifest {
+    kustomize::check_resources(content).map_err(|error| GenerateError::Manifest {
         file: file.to_owned(),
-        reason,
-        excerpt,
-    };
-    let documents = kyaml::parse(content, &kyaml::ReadOptions::v3())
-        .map_err(|error| failed(error.to_string(), excerpt_of(&error, content)))?;
-    for document in &documents {
-        let line = document.mark.line;
-        let text = |key: &str| {
-            document
-                .get(key)
-                .and_then(kyaml::Node::as_str)
-                .unwrap_or("")
-        };
-        let kind = text("kind");
-        if kind.is_empty() {
-            return Err(failed(
-                format!("line {line}: missing 'kind' in object"),
-                String::new(),
-            ));
-        }
-        let metadata = document.get("metadata");
-        let name = metadata
-            .and_then(|m| m.get("name"))
-            .and_then(kyaml::Node::as_str);
-        if name.unwrap_or("").is_empty() && !kind.ends_with("List") {
-            let reason = format!("line {line}: missing 'metadata.name' in object {kind}");
-            return Err(failed(reason, String::new()));
-        }
-    }
-    Ok(())
+        reason: error.to_string(),
+        excerpt: shown_place(file, error.mark().unwrap_or_default(), content),
+    })
 }
 
 /// Merges `spec` into the file, in upstream's order.
@@ -437,11 +424,16 @@ mod tests {
     fn a_broken_manifest_is_named_with_its_line() {
         let error = file(&[("a.yaml", "kind: X\nmetadata: [")], json!({})).unwrap_err();
         assert!(
-            error.starts_with("failed to decode Kubernetes YAML from a.yaml: yaml: line"),
+            error.starts_with(
+                "failed to decode Kubernetes YAML from a.yaml: MalformedYAMLError: yaml: line"
+            ),
             "{error}"
         );
         let error = file(&[("a.yaml", "\nkind: X\n")], json!({})).unwrap_err();
-        assert!(error.contains("line 2: missing 'metadata.name'"), "{error}");
+        assert!(
+            error.ends_with("missing metadata.name in object {{ X} {{ } map[] map[]}}\n  at a.yaml:2:1\n  2 | kind: X\n    | ^"),
+            "{error}"
+        );
     }
 
     #[test]

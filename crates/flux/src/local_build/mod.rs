@@ -13,6 +13,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use cluster::{Cluster, Target};
 use controllers::kustomization::build::{self, BuildFailure, BuildRequest, Variables};
+use controllers::kustomization::generate::GenerateError;
 use futures::future::{BoxFuture, FutureExt as _};
 use objects::{Object, Value};
 
@@ -236,7 +237,14 @@ impl LocalBuild {
 fn explain(failure: &BuildFailure) -> CliError {
     match failure {
         BuildFailure::Generate(error) => {
-            CliError::user(format!("failed to generate kustomization.yaml: {error}"))
+            // Files are named from the root of the file system here.
+            let text = match error {
+                GenerateError::Manifest { file, .. } => error
+                    .to_string()
+                    .replace(file.as_str(), &format!("/{file}")),
+                error => error.to_string(),
+            };
+            CliError::user(format!("failed to generate kustomization.yaml: {text}"))
         }
         BuildFailure::Substitute { object, source } => {
             let name = object.rsplit('/').next().unwrap_or(object);

@@ -14,7 +14,9 @@ const OUTCOMES: &[&str] = &[" created", " configured", " unchanged", " skipped"]
 
 /// Returns the first line of a message, and how many follow.
 pub fn headline(message: &str) -> String {
-    let mut lines = message.lines().filter(|line| !is_outcome(line));
+    // Indented lines belong to the one before.
+    let is_cause = |line: &&str| !is_outcome(line) && !line.starts_with(' ');
+    let mut lines = message.lines().filter(is_cause);
     let first = lines.next().unwrap_or_default();
     match lines.count() {
         0 => first.to_owned(),
@@ -67,12 +69,11 @@ pub fn advice(messages: &[&str]) -> Vec<String> {
         ));
     }
     let said = |text: &str| messages.iter().any(|message| message.contains(text));
-    advice.extend(
-        ADVICE
-            .iter()
-            .filter(|(text, _)| said(text))
-            .map(|(_, advice)| (*advice).to_owned()),
-    );
+    for (text, line) in ADVICE {
+        if said(text) && !advice.iter().any(|known| known == line) {
+            advice.push((*line).to_owned());
+        }
+    }
     advice
 }
 
@@ -83,7 +84,11 @@ const ADVICE: &[(&str, &str)] = &[
         "give objects a namespace, set spec.targetNamespace, or run with --target-namespace NAME",
     ),
     (
-        "missing 'kind' in object",
+        "missing Resource metadata",
+        "choose the directory that describes the cluster with --path DIR",
+    ),
+    (
+        "kustomization path not found",
         "choose the directory that describes the cluster with --path DIR",
     ),
     (
@@ -162,7 +167,7 @@ mod tests {
             headline(&many),
             format!("{} (and 3 more)", missing("a", "Probe"))
         );
-        assert_eq!(headline("one"), "one");
+        assert_eq!(headline("one\n  at x.yaml:1:1\n  1 | a"), "one");
         assert_eq!(headline(""), "");
     }
 
