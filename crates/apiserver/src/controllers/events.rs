@@ -6,8 +6,9 @@ use std::sync::Arc;
 use compact_str::CompactString;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::catalog::text;
 use crate::engine::{Engine, Place};
-use crate::store::TableName;
+use crate::store::{Entry, TableName};
 
 const TABLE: &str = "/events";
 /// Life of an event after its last write.
@@ -21,13 +22,16 @@ pub async fn run(engine: Arc<Engine>) {
     loop {
         let (revision, entries) = engine.store.list(&table, "");
         let mut ends: BTreeMap<(Timestamp, u64), (CompactString, CompactString)> = BTreeMap::new();
-        let end = || {
-            let now = engine.environment.clock.now();
-            now.checked_add(LIFE).unwrap_or(Timestamp::MAX)
+        let end = |written: Option<&Entry>| {
+            let from = match written {
+                Some(entry) => written_at(entry),
+                None => engine.environment.clock.now(),
+            };
+            from.checked_add(LIFE).unwrap_or(Timestamp::MAX)
         };
         for entry in entries {
             let key = (entry.meta.namespace.clone(), entry.meta.name.clone());
-            ends.insert((end(), entry.revision), key);
+            ends.insert((end(Some(&entry)), entry.revision), key);
         }
         let Ok(mut cursor) = engine.store.follow(&table, revision) else {
             continue;
@@ -41,13 +45,25 @@ pub async fn run(engine: Arc<Engine>) {
                     for event in events.iter().filter(|event| !event.removed) {
                         let meta = &event.state.meta;
                         let key = (meta.namespace.clone(), meta.name.clone());
-                        ends.insert((end(), event.state.revision), key);
+                        let new = event.old.is_none().then_some(&*event.state);
+                        ends.insert((end(new), event.state.revision), key);
                     }
                 }
                 () = reach(&engine, first) => expire(&engine, &mut ends),
             }
         }
     }
+}
+
+/// Returns when a stored event was made or last counted.
+fn written_at(entry: &Entry) -> Timestamp {
+    let event = entry.decode("v1", "Event");
+    let times = [
+        crate::engine::metadata_text(&event, "creationTimestamp"),
+        text(&event, "lastTimestamp"),
+    ];
+    let times = times.iter().filter_map(|time| time.parse().ok());
+    times.max().unwrap_or(Timestamp::MIN)
 }
 
 async fn reach(engine: &Engine, first: Option<(Timestamp, u64)>) {

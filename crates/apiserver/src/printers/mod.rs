@@ -5,6 +5,7 @@
 
 mod core;
 mod describe;
+mod plain;
 mod pods;
 mod workloads;
 
@@ -81,6 +82,48 @@ const TABLE: &[(&str, &str, Cells)] = &[
         core::webhooks,
     ),
     ("apiregistration.k8s.io", "apiservices", core::api_service),
+    ("", "resourcequotas", plain::resource_quota),
+    ("", "podtemplates", plain::pod_template),
+    ("apps", "controllerrevisions", plain::controller_revision),
+    (
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicies",
+        plain::admission_policy,
+    ),
+    (
+        "admissionregistration.k8s.io",
+        "validatingadmissionpolicybindings",
+        plain::policy_binding,
+    ),
+    ("node.k8s.io", "runtimeclasses", plain::runtime_class),
+    ("storage.k8s.io", "csinodes", plain::csi_node),
+    ("storage.k8s.io", "csidrivers", plain::csi_driver),
+    (
+        "storage.k8s.io",
+        "volumeattachments",
+        plain::volume_attachment,
+    ),
+    (
+        "storage.k8s.io",
+        "volumeattributesclasses",
+        plain::attributes_class,
+    ),
+    ("networking.k8s.io", "servicecidrs", plain::service_cidr),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        "flowschemas",
+        plain::flow_schema,
+    ),
+    (
+        "flowcontrol.apiserver.k8s.io",
+        "prioritylevelconfigurations",
+        plain::priority_level,
+    ),
+    (
+        "certificates.k8s.io",
+        "certificatesigningrequests",
+        plain::signing_request,
+    ),
 ];
 
 /// Builds the cells of a row, one for each column.
@@ -100,7 +143,7 @@ pub fn cells(resource: &Resource, object: &Map, now: Timestamp) -> Vec<Value> {
             resource
                 .columns
                 .iter()
-                .map(|column| plain(&row, &column.name)),
+                .map(|column| common(&row, &column.name)),
         ),
     }
     cells.resize(resource.columns.len(), Value::Null);
@@ -108,7 +151,7 @@ pub fn cells(resource: &Resource, object: &Map, now: Timestamp) -> Vec<Value> {
 }
 
 /// The cell of a column that every kind may have.
-fn plain(row: &Row<'_>, column: &str) -> Value {
+fn common(row: &Row<'_>, column: &str) -> Value {
     match column {
         "Name" => row.text(&["metadata", "name"]).into(),
         "Age" => row.age(),

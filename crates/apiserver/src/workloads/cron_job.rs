@@ -60,7 +60,12 @@ fn status(world: &World, cron: &Map, jobs: &[Map]) -> Map {
         let name = metadata_text(job, "name");
         let was_active = before.iter().any(|reference| reference["name"] == name);
         match finished(job) {
-            None => running.push(reference(job)),
+            None if was_active => running.push(reference(job)),
+            None => {
+                let message =
+                    format!("Saw a job that the controller did not create or forgot: {name}");
+                world.warn(COMPONENT, cron, "UnexpectedJob", &message);
+            }
             Some(how) if was_active => {
                 let message = format!("Saw completed job: {name}, condition: {how}");
                 world.normal(COMPONENT, cron, "SawCompletedJob", &message);

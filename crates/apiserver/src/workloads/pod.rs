@@ -21,6 +21,8 @@ use crate::engine::{metadata_mut, metadata_text};
 
 /// Name of the node that pods are bound to; there is no such object.
 pub(super) const NODE: &str = "simulated";
+/// Its address, from the range for documentation.
+pub(super) const NODE_ADDRESS: &str = "192.0.2.10";
 const PREFIX: &str = "simulation.ferroflux.dev/";
 
 /// What an annotation makes a pod do instead of starting well.
@@ -196,7 +198,7 @@ const PULL_FAILURE: &str = "simulated failure";
 
 /// Binds a pod that nobody scheduled, and marks it.
 fn bind(world: &World, pod: &Map) {
-    world.update(PODS, pod, |next| {
+    world.bind(pod, |next| {
         if let Some(spec) = next.get_mut("spec").and_then(Value::as_object_mut) {
             spec.insert("nodeName".into(), NODE.into());
         }
@@ -342,6 +344,8 @@ fn base(world: &World, pod: &Map, ready: Result<(), &str>) -> Map {
         ]),
     );
     let address = address(pod);
+    status.insert("hostIP".into(), NODE_ADDRESS.into());
+    status.insert("hostIPs".into(), json!([{"ip": NODE_ADDRESS}]));
     status.insert("podIP".into(), address.clone().into());
     status.insert("podIPs".into(), json!([{"ip": address}]));
     status.insert("startTime".into(), now.into());
@@ -385,10 +389,21 @@ fn container_statuses(pod: &Map, list: &str, ready: bool, started: bool, state: 
     let statuses = containers(pod, list).into_iter().map(|(name, image)| {
         json!({
             "name": name, "image": image, "imageID": format!("simulated://{image}"), "lastState": {},
+            "containerID": container_id(pod, &name),
             "ready": ready, "started": started, "restartCount": 0, "state": state,
         })
     });
     statuses.collect()
+}
+
+/// Makes up the id of a container, the same for each look.
+fn container_id(pod: &Map, name: &str) -> String {
+    use sha2::Digest as _;
+    let text = format!("{}/{name}", metadata_text(pod, "uid"));
+    format!(
+        "simulated://{}",
+        hex::encode(sha2::Sha256::digest(text.as_bytes()))
+    )
 }
 
 fn with_init(world: &World, pod: &Map, status: &mut Map) {

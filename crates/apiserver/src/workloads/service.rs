@@ -1,4 +1,4 @@
-//! Services: an endpoint slice for each selector, and an address for each load balancer.
+//! Services: an endpoint slice (and the older `Endpoints`) for each selector, and an address for each load balancer.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use objects::{Map, Value, json};
 
 use super::Task;
 use super::owned::{is_deleting, is_ready, phase, text_at};
-use super::world::{PODS, SERVICES, SLICES, World, controller_reference};
+use super::world::{ENDPOINTS, PODS, SERVICES, SLICES, World, controller_reference};
 use crate::engine::{metadata_mut, metadata_text};
 
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 const MANAGED_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
+const TRIGGER: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 /// Address of every load balancer; from the range for documentation.
 const BALANCER: &str = "198.51.100.1";
 
@@ -61,6 +62,7 @@ fn slice(world: &World, service: &Map) {
         })
     });
     let (endpoints, ports) = (endpoints(&pods), ports(service, &pods));
+    write_endpoints(world, service, &endpoints, &ports);
     let uid: CompactString = metadata_text(service, "uid").into();
     let slices = world.select(SLICES, namespace, |entry| {
         entry.meta.owners.iter().any(|owner| owner.uid == uid)
@@ -77,13 +79,85 @@ fn slice(world: &World, service: &Map) {
         "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
         "metadata": {
             "generateName": format!("{name}-"), "namespace": namespace,
-            "labels": {MANAGED_LABEL: MANAGER, SERVICE_LABEL: name},
+            "labels": labels(service, &[(MANAGED_LABEL, MANAGER), (SERVICE_LABEL, name)]),
+            "annotations": {TRIGGER: metadata_text(service, "creationTimestamp")},
             "ownerReferences": [controller_reference("v1", "Service", service)],
         },
         "endpoints": endpoints, "ports": ports,
     });
     if let Value::Object(slice) = slice {
         world.create(SLICES, slice);
+    }
+}
+
+/// Returns the labels of a service and of what is made for it.
+fn labels(service: &Map, more: &[(&str, &str)]) -> Value {
+    let own = service.get("metadata").and_then(|m| m.get("labels"));
+    let mut labels = own.cloned().unwrap_or_else(|| json!({}));
+    for (key, value) in more {
+        labels[*key] = (*value).into();
+    }
+    if text_at(service, &["spec", "clusterIP"]) == "None" {
+        labels["service.kubernetes.io/headless"] = "".into();
+    }
+    labels
+}
+
+/// Keeps the older form of the endpoints, which clients still read.
+fn write_endpoints(world: &World, service: &Map, endpoints: &Value, ports: &Value) {
+    let (namespace, name) = (
+        metadata_text(service, "namespace"),
+        metadata_text(service, "name"),
+    );
+    let addresses = |ready: bool| -> Value {
+        let endpoints = endpoints.as_array().into_iter().flatten();
+        endpoints
+            .filter(|endpoint| endpoint["conditions"]["ready"] == ready)
+            .map(|endpoint| {
+                json!({"ip": endpoint["addresses"][0], "nodeName": endpoint["nodeName"], "targetRef": endpoint["targetRef"]})
+            })
+            .collect()
+    };
+    let mut subset = Map::new();
+    for (key, ready) in [("addresses", true), ("notReadyAddresses", false)] {
+        let addresses = addresses(ready);
+        if addresses.as_array().is_some_and(|list| !list.is_empty()) {
+            subset.insert(key.into(), addresses);
+        }
+    }
+    let empty = subset.is_empty();
+    let mut ports = ports.clone();
+    for port in ports.as_array_mut().into_iter().flatten() {
+        if port["name"] == "" {
+            port.as_object_mut().map(|port| port.remove("name"));
+        }
+    }
+    subset.insert("ports".into(), ports);
+    let subsets = (!empty).then(|| json!([subset]));
+    let set = |object: &mut Map| match &subsets {
+        Some(subsets) => {
+            object.insert("subsets".into(), subsets.clone());
+        }
+        None => {
+            object.remove("subsets");
+        }
+    };
+    if let Some(present) = world.find(ENDPOINTS, namespace, name) {
+        world.update(ENDPOINTS, &present, set);
+        return;
+    }
+    let object = json!({
+        "apiVersion": "v1", "kind": "Endpoints",
+        "metadata": {
+            "name": name, "namespace": namespace,
+            "labels": labels(service, &[("endpoints.kubernetes.io/managed-by", "endpoint-controller")]),
+            "annotations": {TRIGGER: metadata_text(service, "creationTimestamp")},
+            "ownerReferences": [controller_reference("v1", "Service", service)],
+        },
+    });
+    if let Value::Object(mut object) = object {
+        set(&mut object);
+        world.create(ENDPOINTS, object);
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) const CRON_JOBS: Which = ("batch", "cronjobs");
 pub(super) const AUTOSCALERS: Which = ("autoscaling", "horizontalpodautoscalers");
 pub(super) const BUDGETS: Which = ("policy", "poddisruptionbudgets");
 pub(super) const REVISIONS: Which = ("apps", "controllerrevisions");
+pub(super) const ENDPOINTS: Which = ("", "endpoints");
 pub(super) const SLICES: Which = ("discovery.k8s.io", "endpointslices");
 
 impl World {
@@ -150,6 +151,11 @@ impl World {
     /// Changes an object through `change`; nothing is written where nothing changes.
     pub(super) fn update(&self, which: Which, object: &Map, change: impl Fn(&mut Map)) {
         self.write(which, object, "", &change);
+    }
+
+    /// Changes a pod as the scheduler does when it binds it to a node.
+    pub(super) fn bind(&self, pod: &Map, change: impl Fn(&mut Map)) {
+        self.write(PODS, pod, "binding", &change);
     }
 
     /// Sets an object's status.
