@@ -64,6 +64,11 @@ impl IgnoreRules {
         Ok(Self { rules: compiled })
     }
 
+    /// Tells whether the whole of an object is ignored: by an empty pointer.
+    pub fn ignores_whole(&self, object: &Object) -> bool {
+        self.paths(object).contains(&"")
+    }
+
     /// Returns the pointers for an object.
     pub(crate) fn paths<'a>(&'a self, object: &Object) -> Vec<&'a str> {
         self.rules

@@ -3,8 +3,10 @@
 //! [`start`] runs them all on one [`cluster::Cluster`], which may be a real cluster or the embedded server.
 
 pub mod artifact;
+mod drift;
 pub mod events;
 pub mod gitrepository;
+pub mod helmrelease;
 pub mod kustomization;
 mod start;
 pub mod telemetry;

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use crate::artifact::{self, ArtifactStore, Retention};
 use crate::events::HttpSink;
 use crate::gitrepository::{self, GitRepositoryOptions};
+use crate::helmrelease;
 use crate::kustomization;
 
 /// Where artifacts are served when the options name no address: a free port for this machine only.
@@ -39,6 +40,8 @@ pub struct Options {
     pub runtime: controller_runtime::Options,
     /// Settings of the Kustomization controller.
     pub kustomize: kustomization::Settings,
+    /// Settings of the HelmRelease controller.
+    pub helm: helmrelease::Settings,
     /// Which controllers run.
     pub components: Components,
     /// URL of the notification controller; empty posts no events.
@@ -52,6 +55,8 @@ pub struct Components {
     pub source: bool,
     /// Kustomizations.
     pub kustomize: bool,
+    /// HelmReleases.
+    pub helm: bool,
 }
 
 impl Default for Components {
@@ -60,6 +65,7 @@ impl Default for Components {
         Self {
             source: true,
             kustomize: true,
+            helm: true,
         }
     }
 }
@@ -111,6 +117,13 @@ pub async fn start(cluster: Arc<dyn Cluster>, options: Options) -> Result<Handle
             &runtime,
             artifacts.clone(),
             options.kustomize,
+        ));
+    }
+    if options.components.helm {
+        runtime.run(helmrelease::controller(
+            &runtime,
+            artifacts.clone(),
+            options.helm,
         ));
     }
     Ok(Handle { runtime, artifacts })

@@ -7,7 +7,6 @@
 mod apply_step;
 pub mod build;
 mod cache;
-mod drift;
 mod finalize;
 pub mod generate;
 mod pass;
@@ -30,8 +29,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
 use crate::artifact::ArtifactStore;
+use crate::drift::{DriftWatch, OwnerLabels};
 use cache::BuildCache;
-use drift::DriftWatch;
 use remote_bases::RemoteBases;
 pub use settings::{Gates, Settings};
 
@@ -64,7 +63,11 @@ pub fn controller(
     settings: Settings,
 ) -> Controller {
     let observations = Arc::new(Observations::default());
-    let drift = Arc::new(DriftWatch::new(runtime.clone(), observations.clone()));
+    let drift = Arc::new(DriftWatch::new(
+        runtime.clone(),
+        observations.clone(),
+        OwnerLabels::KUSTOMIZATION,
+    ));
     let missing_kinds = Arc::default();
     let kind = KustomizationSpec::gvk();
     let store = runtime.store(&runtime.spec(kind.clone(), &settings.label_selector));

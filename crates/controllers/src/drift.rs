@@ -23,13 +23,34 @@ const QUIET: Duration = Duration::from_secs(60);
 /// Longest wait before an object at odds is put right.
 const ANSWER_MAX: Duration = Duration::from_secs(300);
 
-pub(super) struct DriftWatch {
+/// Labels that name the owner of an applied object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OwnerLabels {
+    pub(crate) name: &'static str,
+    pub(crate) namespace: &'static str,
+}
+
+impl OwnerLabels {
+    /// Those of Kustomizations.
+    pub(crate) const KUSTOMIZATION: Self = Self {
+        name: names::OWNER_NAME_LABEL,
+        namespace: names::OWNER_NAMESPACE_LABEL,
+    };
+    /// Those of HelmReleases.
+    pub(crate) const HELM_RELEASE: Self = Self {
+        name: names::HELM_NAME_LABEL,
+        namespace: names::HELM_NAMESPACE_LABEL,
+    };
+}
+
+pub(crate) struct DriftWatch {
     runtime: Arc<Runtime>,
     shared: Arc<Shared>,
     stores: Mutex<HashMap<Gvk, Arc<Store>>>,
 }
 
 struct Shared {
+    labels: OwnerLabels,
     observations: Arc<Observations>,
     clock: Arc<dyn Clock>,
     quarrels: Mutex<Quarrels>,
@@ -39,11 +60,16 @@ struct Shared {
 }
 
 impl DriftWatch {
-    pub(super) fn new(runtime: Arc<Runtime>, observations: Arc<Observations>) -> Self {
+    pub(crate) fn new(
+        runtime: Arc<Runtime>,
+        observations: Arc<Observations>,
+        labels: OwnerLabels,
+    ) -> Self {
         let clock = runtime.clock.clone();
         Self {
             runtime,
             shared: Arc::new(Shared {
+                labels,
                 observations,
                 clock,
                 quarrels: Mutex::default(),
@@ -55,7 +81,7 @@ impl DriftWatch {
     }
 
     /// Learns the queue to enqueue into.
-    pub(super) fn serve(&self, run: &Run) {
+    pub(crate) fn serve(&self, run: &Run) {
         let mut queue = self.shared.queue.lock();
         if queue.is_none() {
             *queue = Some(run.queue.clone());
@@ -63,14 +89,14 @@ impl DriftWatch {
     }
 
     /// Watches a kind from now on.
-    pub(super) fn watch(&self, gvk: &Gvk) {
+    pub(crate) fn watch(&self, gvk: &Gvk) {
         let mut stores = self.stores.lock();
         if stores.contains_key(gvk) {
             return;
         }
         let spec = WatchSpec {
             gvk: gvk.clone(),
-            label_selector: names::OWNER_NAME_LABEL.to_owned(),
+            label_selector: self.shared.labels.name.to_owned(),
             metadata_only: true,
             namespace: String::new(),
         };
@@ -80,8 +106,8 @@ impl DriftWatch {
         stores.insert(gvk.clone(), store);
     }
 
-    /// Returns what is notified when an object of a Kustomization changes.
-    pub(super) fn wake(&self, owner: &Key) -> Arc<Notify> {
+    /// Returns what is notified when an object of an owner changes.
+    pub(crate) fn wake(&self, owner: &Key) -> Arc<Notify> {
         self.shared
             .wakes
             .lock()
@@ -90,7 +116,7 @@ impl DriftWatch {
             .clone()
     }
 
-    pub(super) fn forget(&self, owner: &Key) {
+    pub(crate) fn forget(&self, owner: &Key) {
         self.shared.wakes.lock().remove(owner);
     }
 }
@@ -99,7 +125,7 @@ impl Shared {
     fn changed(&self, change: &Change) {
         // An object whose labels were taken away left the watch; its last state still names the owner.
         let object = change.object();
-        let Some(owner) = owner_of(object) else {
+        let Some(owner) = owner_of(object, self.labels) else {
             return;
         };
         if let Some(wake) = self.wakes.lock().get(&owner) {
@@ -158,9 +184,9 @@ impl Quarrels {
     }
 }
 
-fn owner_of(object: &Object) -> Option<Key> {
-    let name = object.label(names::OWNER_NAME_LABEL)?;
-    let namespace = object.label(names::OWNER_NAMESPACE_LABEL)?;
+fn owner_of(object: &Object, labels: OwnerLabels) -> Option<Key> {
+    let name = object.label(labels.name)?;
+    let namespace = object.label(labels.namespace)?;
     Some(Key::new(namespace, name))
 }
 

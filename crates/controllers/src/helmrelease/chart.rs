@@ -1,0 +1,259 @@
+//! Finding the source of a release and loading its chart.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::{Artifact, HelmRelease, names};
+use controller_runtime::{Key, Run};
+use helm::Version;
+use helm::chart::Chart;
+use helm::load::load_archive;
+use objects::{Gvk, Object};
+use parking_lot::Mutex;
+use reconcile::helmrelease::{Failure, Revision, chart_revision};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::HelmReleaseController;
+
+/// Charts kept loaded.
+const CHARTS_MAX: usize = 64;
+/// Waits between two tries of a download.
+const RETRY_MIN: Duration = Duration::from_secs(5);
+const RETRY_MAX: Duration = Duration::from_secs(30);
+/// Largest archive taken, in bytes: the limit of a chart's files together.
+const DOWNLOAD_MAX: u64 = helm::load::CHART_BYTES_MAX;
+
+/// A source that a release names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct SourceRef {
+    pub(super) kind: String,
+    pub(super) namespace: String,
+    pub(super) name: String,
+}
+
+impl SourceRef {
+    /// Returns what a release names: its `chartRef`, or the HelmChart made from its template.
+    pub(super) fn of(own: &HelmRelease) -> Self {
+        match &own.spec.chart_ref {
+            Some(reference) => Self {
+                kind: reference.kind.clone(),
+                namespace: match reference.namespace.as_str() {
+                    "" => own.metadata.namespace.clone(),
+                    namespace => namespace.to_owned(),
+                },
+                name: reference.name.clone(),
+            },
+            None => Self {
+                kind: names::HELM_CHART.to_owned(),
+                namespace: own.chart_namespace().to_owned(),
+                name: own.chart_name(),
+            },
+        }
+    }
+}
+
+/// Returns the kind of a source in the version read.
+pub(super) fn source_gvk(kind: &str) -> Gvk {
+    Gvk::new(names::SOURCE_GROUP, "v1", kind)
+}
+
+/// Charts by the digest of their archive, the last used ones.
+#[derive(Default)]
+pub(super) struct ChartCache {
+    charts: Mutex<VecDeque<(String, Arc<Chart>)>>,
+}
+
+impl ChartCache {
+    fn get(&self, digest: &str) -> Option<Arc<Chart>> {
+        let mut charts = self.charts.lock();
+        let at = charts.iter().position(|(known, _)| known == digest)?;
+        let entry = charts.remove(at)?;
+        let chart = entry.1.clone();
+        charts.push_back(entry);
+        Some(chart)
+    }
+
+    fn insert(&self, digest: &str, chart: Arc<Chart>) {
+        let mut charts = self.charts.lock();
+        charts.retain(|(known, _)| known != digest);
+        charts.push_back((digest.to_owned(), chart));
+        while charts.len() > CHARTS_MAX {
+            charts.pop_front();
+        }
+    }
+}
+
+/// Reads the source of a release.
+pub(super) async fn source(
+    controller: &HelmReleaseController,
+    run: &Run,
+    own: &HelmRelease,
+) -> Result<Arc<Object>, Failure> {
+    let wanted = SourceRef::of(own);
+    check_access(controller, own, &wanted)?;
+    let runtime = &run.runtime;
+    let gvk = source_gvk(&wanted.kind);
+    let store = runtime.store(&runtime.spec(gvk.clone(), ""));
+    if let Some(object) = store.get(&Key::new(&wanted.namespace, &wanted.name)) {
+        return Ok(object);
+    }
+    let unreadable = |error: cluster::Error| Failure::SourceUnreadable(error.to_string());
+    let resource = runtime.cluster.resolve(&gvk).await.map_err(unreadable)?;
+    let target = cluster::Target::new(&resource, &wanted.namespace, &wanted.name);
+    let object = runtime.cluster.get(&target).await.map_err(unreadable)?;
+    Ok(Arc::new(object))
+}
+
+/// Checks that a source may be used.
+pub(super) fn check_access(
+    controller: &HelmReleaseController,
+    own: &HelmRelease,
+    wanted: &SourceRef,
+) -> Result<(), Failure> {
+    let SourceRef {
+        kind,
+        namespace,
+        name,
+    } = wanted;
+    let settings = &controller.settings;
+    if settings.no_cross_namespace_refs && *namespace != own.metadata.namespace {
+        return Err(Failure::AccessDenied(format!(
+            "cross-namespace references are not allowed: cannot access {kind} {namespace}/{name}"
+        )));
+    }
+    if kind == names::EXTERNAL_ARTIFACT && !settings.gates.external_artifact {
+        return Err(Failure::AccessDenied(format!(
+            "can't access 'ExternalArtifact/{namespace}/{name}', ExternalArtifact feature gate is disabled"
+        )));
+    }
+    Ok(())
+}
+
+/// A loaded chart with the version that the release records.
+pub(super) struct Loaded {
+    pub(super) chart: Arc<Chart>,
+    pub(super) revision: Revision,
+}
+
+/// Loads the chart of a source that is ready.
+pub(super) async fn load(
+    controller: &HelmReleaseController,
+    run: &Run,
+    kind: &str,
+    source: &Object,
+) -> Result<Loaded, Failure> {
+    let artifact = source.get(&["status", "artifact"]);
+    let artifact = artifact.ok_or(Failure::ArtifactGone)?;
+    let artifact = Artifact::deserialize(artifact).map_err(|e| Failure::Chart(e.to_string()))?;
+    let chart = match controller.charts.get(&artifact.digest) {
+        Some(chart) => chart,
+        None => read(controller, run, &artifact).await?,
+    };
+    let has_digest = kind == names::OCI_REPOSITORY
+        || (kind == names::EXTERNAL_ARTIFACT && artifact.revision.contains(':'));
+    let track = !controller.settings.gates.disable_chart_digest_tracking;
+    let version = &chart.metadata.version;
+    let revision = chart_revision(version, &artifact.revision, has_digest, track);
+    let revision = revision.map_err(|error| Failure::Mutate(error.to_string()))?;
+    Ok(Loaded { chart, revision })
+}
+
+async fn read(
+    controller: &HelmReleaseController,
+    run: &Run,
+    artifact: &Artifact,
+) -> Result<Arc<Chart>, Failure> {
+    let stored = controller.artifacts.read(&artifact.path);
+    let bytes = match stored {
+        Ok(Some(bytes)) => bytes.to_vec(),
+        _ => download(controller, run, artifact).await?,
+    };
+    let digest = artifact.digest.clone();
+    let task = tokio::task::spawn_blocking(move || {
+        let computed = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
+        if computed != digest {
+            return Err(format!(
+                "integrity failure: computed digest doesn't match '{digest}'"
+            ));
+        }
+        load_archive(&bytes, Version::V4).map_err(|error| error.to_string())
+    });
+    let chart = match task.await {
+        Ok(loaded) => Arc::new(loaded.map_err(Failure::Chart)?),
+        Err(error) => return Err(Failure::Chart(error.to_string())),
+    };
+    controller.charts.insert(&artifact.digest, chart.clone());
+    Ok(chart)
+}
+
+enum Download {
+    Done(Vec<u8>),
+    Gone,
+    /// Another try may help, or not.
+    Failed {
+        error: String,
+        retry: bool,
+    },
+}
+
+async fn download(
+    controller: &HelmReleaseController,
+    run: &Run,
+    artifact: &Artifact,
+) -> Result<Vec<u8>, Failure> {
+    let mut pause = RETRY_MIN;
+    let mut tries = 0;
+    loop {
+        match download_once(controller, &artifact.url).await {
+            Download::Done(bytes) => return Ok(bytes),
+            Download::Gone => return Err(Failure::ArtifactGone),
+            Download::Failed { error, retry } => {
+                if !retry || tries >= controller.settings.http_retry {
+                    return Err(Failure::Chart(error));
+                }
+            }
+        }
+        tries += 1;
+        run.waiting(run.runtime.clock.sleep(pause)).await;
+        pause = (pause * 2).min(RETRY_MAX);
+    }
+}
+
+async fn download_once(controller: &HelmReleaseController, url: &str) -> Download {
+    let failed = |cause: &dyn std::fmt::Display, retry| Download::Failed {
+        error: format!("failed to download chart from '{url}': {cause}"),
+        retry,
+    };
+    let client = match controller.clients.get(&remote::ClientOptions::default()) {
+        Ok(client) => client,
+        Err(error) => return failed(&error, false),
+    };
+    let timeout = controller.settings.http_timeout;
+    let mut response = match client.get(url).timeout(timeout).send().await {
+        Ok(response) => response,
+        Err(error) => return failed(&error, true),
+    };
+    let status = response.status();
+    if status.as_u16() == 404 {
+        return Download::Gone;
+    }
+    if !status.is_success() {
+        return Download::Failed {
+            error: format!("failed to download chart from '{url}' (status: {status})"),
+            retry: status.is_server_error(),
+        };
+    }
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Download::Done(bytes),
+            Err(error) => return failed(&error, true),
+        }
+        if bytes.len() as u64 > DOWNLOAD_MAX {
+            return failed(&format!("larger than {DOWNLOAD_MAX} bytes"), false);
+        }
+    }
+}

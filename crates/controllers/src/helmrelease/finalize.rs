@@ -1,0 +1,132 @@
+//! What happens when a HelmRelease is deleted.
+
+use api::conditions;
+use api::names::{self, READY, reason};
+use cluster::Target;
+use controller_runtime::{Failed, Outcome, remove_finalizer};
+use objects::Gvk;
+use reconcile::expression::HealthExpressions;
+use reconcile::helmrelease::Failure;
+use tracing::{error, info};
+
+use super::pass::Pass;
+use super::template;
+
+/// Uninstalls the release and deletes the HelmChart, then lets the HelmRelease go.
+pub(super) async fn finalize(pass: &mut Pass<'_>) -> Result<Outcome, Failed> {
+    if !pass.own.metadata.has_finalizer() {
+        return Ok(Outcome::Done);
+    }
+    if !pass.own.spec.suspend
+        && let Err(failure) = clear(pass).await
+    {
+        pass.end(false);
+        pass.write_status().await?;
+        let (Failure::Uninstall(text)
+        | Failure::ChartTemplate(text)
+        | Failure::Client(text)
+        | Failure::AccessDenied(text)) = failure
+        else {
+            return Err(Failed("the release could not be deleted".to_owned()));
+        };
+        return Err(Failed(text));
+    }
+    pass.write_status().await?;
+    let removed = remove_finalizer(
+        &*pass.run.runtime.cluster,
+        &pass.target,
+        &pass.written,
+        names::FINALIZER,
+        names::HELM_CONTROLLER,
+    )
+    .await?;
+    if let Some(object) = removed {
+        pass.run.runtime.observe(&object);
+    }
+    Ok(Outcome::Done)
+}
+
+async fn clear(pass: &mut Pass<'_>) -> Result<(), Failure> {
+    uninstall(pass).await?;
+    let events =
+        template::reconcile(pass.controller, pass.run, &pass.own, &mut pass.status).await?;
+    for event in events {
+        pass.record(event);
+    }
+    Ok(())
+}
+
+async fn uninstall(pass: &mut Pass<'_>) -> Result<(), Failure> {
+    if pass.status.storage_namespace.is_empty() {
+        info!("skipping Helm release uninstallation: no storage namespace configured");
+        return Ok(());
+    }
+    if pass.own.spec.kube_config.is_some() {
+        let text = "failed to build REST client getter to uninstall release: remote clusters (spec.kubeConfig) are not supported yet";
+        not_ready(pass, text);
+        return Err(Failure::Client(text.to_owned()));
+    }
+    if !can_impersonate(pass).await? {
+        error!("skipping Helm release uninstallation: the service account is gone");
+    } else {
+        // Expressions do not count when objects go.
+        let expressions = HealthExpressions::new(&[]);
+        let expressions = expressions.map_err(|e| Failure::Uninstall(e.to_string()))?;
+        adopt_unrecorded(pass, &expressions).await;
+        pass.uninstall(&expressions).await?;
+        info!("uninstalled Helm release for deleted resource");
+    }
+    pass.status.history.clear();
+    pass.status.storage_namespace.clear();
+    Ok(())
+}
+
+/// Finds a release that was stored but not noted in the status, because the process died in between.
+async fn adopt_unrecorded(pass: &mut Pass<'_>, expressions: &HealthExpressions) {
+    if !pass.status.history.is_empty() || pass.status.last_attempted_release_action.is_empty() {
+        return;
+    }
+    let found = {
+        let session = pass.present(expressions, "");
+        session.last().await
+    };
+    if let Ok(Some(record)) = found {
+        let observation = super::observation::observe(&record, None);
+        pass.status.history.push(observation.to_snapshot("", ""));
+    }
+}
+
+fn not_ready(pass: &mut Pass<'_>, text: &str) {
+    let stamp = pass.stamp();
+    let list = &mut pass.status.conditions;
+    conditions::mark_false(list, READY, reason::UNINSTALL_FAILED, text, stamp);
+}
+
+/// Tells whether the account to act as exists, where there is one to act as.
+async fn can_impersonate(pass: &mut Pass<'_>) -> Result<bool, Failure> {
+    let account = pass
+        .controller
+        .service_account(&pass.own.spec.service_account_name)
+        .to_owned();
+    if account.is_empty() {
+        return Ok(true);
+    }
+    let cluster = pass.run.runtime.cluster.clone();
+    let found = async {
+        let gvk = Gvk::new("", "v1", "ServiceAccount");
+        let resource = cluster.resolve(&gvk).await?;
+        let target = Target::new(&resource, &pass.own.metadata.namespace, &account);
+        cluster.get(&target).await
+    };
+    match found.await {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => {
+            let text = format!(
+                "failed to confirm ServiceAccount '{account}' can be used to uninstall release: {error}"
+            );
+            not_ready(pass, &text);
+            Err(Failure::Uninstall(text))
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! What makes the controller look: indexes over HelmReleases, and which of them a change concerns.
+
+use std::sync::Arc;
+
+use api::{Kind, names};
+use controller_runtime::{Change, Key, Runtime, Store, Trigger, WatchSpec};
+use objects::{Gvk, Object, Value};
+
+use super::Settings;
+use super::chart::source_gvk;
+
+/// `Kind/namespace/name` of the source.
+const BY_SOURCE: &str = "helm-source";
+/// `namespace/name` of every dependency.
+const BY_DEPENDENCY: &str = "helm-dependency";
+/// `Kind/namespace/name` of every ConfigMap and Secret referred to.
+const BY_CONFIG: &str = "helm-config";
+
+pub(super) fn add_indexes(store: &Store) {
+    store.add_index(BY_SOURCE, |object| vec![source_of(object)]);
+    store.add_index(BY_DEPENDENCY, dependencies_of);
+    store.add_index(BY_CONFIG, configs_of);
+}
+
+/// Builds the watches beside the own kind.
+pub(super) fn triggers(runtime: &Runtime, settings: &Settings) -> Vec<Trigger> {
+    let mut kinds = vec![names::HELM_CHART, names::OCI_REPOSITORY];
+    if settings.gates.external_artifact {
+        kinds.push(names::EXTERNAL_ARTIFACT);
+    }
+    let mut triggers: Vec<Trigger> = kinds
+        .into_iter()
+        .map(|kind| Trigger::new(runtime.spec(source_gvk(kind), ""), source_changed))
+        .collect();
+    let own = runtime.spec(api::HelmReleaseSpec::gvk(), &settings.label_selector);
+    triggers.push(Trigger::new(own, dependency_changed));
+    if !settings.gates.disable_config_watchers {
+        for kind in ["ConfigMap", "Secret"] {
+            let watch = WatchSpec {
+                metadata_only: true,
+                ..runtime.spec(Gvk::new("", "v1", kind), &settings.configs_label_selector)
+            };
+            triggers.push(Trigger::new(watch, config_changed));
+        }
+    }
+    triggers
+}
+
+fn source_of(object: &Object) -> String {
+    let own = object.namespace();
+    let or_own = |namespace: &str| match namespace {
+        "" => own.to_owned(),
+        namespace => namespace.to_owned(),
+    };
+    let text = |field: &str| object.str_at(&["spec", "chartRef", field]);
+    if !text("name").is_empty() {
+        let namespace = or_own(text("namespace"));
+        return format!("{}/{namespace}/{}", text("kind"), text("name"));
+    }
+    let namespace = or_own(object.str_at(&["spec", "chart", "spec", "sourceRef", "namespace"]));
+    format!("{}/{namespace}/{own}-{}", names::HELM_CHART, object.name())
+}
+
+fn dependencies_of(object: &Object) -> Vec<String> {
+    let entries = object.get(&["spec", "dependsOn"]).and_then(Value::as_array);
+    let entries = entries.into_iter().flatten();
+    entries
+        .filter_map(|entry| {
+            let namespace = entry["namespace"].as_str().filter(|n| !n.is_empty());
+            let namespace = namespace.unwrap_or(object.namespace());
+            Some(format!("{namespace}/{}", entry["name"].as_str()?))
+        })
+        .collect()
+}
+
+fn configs_of(object: &Object) -> Vec<String> {
+    let namespace = object.namespace();
+    let mut configs = Vec::new();
+    let values = object
+        .get(&["spec", "valuesFrom"])
+        .and_then(Value::as_array);
+    for entry in values.into_iter().flatten() {
+        if let (Some(kind), Some(name)) = (entry["kind"].as_str(), entry["name"].as_str()) {
+            configs.push(format!("{kind}/{namespace}/{name}"));
+        }
+    }
+    for (kind, field) in [("Secret", "secretRef"), ("ConfigMap", "configMapRef")] {
+        let name = object.str_at(&["spec", "kubeConfig", field, "name"]);
+        if !name.is_empty() {
+            configs.push(format!("{kind}/{namespace}/{name}"));
+        }
+    }
+    configs
+}
+
+fn condition<'a>(object: &'a Object, type_: &str) -> Option<&'a str> {
+    let conditions = object.get(&["status", "conditions"])?.as_array()?;
+    conditions.iter().find(|c| c["type"] == type_)?["status"].as_str()
+}
+
+fn revision(object: &Object) -> &str {
+    object.str_at(&["status", "artifact", "revision"])
+}
+
+/// A source that has something new, or became ready, concerns the releases that did not try it yet.
+fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
+    let Some(new) = &change.new else {
+        return Vec::new();
+    };
+    if revision(new).is_empty() {
+        return Vec::new();
+    }
+    let digest = |o: &Object| o.str_at(&["status", "artifact", "digest"]).to_owned();
+    let observed = |o: &Object| o.get(&["status", "observedGeneration"]).cloned();
+    let facts = |o: &Object| {
+        let ready = condition(o, names::READY) == Some("True");
+        (revision(o).to_owned(), digest(o), ready, observed(o))
+    };
+    if change
+        .old
+        .as_ref()
+        .is_some_and(|old| facts(old) == facts(new))
+    {
+        return Vec::new();
+    }
+    let source = change.object();
+    let label = format!("{}/{}/{}", source.kind(), source.namespace(), source.name());
+    let keys = store.by_index(BY_SOURCE, &label).into_iter();
+    keys.filter(|key| {
+        let release = store.get(key);
+        release.is_none_or(|release| !(has_tried(&release, new) && is_settled(&release)))
+    })
+    .collect()
+}
+
+/// Tells whether a release tried the present revision of its source.
+fn has_tried(release: &Arc<Object>, source: &Object) -> bool {
+    let attempted = |field: &str| release.str_at(&["status", field]).to_owned();
+    let revision = revision(source);
+    let digest = revision
+        .rsplit_once('@')
+        .map_or(revision, |(_, digest)| digest);
+    match source.kind() {
+        names::HELM_CHART => attempted("lastAttemptedRevision") == revision,
+        names::OCI_REPOSITORY => attempted("lastAttemptedRevisionDigest") == digest,
+        _ if revision.contains(':') => attempted("lastAttemptedRevisionDigest") == digest,
+        _ => attempted("lastAttemptedRevision") == revision,
+    }
+}
+
+/// Ready, or at work.
+fn is_settled(object: &Object) -> bool {
+    condition(object, names::READY) == Some("True")
+        || condition(object, names::RECONCILING) == Some("True")
+}
+
+/// A dependency that became ready concerns those that depend on it.
+fn dependency_changed(change: &Change, store: &Store) -> Vec<Key> {
+    let facts = |object: &Object| {
+        let ready = condition(object, names::READY) == Some("True");
+        let observed = object.get(&["status", "observedGeneration"]);
+        (ready, observed.cloned(), object.generation())
+    };
+    let Some(new) = &change.new else {
+        return Vec::new();
+    };
+    let after = facts(new);
+    let told = after.0 && change.old.as_ref().is_none_or(|old| facts(old) != after);
+    let label = format!("{}/{}", new.namespace(), new.name());
+    let keys = store.by_index(BY_DEPENDENCY, &label).into_iter();
+    keys.filter(|key| {
+        let waits = |object: Arc<Object>| condition(&object, names::READY) != Some("True");
+        let release = store.get(key);
+        // Those that are ready need no second look; expressions may look at anything.
+        release.is_some_and(|object| waits(object.clone()) && (told || by_expression(&object)))
+    })
+    .collect()
+}
+
+fn by_expression(object: &Object) -> bool {
+    let entries = object.get(&["spec", "dependsOn"]).and_then(Value::as_array);
+    let mut entries = entries.into_iter().flatten();
+    entries.any(|entry| entry["readyExpr"].is_string())
+}
+
+fn config_changed(change: &Change, store: &Store) -> Vec<Key> {
+    let config = change.object();
+    let label = format!("{}/{}/{}", config.kind(), config.namespace(), config.name());
+    store.by_index(BY_CONFIG, &label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::json;
+
+    fn release(name: &str, version: u32, spec: Value, status: Value) -> Object {
+        Object::from_value(json!({
+            "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
+            "metadata": {"name": name, "namespace": "ns", "resourceVersion": version.to_string()},
+            "spec": spec, "status": status
+        }))
+        .unwrap()
+    }
+
+    fn named(keys: Vec<Key>) -> Vec<String> {
+        keys.into_iter().map(|k| k.name).collect()
+    }
+
+    #[test]
+    fn a_new_artifact_concerns_the_releases_that_did_not_try_it() {
+        let store = Store::default();
+        add_indexes(&store);
+        let ready = json!({"lastAttemptedRevision": "1.0.0", "conditions": [{"type": "Ready", "status": "True"}]});
+        let template =
+            json!({"chart": {"spec": {"sourceRef": {"kind": "HelmRepository", "name": "r"}}}});
+        store.observe(release("a", 1, template.clone(), json!({})));
+        store.observe(release("b", 2, template, ready));
+        let chart = |name: &str, revision: &str| {
+            let mut object = Object::new(&source_gvk("HelmChart"), "ns", name);
+            object.set(&["status", "artifact", "revision"], revision);
+            object
+        };
+        for (name, chart, keys) in [
+            ("one that never tried", chart("ns-a", "1.0.0"), vec!["a"]),
+            ("one that has it already", chart("ns-b", "1.0.0"), vec![]),
+            ("one that has another", chart("ns-b", "1.1.0"), vec!["b"]),
+            ("a source without artifact", chart("ns-a", ""), vec![]),
+        ] {
+            let change = Change {
+                old: None,
+                new: Some(Arc::new(chart)),
+            };
+            assert_eq!(named(source_changed(&change, &store)), keys, "{name}");
+        }
+    }
+}
