@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use helm::chart::Chart;
 use objects::Object;
-use reconcile::helmrelease::shorten;
 
 use super::items::{Item, locate, parse};
 use super::kube::Mode;
@@ -112,11 +111,6 @@ impl Session<'_> {
             })?;
         }
         Ok(())
-    }
-
-    /// Returns the name of the release, shortened.
-    pub(super) fn release_name(own: &api::HelmRelease) -> String {
-        shorten(&own.release_name())
     }
 }
 

@@ -227,8 +227,7 @@ impl Kube {
         object.set(&["metadata", "resourceVersion"], version);
         let (target, params) = (target.target(), mode.params(false));
         let replaced = self.cluster.update(&target, &object, &params).await;
-        replaced
-            .map_err(|error| format!("failed to replace object: {error}"))
+        replaced.map_err(|error| format!("failed to replace object: {error}"))
     }
 
     async fn merge(

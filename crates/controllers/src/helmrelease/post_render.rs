@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn patches_and_images_apply_and_bad_ones_fail() {
         let patch = Patch {
-            patch: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {nodeName: n}".into(),
+            patch: "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {nodeName: node}".into(),
             target: None,
         };
         let image = Image {
@@ -238,7 +238,7 @@ mod tests {
             .unwrap();
         let pod = out["c/templates/a.yaml"].to_str().into_owned();
         assert!(
-            pod.contains("image: nginx:2") && pod.contains("nodeName: n"),
+            pod.contains("image: nginx:2") && pod.contains("nodeName: node"),
             "{pod}"
         );
         let missing = Patch {

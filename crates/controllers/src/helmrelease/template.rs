@@ -21,7 +21,8 @@ pub(super) async fn reconcile(
     let wanted = own.spec.chart.is_some() && !own.metadata.is_deleted();
     let reference = format!("{}/{}", own.chart_namespace(), own.chart_name());
     let mut events = Vec::new();
-    if !status.helm_chart.is_empty() && !(wanted && status.helm_chart == reference) {
+    let is_wanted = wanted && status.helm_chart == reference;
+    if !status.helm_chart.is_empty() && !is_wanted {
         events.extend(delete(controller, run, own, status).await?);
     }
     if wanted {

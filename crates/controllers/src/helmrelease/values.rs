@@ -289,12 +289,12 @@ mod tests {
         let whole = reference("", false, false);
         check(
             "later references win, inline wins over all, lists and nulls replace",
-            json!({"a": {"z": 1}, "n": null}),
+            json!({"a": {"v": 1}, "k": null}),
             &[
-                (whole.clone(), data("a: {x: 1, y: 1}\nl: [1, 2]\nn: 5")),
-                (whole.clone(), data("a: {y: 2, z: 9}\nl: [3]")),
+                (whole.clone(), data("a: {x: 1, w: 1}\nl: [1, 2]\nk: 5")),
+                (whole.clone(), data("a: {w: 2, v: 9}\nl: [3]")),
             ],
-            json!({"a": {"x": 1, "y": 2, "z": 1}, "l": [3], "n": null}),
+            json!({"a": {"x": 1, "w": 2, "v": 1}, "l": [3], "k": null}),
         );
         check(
             "missing objects and keys of optional references are skipped",

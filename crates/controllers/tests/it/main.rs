@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod gitrepository;
+mod helmrelease;
 mod kustomization;
 mod remote_bases;
 mod world;

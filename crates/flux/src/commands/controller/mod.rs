@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use cluster::Cluster;
 use controller_runtime::{Backoff, LeaderElection, LeaseOptions, SystemClock, lease_name};
+use controllers::helmrelease;
 use controllers::kustomization::{Gates, Settings};
 use controllers::telemetry::{self, SharedRuntime};
 use controllers::{Components, Options};
@@ -26,7 +27,7 @@ use crate::flags::{GoDuration, string_slice};
 /// Arguments of `flux controller`; names and defaults are upstream's.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Controllers to run: source-controller, kustomize-controller; all where not given.
+    /// Controllers to run: source-controller, kustomize-controller, helm-controller; all where not given.
     #[arg(long, value_name = "NAMES")]
     components: Vec<String>,
     /// Address of the metrics.
@@ -210,11 +211,18 @@ fn election(args: &Args, options: &Options, cluster: Arc<dyn Cluster>) -> Leader
         Components {
             source: true,
             kustomize: false,
+            helm: false,
         } => "source-controller",
         Components {
             source: false,
             kustomize: true,
+            helm: false,
         } => "kustomize-controller",
+        Components {
+            source: false,
+            kustomize: false,
+            helm: true,
+        } => "helm-controller",
         _ => "flux-controller",
     };
     let shard = (!args.watch_label_selector.is_empty())
@@ -241,7 +249,7 @@ fn options(args: &Args) -> CliResult<Options> {
         ));
     }
     let all = args.watch_all_namespaces == "true";
-    let gates = read_gates(&args.feature_gates)?;
+    let (gates, helm_gates) = read_gates(&args.feature_gates)?;
     Ok(Options {
         storage: args.storage_path.clone(),
         storage_address: args.storage_addr.clone(),
@@ -281,6 +289,17 @@ fn options(args: &Args) -> CliResult<Options> {
             configs_label_selector: args.watch_configs_label_selector.clone(),
             gates,
         },
+        helm: helmrelease::Settings {
+            concurrency: args.concurrent,
+            requeue_dependency: args.requeue_dependency.to_std(),
+            http_retry: args.http_retry,
+            no_cross_namespace_refs: args.no_cross_namespace_refs,
+            default_service_account: args.default_service_account.clone(),
+            label_selector: args.watch_label_selector.clone(),
+            configs_label_selector: args.watch_configs_label_selector.clone(),
+            gates: helm_gates,
+            ..helmrelease::Settings::default()
+        },
         ..Options::default()
     })
 }
@@ -292,14 +311,16 @@ fn components(names: &[String]) -> CliResult<Components> {
     let mut components = Components {
         source: false,
         kustomize: false,
+        helm: false,
     };
     for name in names {
         match name.as_str() {
             "source-controller" => components.source = true,
             "kustomize-controller" => components.kustomize = true,
+            "helm-controller" => components.helm = true,
             other => {
                 return Err(CliError::user(format!(
-                    "component {other} is not available, must be one of: source-controller, kustomize-controller"
+                    "component {other} is not available, must be one of: source-controller, kustomize-controller, helm-controller"
                 )));
             }
         }
@@ -307,8 +328,9 @@ fn components(names: &[String]) -> CliResult<Components> {
     Ok(components)
 }
 
-fn read_gates(text: &str) -> CliResult<Gates> {
-    let mut gates = Gates::default();
+/// Reads the gates of all controllers; a gate that several have counts for all of them.
+fn read_gates(text: &str) -> CliResult<(Gates, helmrelease::Gates)> {
+    let (mut gates, mut helm) = (Gates::default(), helmrelease::Gates::default());
     for pair in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
         let invalid = || CliError::user(format!("invalid value of feature gate: {pair}"));
         let (name, value) = pair.split_once('=').ok_or_else(invalid)?;
@@ -316,17 +338,34 @@ fn read_gates(text: &str) -> CliResult<Gates> {
         let gate = match name {
             "StrictPostBuildSubstitutions" => &mut gates.strict_post_build_substitutions,
             "DisableFailFastBehavior" => &mut gates.disable_fail_fast,
-            "AdditiveCELDependencyCheck" => &mut gates.additive_cel_dependency_check,
-            "ExternalArtifact" => &mut gates.external_artifact,
+            "AdditiveCELDependencyCheck" => {
+                helm.additive_cel_dependency_check = value;
+                &mut gates.additive_cel_dependency_check
+            }
+            "ExternalArtifact" => {
+                helm.external_artifact = value;
+                &mut gates.external_artifact
+            }
             "CancelHealthCheckOnNewRevision" => &mut gates.cancel_health_check,
-            "DisableConfigWatchers" => &mut gates.disable_config_watchers,
+            "DisableConfigWatchers" => {
+                helm.disable_config_watchers = value;
+                &mut gates.disable_config_watchers
+            }
+            "DisableChartDigestTracking" => &mut helm.disable_chart_digest_tracking,
+            "UseHelm3Defaults" => &mut helm.use_helm3_defaults,
+            "DefaultToRetryOnFailure" => &mut helm.default_to_retry_on_failure,
             "ObjectLevelWorkloadIdentity" => &mut gates.object_level_workload_identity,
             // These change how upstream caches and logs, not what it does.
             "CacheSecretsAndConfigMaps"
             | "DisableStatusPollerCache"
             | "GroupChangeLog"
             | "DirectSourceFetch"
-            | "MigrateAPIVersion" => continue,
+            | "MigrateAPIVersion"
+            | "AdoptLegacyReleases"
+            | "AllowDNSLookups"
+            | "CorrectDrift"
+            | "DetectDrift"
+            | "OOMWatch" => continue,
             other => {
                 return Err(CliError::user(format!(
                     "feature-gate '{other}' not supported"
@@ -335,7 +374,7 @@ fn read_gates(text: &str) -> CliResult<Gates> {
         };
         *gate = value;
     }
-    Ok(gates)
+    Ok((gates, helm))
 }
 
 #[cfg(test)]
@@ -344,9 +383,10 @@ mod tests {
 
     #[test]
     fn gates_are_read_and_unknown_ones_refused() {
-        let gates =
+        let (gates, helm) =
             read_gates("ExternalArtifact=true, StrictPostBuildSubstitutions=false").unwrap();
         assert!(gates.external_artifact && !gates.strict_post_build_substitutions);
+        assert!(helm.external_artifact && !helm.use_helm3_defaults);
         assert!(read_gates("Nonsense=true").is_err());
         assert!(read_gates("ExternalArtifact").is_err());
     }
