@@ -14,6 +14,8 @@ pub struct Failure {
     pub plain: Option<String>,
     /// Whether browsers are told not to guess the type.
     pub no_sniff: bool,
+    /// Whether the client gets no answer at all.
+    pub lost: bool,
 }
 
 /// Result of one step of a request.
@@ -21,6 +23,9 @@ pub type Answered<T> = Result<T, Box<Failure>>;
 
 impl From<Box<Failure>> for cluster::Error {
     fn from(failure: Box<Failure>) -> Self {
+        if failure.lost {
+            return Self::Transport(failure.status.message);
+        }
         Self::Status(Box::new(failure.status))
     }
 }
@@ -60,6 +65,7 @@ impl Failure {
             empty_details: false,
             plain: None,
             no_sniff: false,
+            lost: false,
         })
     }
 
@@ -86,6 +92,13 @@ impl Failure {
     /// 500; a programming or storage error, or one that upstream reports without a reason.
     pub fn internal(message: impl Into<String>) -> Box<Self> {
         Self::new(500, "", message)
+    }
+
+    /// No answer: the connection is gone.
+    pub fn lost() -> Box<Self> {
+        let mut failure = Self::new(500, "", "connection reset by peer");
+        failure.lost = true;
+        failure
     }
 
     /// 404 of an object.

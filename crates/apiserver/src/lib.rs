@@ -15,6 +15,7 @@ mod defaults;
 mod engine;
 mod environment;
 mod failure;
+pub mod faults;
 mod fields;
 mod http;
 mod identity;

@@ -20,6 +20,7 @@ use crate::engine::{
     User, Watching, WriteOptions,
 };
 use crate::failure::{Answered, Failure};
+use crate::faults::{Armed, Fault};
 use crate::http::{Incoming, handle};
 use crate::store::{Cursor, Entry, Event};
 
@@ -96,9 +97,17 @@ impl InProcess {
         Object(self.engine.reply_map(&place.resource, reply))
     }
 
-    async fn flushed(&self) -> Result<(), Error> {
+    /// Lets a request of this user in, once authorised.
+    async fn let_in(&self, verb: &str, place: &Place) -> Result<Armed, Error> {
+        Ok(self.engine.let_in(&self.user, verb, place).await?)
+    }
+
+    /// Waits until a write is durable.
+    async fn flushed(&self, armed: &Armed) -> Result<(), Error> {
+        armed.committed(&self.engine)?;
         let flushed = self.engine.store.flushed().await;
-        flushed.map_err(|why| Failure::new(507, "InternalError", why).into())
+        flushed.map_err(|why| Failure::new(507, "InternalError", why))?;
+        Ok(armed.durable()?)
     }
 }
 
@@ -130,9 +139,12 @@ impl Cluster for InProcess {
     async fn get(&self, target: &Target) -> Result<Object, Error> {
         let place = self.place(target)?;
         self.authorize(&self.context(), "get", &place)?;
+        let armed = self.let_in("get", &place).await?;
         if place.sub == "scale" {
             return Ok(Object(crate::kinds::scale::get(&self.engine, &place)?));
         }
+        // This port has no reads of any version: a get sees the newest one, whatever the rules say.
+        let _ = armed;
         let entry = self.engine.get(&place)?;
         Ok(self.answer(&place, &Reply::Stored(entry)))
     }
@@ -140,7 +152,8 @@ impl Cluster for InProcess {
     async fn list(&self, scope: &Scope, params: &ListParams) -> Result<ObjectList, Error> {
         let place = self.collection(scope)?;
         self.authorize(&self.context(), "list", &place)?;
-        let options = ListOptions {
+        let armed = self.let_in("list", &place).await?;
+        let mut options = ListOptions {
             labels: params.label_selector.clone(),
             fields: params.field_selector.clone(),
             limit: usize::try_from(params.limit).unwrap_or(0),
@@ -148,6 +161,7 @@ impl Cluster for InProcess {
             resource_version: params.resource_version.clone(),
             ..ListOptions::default()
         };
+        self.engine.age(&mut options, armed.stale_versions());
         self.engine.await_version(&options).await?;
         let listing: Listing = self.engine.list(&place, &options)?;
         let items = listing
@@ -165,6 +179,7 @@ impl Cluster for InProcess {
     async fn watch(&self, scope: &Scope, params: &WatchParams) -> Result<WatchStream, Error> {
         let place = self.collection(scope)?;
         self.authorize(&self.context(), "watch", &place)?;
+        self.let_in("watch", &place).await?;
         let options = ListOptions {
             labels: params.label_selector.clone(),
             fields: params.field_selector.clone(),
@@ -189,14 +204,16 @@ impl Cluster for InProcess {
         if place.sub.is_empty() {
             place.name.clear();
             self.authorize(&context, "create", &place)?;
+            let armed = self.let_in("create", &place).await?;
             let written = self.engine.create(&context, &place, &body, &options)?;
-            self.flushed().await?;
+            self.flushed(&armed).await?;
             return Ok(self.answer(&place, &written.reply));
         }
         self.authorize(&context, "create", &place)?;
+        let armed = self.let_in("create", &place).await?;
         let reply =
             crate::kinds::subresource_create(&self.engine, &context, &place, &body, &options)?;
-        self.flushed().await?;
+        self.flushed(&armed).await?;
         Ok(self.answer(&place, &reply))
     }
 
@@ -209,11 +226,12 @@ impl Cluster for InProcess {
         let place = self.place(target)?;
         let context = self.context();
         self.authorize(&context, "update", &place)?;
+        let armed = self.let_in("update", &place).await?;
         let body = Body::Object(object.0.clone());
         let written = self
             .engine
             .update(&context, &place, &body, &options(params))?;
-        self.flushed().await?;
+        self.flushed(&armed).await?;
         Ok(self.answer(&place, &written.reply))
     }
 
@@ -226,6 +244,7 @@ impl Cluster for InProcess {
         let place = self.place(target)?;
         let context = self.context();
         self.authorize(&context, "patch", &place)?;
+        let armed = self.let_in("patch", &place).await?;
         let patch = match patch {
             Patch::Apply(object) => PatchBody::Apply(Body::Object(object.0.clone())),
             Patch::Merge(value) => PatchBody::Merge(value.clone()),
@@ -235,7 +254,7 @@ impl Cluster for InProcess {
         let written = self
             .engine
             .patch(&context, &place, &patch, &options(params))?;
-        self.flushed().await?;
+        self.flushed(&armed).await?;
         Ok(self.answer(&place, &written.reply))
     }
 
@@ -243,6 +262,7 @@ impl Cluster for InProcess {
         let place = self.place(target)?;
         let context = self.context();
         self.authorize(&context, "delete", &place)?;
+        let armed = self.let_in("delete", &place).await?;
         let options = DeleteOptions {
             propagation: params.propagation,
             uid: params.uid.clone(),
@@ -251,7 +271,7 @@ impl Cluster for InProcess {
             dry_run: params.dry_run,
         };
         let removed = self.engine.delete(&context, &place, &options)?;
-        self.flushed().await?;
+        self.flushed(&armed).await?;
         Ok(match removed {
             Removed::Gone { .. } => Deleted::Gone,
             Removed::Marked(reply) => Deleted::Pending(Box::new(self.answer(&place, &reply))),
@@ -329,6 +349,7 @@ struct Following {
     pending: VecDeque<Result<WatchEvent, Error>>,
     cursor: Option<Cursor>,
     stop: tokio::sync::watch::Receiver<bool>,
+    user: String,
 }
 
 fn follow(
@@ -364,6 +385,7 @@ fn follow(
         pending,
         cursor,
         stop: cluster.stop.clone(),
+        user: cluster.user.name.clone(),
     };
     Box::pin(stream::unfold(following, |mut following| async move {
         let event = following.next().await?;
@@ -383,7 +405,22 @@ impl Following {
                 _ = self.stop.changed() => return None,
             };
             match events {
-                Ok(events) => self.push(&events),
+                Ok(events) => match self.engine.injector.on_events(&self.place, &self.user) {
+                    Some(Fault::WatchCut) => {
+                        self.cursor = None;
+                        return None;
+                    }
+                    Some(Fault::WatchExpired) => {
+                        self.cursor = None;
+                        return Some(Err(Failure::expired("too old resource version").into()));
+                    }
+                    fault => {
+                        if let Some(Fault::Delay(duration)) = fault {
+                            self.engine.environment.clock.sleep(duration).await;
+                        }
+                        self.push(&events);
+                    }
+                },
                 Err(expired) => {
                     let message = format!(
                         "too old resource version: {} ({})",

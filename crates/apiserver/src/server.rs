@@ -21,7 +21,7 @@ use crate::store::Store;
 use crate::store::log::Log;
 
 /// How a server is set up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// Folder of the durable log; without one everything is in memory.
     pub data: Option<PathBuf>,
@@ -31,6 +31,8 @@ pub struct Options {
     pub environment: Environment,
     /// Static bearer tokens with user and groups, for tests and simulations.
     pub tokens: Vec<(String, cluster::Identity)>,
+    /// Faults that requests meet, for simulations.
+    pub faults: Option<Arc<dyn crate::faults::Faults>>,
 }
 
 impl Default for Options {
@@ -40,7 +42,17 @@ impl Default for Options {
             workloads: true,
             environment: Environment::system(),
             tokens: Vec::new(),
+            faults: None,
         }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("data", &self.data)
+            .field("workloads", &self.workloads)
+            .finish_non_exhaustive()
     }
 }
 
@@ -105,6 +117,7 @@ impl Server {
         let engine = Arc::new(Engine::new(store, environment, credentials));
         crate::bootstrap::run(&engine);
         let (stop, _) = watch::channel(false);
+        engine.injector.arm(options.faults.clone(), stop.clone());
         let tasks = crate::controllers::start(&engine, options.workloads, &stop);
         Ok(Self {
             engine,
@@ -189,6 +202,11 @@ impl Server {
         &self.engine.credentials.admin_token
     }
 
+    /// Stops at once, as a crash would: requests and watches get no answer any more, what is not on disk is lost.
+    pub fn kill(&self) {
+        self.engine.injector.kill(&self.engine);
+    }
+
     /// Ends listeners, watches and controllers; everything stored is on disk when this returns.
     pub async fn shutdown(&self) {
         self.stop.send_replace(true);
@@ -203,7 +221,7 @@ impl Server {
         if let Err(error) = self.engine.store.flushed().await {
             tracing::error!(error, "the last changes are not on disk");
         }
-        self.engine.store.close();
+        self.engine.store.closed().await;
     }
 }
 

@@ -49,6 +49,33 @@ impl Engine {
         self.entry(place)
     }
 
+    /// Reads one object as it was some versions ago, as far as that is remembered.
+    pub(crate) fn get_stale(&self, place: &Place, versions: u64) -> Answered<Arc<Entry>> {
+        if versions == 0 {
+            return self.get(place);
+        }
+        let revision = self.store.revision().saturating_sub(versions);
+        match self
+            .store
+            .list_at(&place.resource.table, &place.namespace, revision)
+        {
+            Ok(entries) => entries
+                .into_iter()
+                .find(|entry| entry.meta.name == place.name)
+                .ok_or_else(|| Failure::not_found(place.named())),
+            Err(_) => self.get(place),
+        }
+    }
+
+    /// Makes a list that takes any version see an old one.
+    pub(crate) fn age(&self, options: &mut ListOptions, versions: u64) {
+        if versions > 0 && options.resource_version == "0" && options.version_match.is_empty() {
+            let revision = self.store.revision().saturating_sub(versions);
+            options.resource_version = revision.to_string();
+            options.version_match = "Exact".into();
+        }
+    }
+
     /// Waits until the version that a read asks for exists, at most some seconds.
     pub async fn await_version(&self, options: &ListOptions) -> Answered<()> {
         let Some(wanted) = parse_version(&options.resource_version)? else {

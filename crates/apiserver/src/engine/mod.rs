@@ -190,6 +190,8 @@ pub struct Engine {
     pub quotas: crate::admission::quota::Recounts,
     /// Compiled admission policies.
     pub policies: crate::admission::policy::Cache,
+    /// Faults of a simulation.
+    pub(crate) injector: crate::faults::Injector,
     /// OpenAPI documents built so far.
     pub documents: crate::http::Documents,
     builtin: Catalog,
@@ -213,6 +215,7 @@ impl Engine {
             rbac: crate::auth::rbac::Rbac::default(),
             quotas: crate::admission::quota::Recounts::default(),
             policies: crate::admission::policy::Cache::default(),
+            injector: crate::faults::Injector::default(),
             documents: crate::http::Documents::default(),
             builtin,
             catalog: RwLock::new((Arc::new(catalog), discovery)),

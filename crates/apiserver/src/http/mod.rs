@@ -34,6 +34,7 @@ use crate::engine::{
     Reply, Wanted, WriteOptions, parse_query,
 };
 use crate::failure::{Answered, Failure, Named};
+use crate::faults::Armed;
 use crate::kinds;
 
 use accept::Accepted;
@@ -84,6 +85,7 @@ pub async fn handle(
     let mut context = Context::new(crate::engine::User::anonymous(), &agent);
     let mut response = match answer(&engine, &mut context, stop, &incoming).await {
         Ok(response) => response,
+        Err(failure) if failure.lost => return lost(),
         Err(failure) => respond::failure(&failure, header_text(&incoming.headers, "accept")),
     };
     let headers = response.headers_mut();
@@ -95,6 +97,17 @@ pub async fn handle(
         respond::warn(headers, warning);
     }
     respond::compress(&incoming.headers, response)
+}
+
+/// Marks a response that must not reach the client: its connection is cut instead.
+#[derive(Clone, Copy, Debug)]
+pub struct Lost;
+
+fn lost() -> Response<ResponseBody> {
+    let mut response = Response::new(full(Bytes::new()));
+    *response.status_mut() = status(500);
+    response.extensions_mut().insert(Lost);
+    response
 }
 
 pub(crate) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
@@ -198,6 +211,7 @@ impl Call<'_> {
     ) -> Answered<Response<ResponseBody>> {
         let verb = self.verb(&place, old_watch)?;
         self.authorize_resource(context, &place, verb)?;
+        let armed = self.engine.let_in(&context.user, verb, &place).await?;
         if let Some(custom) = &place.resource.custom
             && !custom.deprecation.is_empty()
         {
@@ -238,9 +252,9 @@ impl Call<'_> {
             return Err(Failure::about(405, "MethodNotAllowed", named, message));
         }
         let response = match verb {
-            "get" => self.get(&place, &responder).await?,
-            "list" => self.list(&place, &responder).await?,
-            "watch" => return self.watch(&place, &responder, old_watch).await,
+            "get" => self.get(&place, &responder, &armed).await?,
+            "list" => self.list(&place, &responder, &armed).await?,
+            "watch" => return self.watch(context, &place, &responder, old_watch).await,
             "create" => self.create(context, &place, &responder)?,
             "update" => self.update(context, &place, &responder)?,
             "patch" => self.patch(context, &place, &responder)?,
@@ -248,11 +262,13 @@ impl Call<'_> {
             _ => self.delete_collection(context, &place, &responder)?,
         };
         if !matches!(verb, "get" | "list") {
+            armed.committed(&self.engine)?;
             self.engine
                 .store
                 .flushed()
                 .await
                 .map_err(|why| Failure::new(507, "InternalError", why))?;
+            armed.durable()?;
         }
         Ok(response)
     }
@@ -334,6 +350,7 @@ impl Call<'_> {
         &self,
         place: &Place,
         responder: &Responder<'_>,
+        armed: &Armed,
     ) -> Answered<Response<ResponseBody>> {
         if place.sub == "scale" {
             let map = kinds::scale::get(&self.engine, place)?;
@@ -363,7 +380,10 @@ impl Call<'_> {
         };
         crate::engine::parse_exact_version(&options.resource_version)?;
         self.engine.await_version(&options).await?;
-        let entry = self.engine.get(place)?;
+        let entry = match options.resource_version.as_str() {
+            "0" => self.engine.get_stale(place, armed.stale_versions())?,
+            _ => self.engine.get(place)?,
+        };
         responder.object(place, 200, &Reply::Stored(entry))
     }
 
@@ -371,8 +391,10 @@ impl Call<'_> {
         &self,
         place: &Place,
         responder: &Responder<'_>,
+        armed: &Armed,
     ) -> Answered<Response<ResponseBody>> {
-        let options = ListOptions::read(&self.query)?;
+        let mut options = ListOptions::read(&self.query)?;
+        self.engine.age(&mut options, armed.stale_versions());
         self.engine.await_version(&options).await?;
         let listing = self.engine.list(place, &options)?;
         responder.list(place, &listing)
@@ -380,6 +402,7 @@ impl Call<'_> {
 
     async fn watch(
         &self,
+        context: &Context,
         place: &Place,
         responder: &Responder<'_>,
         old: bool,
@@ -399,6 +422,7 @@ impl Call<'_> {
             responder.include_object(),
             watching,
             &options,
+            &context.user.name,
             self.stop.clone(),
         )
     }

@@ -1,6 +1,5 @@
 //! Connections: accept, TLS, HTTP/1.1 or HTTP/2, bounded bodies, quick end.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -83,7 +82,14 @@ where
     let requests_stop = stop.clone();
     let service = service_fn(move |request| {
         let (engine, stop) = (engine.clone(), requests_stop.clone());
-        async move { Ok::<_, Infallible>(respond_to(engine, stop, request).await) }
+        async move {
+            let response = respond_to(engine, stop, request).await;
+            match response.extensions().get::<super::Lost>() {
+                // An error of the service ends the connection, or the stream of HTTP/2.
+                Some(_) => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
+                None => Ok(response),
+            }
+        }
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder

@@ -19,6 +19,7 @@ use super::table::{self, Include};
 use super::{ResponseBody, status};
 use crate::engine::{Engine, ListOptions, Place, Watching};
 use crate::failure::{Answered, Failure};
+use crate::faults::Fault;
 use crate::kinds;
 use crate::store::{Cursor, Entry, Event};
 
@@ -44,6 +45,8 @@ struct Stream {
     ends: Instant,
     next_bookmark: Instant,
     stop: tokio::sync::watch::Receiver<bool>,
+    /// Who watches, for the rules of faults.
+    user: String,
     done: bool,
 }
 
@@ -55,6 +58,7 @@ pub fn respond(
     include: Include,
     watching: Watching,
     options: &ListOptions,
+    user: &str,
     stop: tokio::sync::watch::Receiver<bool>,
 ) -> Answered<Response<ResponseBody>> {
     let timeout = if options.timeout_seconds > 0 {
@@ -79,6 +83,7 @@ pub fn respond(
         ends: now + timeout,
         next_bookmark: now + BOOKMARK_EVERY,
         stop,
+        user: user.to_owned(),
         done: false,
     };
     for entry in &watching.initial {
@@ -122,7 +127,7 @@ impl Stream {
             let cursor = self.cursor.as_mut()?;
             tokio::select! {
                 events = cursor.next(BATCH) => match events {
-                    Ok(events) => self.push(&events),
+                    Ok(events) => self.deliver(&events).await,
                     Err(expired) => {
                         let message = format!("too old resource version: {} ({})", cursor.position(), expired.floor);
                         let line = self.error_line(&Failure::expired(message));
@@ -143,6 +148,25 @@ impl Stream {
                 _ = self.stop.changed() => self.done = true,
             }
         }
+    }
+
+    /// Delivers events, unless a fault gets in between.
+    async fn deliver(&mut self, events: &[Arc<Event>]) {
+        match self.engine.injector.on_events(&self.place, &self.user) {
+            Some(Fault::Delay(duration)) => self.engine.environment.clock.sleep(duration).await,
+            Some(Fault::WatchExpired) => {
+                let line = self.error_line(&Failure::expired("too old resource version"));
+                self.pending.push_back(line);
+                self.done = true;
+                return;
+            }
+            Some(Fault::WatchCut) => {
+                self.done = true;
+                return;
+            }
+            _ => {}
+        }
+        self.push(events);
     }
 
     /// Joins what is waiting into one frame.

@@ -79,6 +79,8 @@ struct Queue {
 struct Flushed {
     upto: u64,
     failure: Option<String>,
+    /// Whether the writer has ended and the folder is free.
+    ended: bool,
 }
 
 /// An open log.
@@ -87,8 +89,8 @@ pub struct Log {
     wake: Condvar,
     flushed: watch::Sender<Flushed>,
     store: OnceLock<Weak<Store>>,
-    /// Held while the folder is in use.
-    _lock: File,
+    /// Locked while the folder is in use.
+    lock: File,
 }
 
 impl Log {
@@ -120,12 +122,17 @@ impl Log {
             wake: Condvar::new(),
             flushed: watch::Sender::new(Flushed::default()),
             store: OnceLock::new(),
-            _lock: lock,
+            lock,
         });
         let thread_log = log.clone();
         std::thread::Builder::new()
             .name("apiserver-log".into())
-            .spawn(move || thread_log.run(writer))
+            .spawn(move || {
+                thread_log.run(writer);
+                // A lock that cannot be given back goes with the file.
+                let _ = thread_log.lock.unlock();
+                thread_log.flushed.send_modify(|f| f.ended = true);
+            })
             .map_err(failed(folder))?;
         Ok((log, recovered))
     }
@@ -167,9 +174,26 @@ impl Log {
         }
     }
 
+    /// Waits until the writer's thread has ended; [`Log::close`] or [`Log::kill`] come first.
+    pub async fn ended(&self) {
+        let mut flushed = self.flushed.subscribe();
+        // The sender lives as long as this log.
+        let _ = flushed.wait_for(|flushed| flushed.ended).await;
+    }
+
     /// Returns why writes do not get to disk at the moment.
     pub fn failure(&self) -> Option<String> {
         self.flushed.borrow().failure.clone()
+    }
+
+    /// Ends the writer's thread and forgets what it has not written yet.
+    pub fn kill(&self) {
+        let mut queue = self.queue.lock();
+        queue.closing = true;
+        queue.bytes.clear();
+        self.wake.notify_one();
+        self.flushed
+            .send_modify(|f| f.failure = Some("the server was killed".into()));
     }
 
     /// Ends the writer's thread after it has flushed everything.
@@ -190,9 +214,9 @@ impl Log {
                 }
                 self.wake.wait_for(&mut queue, RETRY);
             }
-            self.flushed.send_replace(Flushed {
-                upto,
-                failure: None,
+            self.flushed.send_modify(|f| {
+                f.upto = upto;
+                f.failure = None;
             });
             if writer.end > LOG_BYTES_MAX
                 && let Err(error) = self.fold(&mut writer)

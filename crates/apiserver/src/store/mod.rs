@@ -285,10 +285,25 @@ impl Store {
         }
     }
 
+    /// Ends the log's thread at once; what it has not flushed yet is lost.
+    pub fn kill(&self) {
+        if let Some(log) = &self.log {
+            log.kill();
+        }
+    }
+
     /// Ends the log's thread once everything is on disk.
     pub fn close(&self) {
         if let Some(log) = &self.log {
             log.close();
+        }
+    }
+
+    /// Ends the log's thread and waits until the folder can be opened again.
+    pub async fn closed(&self) {
+        self.close();
+        if let Some(log) = &self.log {
+            log.ended().await;
         }
     }
 

@@ -6,6 +6,7 @@ mod admission;
 mod api;
 mod conformance;
 mod durable;
+mod faults;
 mod ownership;
 mod port;
 mod protobuf;
