@@ -292,7 +292,8 @@ impl Engine {
             Some(Fault::TooManyRequests {
                 retry_after_seconds,
             }) => {
-                let message = "the server has received too many requests and has asked us to try again later";
+                let message =
+                    "the server has received too many requests and has asked us to try again later";
                 let mut failure = Failure::new(429, "TooManyRequests", message);
                 failure.status.retry_after_seconds = retry_after_seconds;
                 Err(failure)

@@ -190,6 +190,7 @@ impl Call<'_> {
         match route {
             Route::Health(check) => respond::health(&check, &self.query),
             Route::Version => Ok(respond::json_value(200, &crate::catalog::facts().version)),
+            Route::Metrics => Ok(respond::metrics(&self.engine)),
             Route::Root => Ok(respond::json_value(200, &discovery::root(&catalog))),
             Route::Discovery(what) => {
                 discovery::answer(&catalog, &what, accept, &self.incoming.headers)
@@ -422,8 +423,10 @@ impl Call<'_> {
             responder.include_object(),
             watching,
             &options,
-            &context.user.name,
-            self.stop.clone(),
+            watch::Watcher {
+                user: context.user.name.clone(),
+                stop: self.stop.clone(),
+            },
         )
     }
 

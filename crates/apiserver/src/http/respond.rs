@@ -353,6 +353,27 @@ fn status_response(failure: &Failure, accept: &str) -> Response<ResponseBody> {
     }
 }
 
+/// Answers with the server's few own figures, in the text form of Prometheus.
+pub fn metrics(engine: &Engine) -> Response<ResponseBody> {
+    let (records, flushes) = engine.store.log_counts();
+    let figures = [
+        (
+            "ferroflux_apiserver_storage_revision",
+            "gauge",
+            engine.store.revision(),
+        ),
+        ("ferroflux_apiserver_log_records_total", "counter", records),
+        ("ferroflux_apiserver_log_flushes_total", "counter", flushes),
+    ];
+    let lines =
+        figures.map(|(name, kind, value)| format!("# TYPE {name} {kind}\n{name} {value}\n"));
+    build(
+        200,
+        "text/plain; version=0.0.4; charset=utf-8",
+        lines.concat().into(),
+    )
+}
+
 /// Answers a health check.
 pub fn health(path: &str, query: &Query) -> Answered<Response<ResponseBody>> {
     let (endpoint, check) = path.split_once('/').unwrap_or((path, ""));

@@ -10,6 +10,8 @@ pub enum Route {
     Health(String),
     /// `/version`.
     Version,
+    /// `/metrics`.
+    Metrics,
     /// `/`.
     Root,
     /// A discovery document.
@@ -74,6 +76,7 @@ pub fn parse(catalog: &Catalog, path: &str) -> Route {
     match parts.as_slice() {
         [] => Route::Root,
         ["version"] => Route::Version,
+        ["metrics"] => Route::Metrics,
         ["healthz" | "livez" | "readyz", ..] => Route::Health(trimmed.to_owned()),
         ["openapi", rest @ ..] => Route::OpenApi(rest.join("/")),
         [".well-known", "openid-configuration"] | ["openid", "v1", "jwks"] => {

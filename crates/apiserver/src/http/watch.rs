@@ -50,6 +50,14 @@ struct Stream {
     done: bool,
 }
 
+/// Who watches, and what ends all watches.
+pub struct Watcher {
+    /// User name.
+    pub user: String,
+    /// Set when the server stops.
+    pub stop: tokio::sync::watch::Receiver<bool>,
+}
+
 /// Answers a watch.
 pub fn respond(
     engine: Arc<Engine>,
@@ -58,8 +66,7 @@ pub fn respond(
     include: Include,
     watching: Watching,
     options: &ListOptions,
-    user: &str,
-    stop: tokio::sync::watch::Receiver<bool>,
+    watcher: Watcher,
 ) -> Answered<Response<ResponseBody>> {
     let timeout = if options.timeout_seconds > 0 {
         Duration::from_secs(options.timeout_seconds)
@@ -82,8 +89,8 @@ pub fn respond(
         selection: watching.selection,
         ends: now + timeout,
         next_bookmark: now + BOOKMARK_EVERY,
-        stop,
-        user: user.to_owned(),
+        stop: watcher.stop,
+        user: watcher.user,
         done: false,
     };
     for entry in &watching.initial {

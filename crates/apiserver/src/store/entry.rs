@@ -94,6 +94,15 @@ impl Draft {
         }
     }
 
+    /// Returns an upper bound of its bytes in the log.
+    pub fn size(&self) -> usize {
+        let fields = self.meta.fields.iter();
+        let fields: usize = fields
+            .map(|(name, value)| name.len() + value.len() + 8)
+            .sum();
+        self.rest.len() + fields + HEAD.len() + self.meta.version.len() + 64
+    }
+
     /// Gives the draft its version.
     pub fn seal(self, revision: u64) -> Entry {
         seal(self.meta, &self.rest, self.metadata_end, revision)

@@ -1,15 +1,15 @@
 //! The durable log: commits in order on disk, flushed in groups, folded into a snapshot from time to time.
 //!
 //! A folder holds `snapshot` and one or more `log-REVISION`. A thread of its own writes what commits have queued and
-//! flushes it in one go; whoever waits for durability waits for that. Logs are filled with zeros ahead of their end,
-//! so that a flush does not have to change the file's size. A tail that was torn by a crash is cut and reported; a
+//! flushes it in one go; whoever waits for durability waits for that. Before a change is made in memory it reserves its
+//! room in the log: on a full disk it is refused as a whole, and goes through again once there is space. A tail that was torn by a crash is cut and reported; a
 //! damaged record with intact ones after it is refused.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -18,11 +18,16 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
 use super::entry::Entry;
+use super::files::{Wrap, Writer, logs, private, write_snapshot};
 use super::record::{self, At, Record};
 use super::{Store, TableName};
 
-/// Zeros written ahead of a log's end.
-const AHEAD_BYTES: u64 = 1 << 20;
+/// Room made when a log is opened.
+const FIRST_ROOM_BYTES: u64 = 1 << 20;
+/// Room made at once later on.
+const ROOM_BYTES: u64 = 4 << 20;
+/// With less room than this, more is made before anybody has to wait for it.
+const LOW_ROOM_BYTES: u64 = 2 << 20;
 /// A log beyond this size is folded into a snapshot.
 const LOG_BYTES_MAX: u64 = 64 << 20;
 /// Pause before a failed write is tried again.
@@ -71,7 +76,14 @@ struct Queue {
     bytes: Vec<u8>,
     /// Records appended since the start.
     appended: u64,
+    /// Bytes that may still be reserved.
+    room: u64,
+    /// Bytes that somebody waits for.
+    wanted: u64,
+    /// Why no more room can be made at the moment.
+    full: Option<String>,
     closing: bool,
+    killed: bool,
 }
 
 /// Records on disk so far, and why no more get there.
@@ -87,6 +99,9 @@ struct Flushed {
 pub struct Log {
     queue: Mutex<Queue>,
     wake: Condvar,
+    /// Tells those who wait for room.
+    roomier: Condvar,
+    flushes: AtomicU64,
     flushed: watch::Sender<Flushed>,
     store: OnceLock<Weak<Store>>,
     /// Locked while the folder is in use.
@@ -96,6 +111,11 @@ pub struct Log {
 impl Log {
     /// Opens a folder, creating it where absent.
     pub fn open(folder: &Path) -> Result<(Arc<Self>, Recovered), LogError> {
+        Self::open_with(folder, Arc::new(|file| Box::new(file)))
+    }
+
+    /// As [`Log::open`], with the log's files wrapped.
+    pub fn open_with(folder: &Path, wrap: Wrap) -> Result<(Arc<Self>, Recovered), LogError> {
         let failed = |path: &Path| {
             let path = path.to_path_buf();
             move |source| LogError::Io { path, source }
@@ -112,14 +132,24 @@ impl Log {
             return Err(LogError::InUse { path });
         }
         let (recovered, last) = recover(folder)?;
+        let fresh = last.is_none();
         let writer = match last {
-            Some((path, end)) => Writer::resume(folder, path, end),
-            None => Writer::create(folder, recovered.revision),
+            Some((path, end)) => Writer::resume(folder, path, end, wrap),
+            None => Writer::create(folder, recovered.revision, wrap),
         };
-        let writer = writer.map_err(failed(folder))?;
+        let mut writer = writer.map_err(failed(folder))?;
+        let mut queue = Queue::default();
+        match writer.extend(FIRST_ROOM_BYTES) {
+            Ok(made) => queue.room = made,
+            Err(error) if fresh => return Err(failed(folder)(error)),
+            // What is there can be read, and written once there is space again.
+            Err(error) => queue.full = Some(full_reason(&error)),
+        }
         let log = Arc::new(Self {
-            queue: Mutex::default(),
+            queue: Mutex::new(queue),
             wake: Condvar::new(),
+            roomier: Condvar::new(),
+            flushes: AtomicU64::new(0),
             flushed: watch::Sender::new(Flushed::default()),
             store: OnceLock::new(),
             lock,
@@ -143,21 +173,70 @@ impl Log {
         let _ = self.store.set(Arc::downgrade(store));
     }
 
-    /// Queues a write.
-    pub fn put(&self, table: &str, key: &str, entry: &Entry) {
-        self.append(|out| record::push_put(out, table, key, entry));
-    }
-
-    /// Queues a removal.
-    pub fn remove(&self, table: &str, key: &str, revision: u64) {
-        self.append(|out| record::push_remove(out, table, key, revision));
-    }
-
-    fn append(&self, push: impl FnOnce(&mut Vec<u8>)) {
+    /// Reserves room for a record of at most this many bytes; waits where more room is being made.
+    pub fn reserve(&self, bytes: u64) -> Result<(), String> {
         let mut queue = self.queue.lock();
+        loop {
+            if queue.killed {
+                return Err("the server was killed".into());
+            }
+            if let Some(reason) = self.failure() {
+                return Err(reason);
+            }
+            if queue.room >= bytes {
+                queue.room -= bytes;
+                if queue.room < LOW_ROOM_BYTES {
+                    self.wake.notify_one();
+                }
+                return Ok(());
+            }
+            if let Some(reason) = &queue.full {
+                return Err(reason.clone());
+            }
+            queue.wanted = queue.wanted.max(bytes);
+            self.wake.notify_one();
+            self.roomier.wait(&mut queue);
+        }
+    }
+
+    /// Gives back room that was reserved and not used.
+    pub fn release(&self, bytes: u64) {
+        self.queue.lock().room += bytes;
+    }
+
+    /// Queues a write into reserved room.
+    pub fn put(&self, reserved: u64, table: &str, key: &str, entry: &Entry) {
+        self.append(reserved, |out| record::push_put(out, table, key, entry));
+    }
+
+    /// Queues a removal into reserved room.
+    pub fn remove(&self, reserved: u64, table: &str, key: &str, revision: u64) {
+        self.append(reserved, |out| {
+            record::push_remove(out, table, key, revision);
+        });
+    }
+
+    fn append(&self, reserved: u64, push: impl FnOnce(&mut Vec<u8>)) {
+        let mut queue = self.queue.lock();
+        if queue.killed {
+            return;
+        }
+        let before = queue.bytes.len();
         push(&mut queue.bytes);
+        let used = (queue.bytes.len() - before) as u64;
+        debug_assert!(
+            used <= reserved,
+            "a record is larger than what was reserved for it"
+        );
+        queue.room += reserved.saturating_sub(used);
         queue.appended += 1;
         self.wake.notify_one();
+    }
+
+    /// Counts records queued and flushes done since the start.
+    pub fn counts(&self) -> (u64, u64) {
+        let appended = self.queue.lock().appended;
+        (appended, self.flushes.load(Ordering::Relaxed))
     }
 
     /// Waits until everything queued so far is on disk.
@@ -190,8 +269,10 @@ impl Log {
     pub fn kill(&self) {
         let mut queue = self.queue.lock();
         queue.closing = true;
+        queue.killed = true;
         queue.bytes.clear();
         self.wake.notify_one();
+        self.roomier.notify_all();
         self.flushed
             .send_modify(|f| f.failure = Some("the server was killed".into()));
     }
@@ -203,40 +284,99 @@ impl Log {
     }
 
     fn run(&self, mut writer: Writer) {
-        while let Some((bytes, upto)) = self.next_group() {
-            while let Err(error) = writer.write(&bytes) {
-                let reason = format!("the log cannot be written: {error}");
-                tracing::error!(reason, "changes are not durable");
-                self.flushed.send_modify(|f| f.failure = Some(reason));
-                let mut queue = self.queue.lock();
-                if queue.closing {
-                    return;
+        loop {
+            match self.next_work() {
+                Work::Write(bytes, upto) => {
+                    if !self.write(&mut writer, &bytes) {
+                        return;
+                    }
+                    self.flushes.fetch_add(1, Ordering::Relaxed);
+                    self.flushed.send_modify(|f| {
+                        f.upto = upto;
+                        f.failure = None;
+                    });
+                    if writer.end > LOG_BYTES_MAX
+                        && let Err(error) = self.fold(&mut writer)
+                    {
+                        // The old log goes on growing; nothing is lost.
+                        tracing::warn!(%error, "no snapshot could be written");
+                    }
                 }
-                self.wake.wait_for(&mut queue, RETRY);
-            }
-            self.flushed.send_modify(|f| {
-                f.upto = upto;
-                f.failure = None;
-            });
-            if writer.end > LOG_BYTES_MAX
-                && let Err(error) = self.fold(&mut writer)
-            {
-                // The old log goes on growing; nothing is lost.
-                tracing::warn!(%error, "no snapshot could be written");
+                Work::Extend => self.extend(&mut writer),
+                Work::End => return,
             }
         }
     }
 
-    fn next_group(&self) -> Option<(Vec<u8>, u64)> {
-        let mut queue = self.queue.lock();
-        while queue.bytes.is_empty() {
+    /// Writes and flushes until it works; tells whether it did before the end.
+    fn write(&self, writer: &mut Writer, bytes: &[u8]) -> bool {
+        while let Err(error) = writer.write(bytes) {
+            let reason = format!("the log cannot be written: {error}");
+            tracing::error!(reason, "changes are not durable");
+            self.flushed.send_modify(|f| f.failure = Some(reason));
+            self.roomier.notify_all();
+            let mut queue = self.queue.lock();
             if queue.closing {
-                return None;
+                return false;
             }
-            self.wake.wait(&mut queue);
+            self.wake.wait_for(&mut queue, RETRY);
         }
-        let bytes = std::mem::take(&mut queue.bytes);
-        Some((bytes, queue.appended))
+        true
+    }
+
+    /// Makes room, or says why there is none.
+    fn extend(&self, writer: &mut Writer) {
+        let wanted = self.queue.lock().wanted;
+        let bytes = ROOM_BYTES.max(wanted);
+        let outcome = writer.extend(bytes);
+        let mut queue = self.queue.lock();
+        match outcome {
+            Ok(made) => {
+                queue.room += made;
+                queue.wanted = 0;
+                if queue.full.take().is_some() {
+                    tracing::info!("there is room for the log again");
+                }
+            }
+            Err(error) => {
+                let reason = full_reason(&error);
+                if queue.full.is_none() {
+                    tracing::error!(
+                        reason,
+                        "further changes are refused once the log's room is used up"
+                    );
+                }
+                queue.full = Some(reason);
+                queue.wanted = 0;
+            }
+        }
+        self.roomier.notify_all();
+    }
+
+    fn next_work(&self) -> Work {
+        let mut queue = self.queue.lock();
+        loop {
+            if !queue.bytes.is_empty() {
+                let capacity = queue.bytes.len();
+                let bytes = std::mem::replace(&mut queue.bytes, Vec::with_capacity(capacity));
+                return Work::Write(bytes, queue.appended);
+            }
+            if queue.closing {
+                return Work::End;
+            }
+            let low = queue.room < LOW_ROOM_BYTES || queue.wanted > queue.room;
+            if low && queue.full.is_none() {
+                return Work::Extend;
+            }
+            if low {
+                // A full disk is tried again after a while, and whenever there is something to write.
+                if self.wake.wait_for(&mut queue, RETRY).timed_out() {
+                    return Work::Extend;
+                }
+            } else {
+                self.wake.wait(&mut queue);
+            }
+        }
     }
 
     /// Writes a snapshot and starts a new log after it.
@@ -246,7 +386,8 @@ impl Log {
         };
         let (revision, tables) = store.dump();
         write_snapshot(&writer.folder, revision, &tables)?;
-        let old = std::mem::replace(writer, Writer::create(&writer.folder, revision)?);
+        let next = writer.next(revision)?;
+        let old = std::mem::replace(writer, next);
         for path in logs(&writer.folder)? {
             if path != writer.path {
                 std::fs::remove_file(path)?;
@@ -257,104 +398,18 @@ impl Log {
     }
 }
 
-struct Writer {
-    folder: PathBuf,
-    path: PathBuf,
-    file: File,
-    end: u64,
-    /// Zeros reach this far.
-    filled: u64,
+/// What the writer's thread does next.
+enum Work {
+    /// Write these records; this many have been queued with them.
+    Write(Vec<u8>, u64),
+    /// Make room.
+    Extend,
+    /// Nothing more.
+    End,
 }
 
-impl Writer {
-    fn create(folder: &Path, revision: u64) -> io::Result<Self> {
-        let path = folder.join(format!("log-{revision:020}"));
-        let file = private().create(true).truncate(true).open(&path)?;
-        File::open(folder)?.sync_all()?;
-        Ok(Self {
-            folder: folder.to_path_buf(),
-            path,
-            file,
-            end: 0,
-            filled: 0,
-        })
-    }
-
-    fn resume(folder: &Path, path: PathBuf, end: u64) -> io::Result<Self> {
-        let file = private().open(&path)?;
-        // Whatever stood after the last intact record must not be taken for one later.
-        file.set_len(end)?;
-        file.sync_all()?;
-        Ok(Self {
-            folder: folder.to_path_buf(),
-            path,
-            file,
-            end,
-            filled: end,
-        })
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let length = bytes.len() as u64;
-        if self.end + length > self.filled {
-            let zeros = vec![0; 64 * 1024];
-            let goal = self.end + length + AHEAD_BYTES;
-            while self.filled < goal {
-                self.file.write_all_at(&zeros, self.filled)?;
-                self.filled += zeros.len() as u64;
-            }
-            self.file.sync_all()?;
-        }
-        self.file.write_all_at(bytes, self.end)?;
-        self.file.sync_data()?;
-        self.end += length;
-        Ok(())
-    }
-}
-
-/// Objects may hold secrets: files are for their owner alone.
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).mode(0o600);
-    options
-}
-
-fn logs(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name().to_string_lossy().starts_with("log-") {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-type Dump = [(TableName, Vec<(CompactString, Arc<Entry>)>)];
-
-fn write_snapshot(folder: &Path, revision: u64, tables: &Dump) -> io::Result<()> {
-    let temporary = folder.join("snapshot.new");
-    let file = private().create(true).truncate(true).open(&temporary)?;
-    let mut out = io::BufWriter::new(file);
-    let mut bytes = Vec::new();
-    let mut objects = 0;
-    record::push_begin(&mut bytes, revision);
-    for (table, rows) in tables {
-        for (key, entry) in rows {
-            record::push_put(&mut bytes, table, key, entry);
-            objects += 1;
-            out.write_all(&bytes)?;
-            bytes.clear();
-        }
-    }
-    record::push_end(&mut bytes, objects);
-    out.write_all(&bytes)?;
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()?;
-    std::fs::rename(&temporary, folder.join("snapshot"))?;
-    File::open(folder)?.sync_all()
+fn full_reason(error: &io::Error) -> String {
+    format!("there is no room for the log: {error}")
 }
 
 /// Reads a folder; also returns the log to go on with and where it ends.
@@ -483,3 +538,6 @@ fn read_log(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@
 //! older than the ring is expired. With a log, every commit is handed to its writer in revision order.
 
 mod entry;
+mod files;
 pub mod log;
 mod record;
 mod watch;
@@ -29,6 +30,9 @@ const RING_EVENTS_MAX: usize = 4096;
 const RING_BYTES_MAX: usize = 8 << 20;
 /// Events that stay however large they are.
 const RING_EVENTS_MIN: usize = 64;
+
+/// Bytes of a record beside table, key and object, generously.
+const RECORD_BYTES_MAX: usize = 256;
 
 /// Name of a table: `group/resource` of the stored form.
 pub type TableName = Arc<str>;
@@ -227,9 +231,15 @@ impl Store {
         expect: Expect,
         draft: Draft,
     ) -> Result<Arc<Entry>, Refused> {
-        self.writable()?;
+        let reserved = self.reserve(table, key, draft.size())?;
         let mut inner = self.inner.write();
-        let old = inner.check(table, key, expect)?;
+        let old = match inner.check(table, key, expect) {
+            Ok(old) => old,
+            Err(refused) => {
+                self.release(reserved);
+                return Err(refused);
+            }
+        };
         let revision = inner.revision + 1;
         inner.revision = revision;
         let entry = Arc::new(draft.seal(revision));
@@ -237,7 +247,7 @@ impl Store {
         table_state.latest.insert(key.into(), entry.clone());
         table_state.push(Event::new(key, revision, entry.clone(), old));
         if let Some(log) = &self.log {
-            log.put(table, key, &entry);
+            log.put(reserved, table, key, &entry);
         }
         Ok(entry)
     }
@@ -249,9 +259,10 @@ impl Store {
         key: &str,
         revision: u64,
     ) -> Result<Arc<Entry>, Refused> {
-        self.writable()?;
+        let reserved = self.reserve(table, key, 0)?;
         let mut inner = self.inner.write();
-        let Some(old) = inner.check(table, key, Expect::Revision(revision))? else {
+        let Ok(Some(old)) = inner.check(table, key, Expect::Revision(revision)) else {
+            self.release(reserved);
             return Err(Refused::Changed);
         };
         let revision = inner.revision + 1;
@@ -261,7 +272,7 @@ impl Store {
         table_state.latest.remove(key);
         table_state.push(Event::removal(key, last.clone(), old));
         if let Some(log) = &self.log {
-            log.remove(table, key, revision);
+            log.remove(reserved, table, key, revision);
         }
         Ok(last)
     }
@@ -307,11 +318,25 @@ impl Store {
         }
     }
 
-    fn writable(&self) -> Result<(), Refused> {
-        match self.log.as_ref().and_then(|log| log.failure()) {
-            Some(reason) => Err(Refused::Unwritable(reason)),
-            None => Ok(()),
+    /// Reserves room in the log for a record around `bytes`; returns how much, 0 without a log.
+    fn reserve(&self, table: &str, key: &str, bytes: usize) -> Result<u64, Refused> {
+        let Some(log) = &self.log else {
+            return Ok(0);
+        };
+        let bytes = (RECORD_BYTES_MAX + table.len() + key.len() + bytes) as u64;
+        log.reserve(bytes).map_err(Refused::Unwritable)?;
+        Ok(bytes)
+    }
+
+    fn release(&self, bytes: u64) {
+        if let Some(log) = &self.log {
+            log.release(bytes);
         }
+    }
+
+    /// Counts records queued for the log and flushes of it since the start; zeros without a log.
+    pub fn log_counts(&self) -> (u64, u64) {
+        self.log.as_ref().map_or((0, 0), |log| log.counts())
     }
 
     /// Copies the newest state of all tables, for a snapshot.
