@@ -3,6 +3,7 @@
 pub mod duration;
 pub mod envsubst;
 pub mod fmt;
+pub mod netip;
 pub mod number;
 pub mod quote;
 pub mod regexp;

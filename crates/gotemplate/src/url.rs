@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use gocompat::netip;
 use gocompat::quote::quote;
 
 /// Escapes a query value: unreserved characters stay, space becomes `+`.
@@ -167,7 +168,7 @@ impl Url {
                 host
             }
         };
-        self.host = parse_host(host)?;
+        self.host = parse_host(&self.scheme, host)?;
         Ok(())
     }
 
@@ -196,7 +197,7 @@ fn split_scheme(text: &str) -> Result<(&str, &str), String> {
     Ok(("", text))
 }
 
-fn parse_host(host: &str) -> Result<String, String> {
+fn parse_host(scheme: &str, host: &str) -> Result<String, String> {
     let invalid_port = |port: &str| {
         Err(format!(
             "invalid port {} after host",
@@ -209,6 +210,9 @@ fn parse_host(host: &str) -> Result<String, String> {
                 .strip_prefix(':')
                 .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
     };
+    if host.rfind('[').is_some_and(|at| at > 0) {
+        return Err("invalid IP-literal".to_owned());
+    }
     if host.starts_with('[') {
         let Some(close) = host.rfind(']') else {
             return Err("missing ']' in host".to_owned());
@@ -217,12 +221,37 @@ fn parse_host(host: &str) -> Result<String, String> {
         if !port_is_valid(port) {
             return invalid_port(port);
         }
-    } else if let Some(colon) = host.rfind(':') {
+        let inside = address_in_brackets(&host[1..close])?;
+        return Ok(format!("[{inside}]{port}"));
+    }
+    // Other schemes may list several hosts with their ports.
+    let strict = matches!(scheme, "http" | "https");
+    let colon = if strict {
+        host.find(':')
+    } else {
+        host.rfind(':')
+    };
+    if let Some(colon) = colon {
         let port = &host[colon..];
         if !port_is_valid(port) {
             return invalid_port(port);
         }
     }
+    unescape_host(host)
+}
+
+/// An IPv6 address between brackets; its zone may be escaped in any way.
+fn address_in_brackets(text: &str) -> Result<String, String> {
+    let (address, zone) = text.split_at(text.find("%25").unwrap_or(text.len()));
+    let text = unescape_host(address)? + &unescape(zone)?;
+    match netip::parse_addr(&text) {
+        Ok(netip::Address::V4) => Err("invalid IP-literal".to_owned()),
+        Ok(netip::Address::V6 { .. }) => Ok(text),
+        Err(error) => Err(format!("invalid host: {error}")),
+    }
+}
+
+fn unescape_host(host: &str) -> Result<String, String> {
     for (at, byte) in host.bytes().enumerate() {
         if byte.is_ascii()
             && byte != b'%'

@@ -3,15 +3,18 @@
 //! The checker walks schemas as the library that Helm uses does, so that the lines of violations and their
 //! nesting agree. Schemas are read from the chart alone: references to other documents are an error.
 
-mod check;
+mod compile;
+mod decimal;
+mod document;
 mod fault;
+mod format;
+mod run;
 
-use gotemplate::{Map, Value};
+use gotemplate::{Map, Value, with_deep_stack};
 
 use crate::chart::Chart;
 use crate::convert::to_json;
 use crate::explain::Violation;
-use check::Checker;
 
 /// Values that schemas do not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -100,17 +103,16 @@ impl From<String> for SingleError {
 pub fn validate_single(schema: &[u8], values: &Map) -> Result<(), SingleError> {
     let schema = read_schema(schema)?;
     let values = to_json(&Value::Map(values.clone())).map_err(|error| error.to_string())?;
-    let checker = Checker::new(&schema)?;
-    let Some(fault) = checker.check(&values) else {
+    // Schemas nest as deep as they like to; the check has a stack of its own.
+    let outcome = with_deep_stack(|| {
+        let program = compile::compile(&schema)?;
+        Ok::<_, String>(run::check(&program, &values))
+    });
+    let Some(fault) = outcome?? else {
         return Ok(());
     };
-    let causes = if fault.is_group() {
-        fault.causes
-    } else {
-        vec![fault]
-    };
     let mut error = SingleError::from(String::new());
-    for cause in &causes {
+    for cause in fault.parts() {
         cause.write(0, &mut error.text);
         cause.leaves(&mut error.paths);
     }

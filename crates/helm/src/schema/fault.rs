@@ -10,6 +10,8 @@ pub(super) struct Fault {
     pub(super) causes: Vec<Fault>,
     /// Parts of the value that are at fault, where it is not the whole.
     names: Vec<String>,
+    /// Path of the key that is at fault.
+    key: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug)]
@@ -30,6 +32,7 @@ impl Fault {
             kind: Kind::Text(text.into()),
             causes,
             names: Vec::new(),
+            key: None,
         }
     }
 
@@ -40,6 +43,7 @@ impl Fault {
             kind: Kind::Group,
             causes,
             names: Vec::new(),
+            key: None,
         }
     }
 
@@ -48,12 +52,9 @@ impl Fault {
         Self {
             path: path.to_vec(),
             kind: Kind::Reference,
-            causes: if fault.is_group() {
-                fault.causes
-            } else {
-                vec![fault]
-            },
+            causes: fault.parts(),
             names: Vec::new(),
+            key: None,
         }
     }
 
@@ -82,8 +83,37 @@ impl Fault {
         self.causes.iter().for_each(|cause| cause.write(depth, out));
     }
 
+    /// The faults of a group, or the fault itself.
+    pub(super) fn parts(self) -> Vec<Self> {
+        if self.is_group() {
+            self.causes
+        } else {
+            vec![self]
+        }
+    }
+
+    /// Says that a key of the value at a path is at fault, whatever path the message shows.
+    pub(super) fn for_key(mut self, path: &[String], name: &str) -> Self {
+        let mut whole = path.to_vec();
+        whole.push(name.to_owned());
+        self.key = Some(whole);
+        self
+    }
+
+    /// All lines.
+    pub(super) fn lines(self) -> String {
+        let mut out = String::new();
+        for cause in self.parts() {
+            cause.write(0, &mut out);
+        }
+        out
+    }
+
     /// Collects the paths of the values at fault.
     pub(super) fn leaves(&self, out: &mut Vec<Vec<String>>) {
+        if let Some(key) = &self.key {
+            return out.push(key.clone());
+        }
         if self.causes.is_empty() && self.names.is_empty() {
             out.push(self.path.clone());
         }
@@ -128,25 +158,49 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
-/// A number with its thousands separated, as the English printer writes it.
-pub(super) fn grouped(number: f64) -> String {
-    let text = format!("{number}");
-    let (sign, digits) = text
-        .strip_prefix('-')
-        .map_or(("", text.as_str()), |digits| ("-", digits));
-    let (whole, fraction) = digits
-        .split_once('.')
-        .map_or((digits, None), |(w, f)| (w, Some(f)));
-    let mut out = String::from(sign);
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) {
+/// A count with its thousands separated, as the English printer writes it.
+pub(super) fn grouped(count: usize) -> String {
+    thousands(&count.to_string())
+}
+
+fn thousands(digits: &str) -> String {
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
     }
-    if let Some(fraction) = fraction {
-        out.push('.');
-        out.push_str(fraction);
-    }
     out
+}
+
+/// A number as the English printer writes floats: thousands separated, powers of ten raised.
+pub(super) fn float(number: f64) -> String {
+    let text = format!("{:e}", number.abs());
+    let sign = if number < 0.0 { "-" } else { "" };
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or_default();
+    if (-4..6).contains(&exponent) {
+        let plain = number.abs().to_string();
+        let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
+        let point = if fraction.is_empty() { "" } else { "." };
+        return format!("{sign}{}{point}{fraction}", thousands(whole));
+    }
+    let raised: String = format!("{:02}", exponent.abs())
+        .chars()
+        .map(|digit| match digit {
+            '1' => '¹',
+            '2' => '²',
+            '3' => '³',
+            '0' => '⁰',
+            '4' => '⁴',
+            '5' => '⁵',
+            '6' => '⁶',
+            '7' => '⁷',
+            '8' => '⁸',
+            _ => '⁹',
+        })
+        .collect();
+    let minus = if exponent < 0 { "⁻" } else { "" };
+    format!("{sign}{mantissa}×10{minus}{raised}")
 }

@@ -10,3 +10,4 @@ mod conformance_templates;
 mod explain;
 mod known;
 mod lint;
+mod schema;
