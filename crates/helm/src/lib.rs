@@ -24,6 +24,7 @@ pub mod load;
 pub mod manifest;
 pub mod metadata;
 pub mod origin;
+pub mod package;
 pub mod release;
 pub mod render;
 pub mod schema;

@@ -10,4 +10,5 @@ mod conformance_templates;
 mod explain;
 mod known;
 mod lint;
+mod package;
 mod schema;
