@@ -9,12 +9,13 @@ mod finish;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use api::conditions::{self, Stamp, SummaryOrder};
 use api::names::{self, reason};
 use api::{Artifact, GitRepository, GitRepositoryStatus, Severity};
 use jiff::Timestamp;
+
+pub use crate::source::{Class, Next, Notice, Problem, Start, Stored};
 
 /// Conditions that make up Ready, most important first.
 pub const SUMMARY: SummaryOrder<'static> = SummaryOrder {
@@ -57,45 +58,6 @@ const FAILURES: [&str; 3] = [
     names::STORAGE_OPERATION_FAILED,
 ];
 
-/// Which kind of pass an object needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// The object is being deleted: remove its artifacts, then the finalizer.
-    Delete,
-    /// The finalizer is missing: add it, then start again.
-    AddFinalizer,
-    /// The object is suspended: finish with [`Pass::suspended`].
-    Suspended,
-    /// Fetch and store.
-    Work,
-}
-
-/// An event to record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// How bad it is.
-    pub severity: Severity,
-    /// Machine-readable cause.
-    pub reason: &'static str,
-    /// Text for people.
-    pub message: String,
-    /// Event metadata; may be empty.
-    pub metadata: BTreeMap<String, String>,
-}
-
-/// When to look again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Nothing until something changes.
-    Nothing,
-    /// After `spec.interval`, jittered.
-    Interval(Duration),
-    /// After exactly this time.
-    After(Duration),
-    /// With back-off, because of this error.
-    Retry(String),
-}
-
 /// What a pass came to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -105,81 +67,6 @@ pub struct Decision {
     pub events: Vec<Notice>,
     /// When to look again.
     pub next: Next,
-}
-
-/// How a failure is treated, as source-controller's error classes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
-    /// Tried again with back-off.
-    Generic,
-    /// Not tried again before the object changes.
-    Stalling,
-    /// Tried again after a fixed time.
-    Waiting(Duration),
-    /// No failure: nothing had to be done.
-    NoOperation,
-}
-
-/// Why a pass ended early.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// How it is treated.
-    pub class: Class,
-    /// Reason of condition and event.
-    pub reason: &'static str,
-    /// Message of condition and event.
-    pub message: String,
-    /// Condition to set: True for the abnormal ones, False for `SourceVerified`; `None` sets none.
-    pub condition: Option<&'static str>,
-}
-
-impl Problem {
-    /// Builds a failure that shows as a condition.
-    pub fn new(
-        class: Class,
-        condition: &'static str,
-        reason: &'static str,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            class,
-            reason,
-            message: message.into(),
-            condition: Some(condition),
-        }
-    }
-
-    /// Builds a retryable failure to fetch.
-    pub fn fetch(reason: &'static str, message: impl Into<String>) -> Self {
-        Self::new(Class::Generic, names::FETCH_FAILED, reason, message)
-    }
-
-    /// Builds a retryable failure of the artifact store.
-    pub fn storage(reason: &'static str, message: impl Into<String>) -> Self {
-        Self::new(
-            Class::Generic,
-            names::STORAGE_OPERATION_FAILED,
-            reason,
-            message,
-        )
-    }
-}
-
-/// What the artifact store says about the object's artifact.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stored {
-    /// It is there and its digest is right; its present URL.
-    Present {
-        /// URL at the present address of the server.
-        url: String,
-    },
-    /// It is not there.
-    Missing,
-    /// It was there with another digest and has been removed.
-    Corrupt {
-        /// What the check said.
-        error: String,
-    },
 }
 
 /// A commit that the source holds.

@@ -2,5 +2,9 @@
 
 pub mod expression;
 pub mod gitrepository;
+pub mod helmchart;
 pub mod helmrelease;
+pub mod helmrepository;
 pub mod kustomization;
+pub mod ocirepository;
+pub mod source;

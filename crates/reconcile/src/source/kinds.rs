@@ -1,0 +1,170 @@
+//! The kinds of sources as the shared decision sees them.
+
+use std::time::Duration;
+
+use api::conditions::SummaryOrder;
+use api::{
+    Artifact, Condition, HelmChartSpec, HelmChartStatus, HelmRepositorySpec, HelmRepositoryStatus,
+    OciRepositorySpec, OciRepositoryStatus, names,
+};
+
+use super::{Source, Status};
+
+macro_rules! status {
+    ($($type:ty),*) => {$(
+        impl Status for $type {
+            fn conditions(&self) -> &Vec<Condition> {
+                &self.conditions
+            }
+            fn conditions_mut(&mut self) -> &mut Vec<Condition> {
+                &mut self.conditions
+            }
+            fn artifact(&self) -> Option<&Artifact> {
+                self.artifact.as_ref()
+            }
+            fn artifact_mut(&mut self) -> &mut Option<Artifact> {
+                &mut self.artifact
+            }
+            fn url_mut(&mut self) -> &mut String {
+                &mut self.url
+            }
+            fn observed_generation(&self) -> i64 {
+                self.observed_generation.unwrap_or(0)
+            }
+            fn observed_generation_mut(&mut self) -> &mut Option<i64> {
+                &mut self.observed_generation
+            }
+            fn last_handled(&self) -> &str {
+                &self.last_handled_reconcile_at
+            }
+            fn last_handled_mut(&mut self) -> &mut String {
+                &mut self.last_handled_reconcile_at
+            }
+        }
+    )*};
+}
+
+status!(HelmRepositoryStatus, HelmChartStatus, OciRepositoryStatus);
+
+impl Source for HelmRepositorySpec {
+    type Status = HelmRepositoryStatus;
+    const SUMMARY: SummaryOrder<'static> = SummaryOrder {
+        types: &[
+            names::STORAGE_OPERATION_FAILED,
+            names::FETCH_FAILED,
+            names::ARTIFACT_OUTDATED,
+            names::ARTIFACT_IN_STORAGE,
+            names::STALLED,
+            names::RECONCILING,
+        ],
+        negative: &[
+            names::STORAGE_OPERATION_FAILED,
+            names::FETCH_FAILED,
+            names::ARTIFACT_OUTDATED,
+            names::STALLED,
+            names::RECONCILING,
+        ],
+    };
+    const OWNED: &'static [&'static str] = &[
+        names::STORAGE_OPERATION_FAILED,
+        names::FETCH_FAILED,
+        names::ARTIFACT_OUTDATED,
+        names::ARTIFACT_IN_STORAGE,
+        names::READY,
+        names::RECONCILING,
+        names::STALLED,
+    ];
+    const FAILURES: &'static [&'static str] =
+        &[names::FETCH_FAILED, names::STORAGE_OPERATION_FAILED];
+
+    fn is_suspended(&self) -> bool {
+        self.suspend
+    }
+
+    fn interval(&self) -> Duration {
+        Self::interval(self)
+    }
+}
+
+impl Source for OciRepositorySpec {
+    type Status = OciRepositoryStatus;
+    const SUMMARY: SummaryOrder<'static> = SummaryOrder {
+        types: &[
+            names::STORAGE_OPERATION_FAILED,
+            names::FETCH_FAILED,
+            names::ARTIFACT_OUTDATED,
+            names::ARTIFACT_IN_STORAGE,
+            names::SOURCE_VERIFIED,
+            names::STALLED,
+            names::RECONCILING,
+        ],
+        negative: HelmRepositorySpec::SUMMARY.negative,
+    };
+    const OWNED: &'static [&'static str] = &[
+        names::STORAGE_OPERATION_FAILED,
+        names::FETCH_FAILED,
+        names::ARTIFACT_OUTDATED,
+        names::ARTIFACT_IN_STORAGE,
+        names::SOURCE_VERIFIED,
+        names::READY,
+        names::RECONCILING,
+        names::STALLED,
+    ];
+    const FAILURES: &'static [&'static str] = HelmRepositorySpec::FAILURES;
+
+    fn is_suspended(&self) -> bool {
+        self.suspend
+    }
+
+    fn interval(&self) -> Duration {
+        self.interval.0
+    }
+}
+
+impl Source for HelmChartSpec {
+    type Status = HelmChartStatus;
+    const SUMMARY: SummaryOrder<'static> = SummaryOrder {
+        types: &[
+            names::STORAGE_OPERATION_FAILED,
+            names::FETCH_FAILED,
+            names::BUILD_FAILED_CONDITION,
+            names::ARTIFACT_OUTDATED,
+            names::ARTIFACT_IN_STORAGE,
+            names::SOURCE_VERIFIED,
+            names::STALLED,
+            names::RECONCILING,
+        ],
+        negative: &[
+            names::STORAGE_OPERATION_FAILED,
+            names::FETCH_FAILED,
+            names::BUILD_FAILED_CONDITION,
+            names::ARTIFACT_OUTDATED,
+            names::STALLED,
+            names::RECONCILING,
+        ],
+    };
+    const OWNED: &'static [&'static str] = &[
+        names::STORAGE_OPERATION_FAILED,
+        names::FETCH_FAILED,
+        names::BUILD_FAILED_CONDITION,
+        names::ARTIFACT_OUTDATED,
+        names::ARTIFACT_IN_STORAGE,
+        names::SOURCE_VERIFIED,
+        names::READY,
+        names::RECONCILING,
+        names::STALLED,
+    ];
+    const FAILURES: &'static [&'static str] = &[
+        names::BUILD_FAILED_CONDITION,
+        names::FETCH_FAILED,
+        names::STORAGE_OPERATION_FAILED,
+    ];
+
+    fn is_suspended(&self) -> bool {
+        self.suspend
+    }
+
+    fn interval(&self) -> Duration {
+        self.interval.0
+    }
+}
