@@ -5,6 +5,7 @@
 //! never packed for them in the first place: the producer hands it in together with the archive.
 
 mod files;
+mod pending;
 mod server;
 mod trees;
 
@@ -21,6 +22,7 @@ use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
 
 use files::{DiskFiles, Files, MemoryFiles};
+pub use pending::{Name, Pending};
 pub use server::serve;
 use trees::TreeCache;
 
@@ -212,6 +214,11 @@ impl ArtifactStore {
     /// Reads a stored file; `None` where it is not there.
     pub fn read(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         Ok(self.files.read(path)?)
+    }
+
+    /// Opens a stored file; `None` where it is not there.
+    pub fn open(&self, path: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, StoreError> {
+        Ok(self.files.open(path)?)
     }
 
     /// Tells whether an artifact's file is there.

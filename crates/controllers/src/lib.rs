@@ -6,9 +6,16 @@ pub mod artifact;
 mod drift;
 pub mod events;
 pub mod gitrepository;
+mod helm_access;
+mod helm_index;
+mod helmchart;
 pub mod helmrelease;
+mod helmrepository;
 pub mod kustomization;
+mod ocirepository;
+mod source;
 mod start;
 pub mod telemetry;
 
+pub use source::SourceSettings;
 pub use start::{Components, Handle, Options, StartError, shard_digest, start};

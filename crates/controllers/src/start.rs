@@ -11,8 +11,8 @@ use tokio::net::TcpListener;
 use crate::artifact::{self, ArtifactStore, Retention};
 use crate::events::HttpSink;
 use crate::gitrepository::{self, GitRepositoryOptions};
-use crate::helmrelease;
-use crate::kustomization;
+use crate::source::SourceSettings;
+use crate::{helmchart, helmrelease, helmrepository, kustomization, ocirepository};
 
 /// Where artifacts are served when the options name no address: a free port for this machine only.
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -38,6 +38,8 @@ pub struct Options {
     pub retention: Retention,
     /// Settings of the runtime: back-off, jitter, namespace.
     pub runtime: controller_runtime::Options,
+    /// Settings of the sources.
+    pub sources: SourceSettings,
     /// Settings of the Kustomization controller.
     pub kustomize: kustomization::Settings,
     /// Settings of the HelmRelease controller.
@@ -51,7 +53,7 @@ pub struct Options {
 /// Which controllers run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Components {
-    /// GitRepositories, and the artifact server.
+    /// GitRepositories, HelmRepositories, HelmCharts, OCIRepositories, and the artifact server.
     pub source: bool,
     /// Kustomizations.
     pub kustomize: bool,
@@ -111,6 +113,11 @@ pub async fn start(cluster: Arc<dyn Cluster>, options: Options) -> Result<Handle
             ..GitRepositoryOptions::default()
         };
         gitrepository::run(&runtime, artifacts.clone(), git);
+        let clients = Arc::new(remote::Clients::default());
+        for run in [helmrepository::run, helmchart::run, ocirepository::run] {
+            let sources = options.sources.clone();
+            run(&runtime, artifacts.clone(), clients.clone(), sources);
+        }
     }
     if options.components.kustomize {
         runtime.run(kustomization::controller(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
-use std::io::{ErrorKind, Result, Write};
+use std::io::{Cursor, ErrorKind, Read, Result, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 
+use super::pending::Content;
 use super::{StoreError, check_digest};
 
 /// One file in a directory.
@@ -30,6 +31,13 @@ pub(super) trait Files: Send + Sync {
     fn create_directory(&self, directory: &str) -> Result<()>;
     /// Writes a file whole or not at all; its directory exists.
     fn write(&self, path: &str, bytes: Bytes, digest: &str, now: Timestamp) -> Result<()>;
+    /// Begins a file in a directory that exists.
+    fn begin(&self, directory: &str) -> Result<Content>;
+    /// Takes in a whole file that was begun here.
+    fn adopt(&self, path: &str, content: Content, digest: &str, now: Timestamp) -> Result<()>;
+    /// Makes one path lead to another one in the same directory.
+    fn link(&self, path: &str, target: &str) -> Result<()>;
+    fn open(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>>;
     fn verify(&self, path: &str, digest: &str) -> std::result::Result<(), StoreError>;
     /// Removing what is not there succeeds.
     fn remove(&self, path: &str) -> Result<()>;
@@ -40,19 +48,35 @@ pub(super) trait Files: Send + Sync {
     fn names(&self, directory: &str) -> Option<Names>;
 }
 
+/// Names of files that are not whole. Left behind by a killed process, they go with the next garbage collection.
+const PENDING_PREFIX: &str = ".artifact-";
+
 struct MemoryFile {
     bytes: Bytes,
     digest: String,
     modified: Timestamp,
 }
 
-/// Files that end with the process.
+/// Files that end with the process, and the links among them.
 #[derive(Default)]
-pub(super) struct MemoryFiles(RwLock<BTreeMap<String, MemoryFile>>);
+pub(super) struct MemoryFiles(
+    RwLock<BTreeMap<String, MemoryFile>>,
+    RwLock<BTreeMap<String, String>>,
+);
+
+impl MemoryFiles {
+    fn follow(&self, path: &str) -> String {
+        let links = self.1.read();
+        links
+            .get(path)
+            .map_or_else(|| path.to_owned(), Clone::clone)
+    }
+}
 
 impl Files for MemoryFiles {
     fn read(&self, path: &str) -> Result<Option<Bytes>> {
-        Ok(self.0.read().get(path).map(|file| file.bytes.clone()))
+        let path = self.follow(path);
+        Ok(self.0.read().get(&path).map(|file| file.bytes.clone()))
     }
 
     fn exists(&self, path: &str) -> bool {
@@ -60,7 +84,8 @@ impl Files for MemoryFiles {
     }
 
     fn modified(&self, path: &str) -> Option<Timestamp> {
-        self.0.read().get(path).map(|file| file.modified)
+        let path = self.follow(path);
+        self.0.read().get(&path).map(|file| file.modified)
     }
 
     fn create_directory(&self, _directory: &str) -> Result<()> {
@@ -75,6 +100,28 @@ impl Files for MemoryFiles {
         };
         self.0.write().insert(path.to_owned(), file);
         Ok(())
+    }
+
+    fn begin(&self, _directory: &str) -> Result<Content> {
+        Ok(Content::Memory(Vec::new()))
+    }
+
+    fn adopt(&self, path: &str, content: Content, digest: &str, now: Timestamp) -> Result<()> {
+        let bytes = match content {
+            Content::Memory(bytes) => bytes,
+            Content::Disk(file) => fs::read(file.path())?,
+        };
+        self.write(path, bytes.into(), digest, now)
+    }
+
+    fn link(&self, path: &str, target: &str) -> Result<()> {
+        self.1.write().insert(path.to_owned(), target.to_owned());
+        Ok(())
+    }
+
+    fn open(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>> {
+        let bytes = self.read(path)?;
+        Ok(bytes.map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read + Send>))
     }
 
     fn verify(&self, path: &str, digest: &str) -> std::result::Result<(), StoreError> {
@@ -92,6 +139,7 @@ impl Files for MemoryFiles {
 
     fn remove_directory(&self, path: &str) -> Result<bool> {
         let prefix = format!("{path}/");
+        self.1.write().retain(|path, _| !path.starts_with(&prefix));
         let mut files = self.0.write();
         let before = files.len();
         files.retain(|path, _| !path.starts_with(&prefix));
@@ -198,14 +246,49 @@ impl Files for DiskFiles {
         let target = self.root.join(path);
         let directory = target.parent().unwrap_or(&self.root);
         let mut file = tempfile::Builder::new()
-            // Left behind by a killed process, it goes with the next garbage collection.
-            .prefix(".artifact-")
+            .prefix(PENDING_PREFIX)
             .tempfile_in(directory)?;
         file.write_all(&bytes)?;
         file.flush()?;
         file.persist(&target).map_err(|error| error.error)?;
         self.remember(path, digest);
         Ok(())
+    }
+
+    fn begin(&self, directory: &str) -> Result<Content> {
+        let file = tempfile::Builder::new()
+            .prefix(PENDING_PREFIX)
+            .tempfile_in(self.root.join(directory))?;
+        Ok(Content::Disk(file))
+    }
+
+    fn adopt(&self, path: &str, content: Content, digest: &str, now: Timestamp) -> Result<()> {
+        match content {
+            Content::Memory(bytes) => self.write(path, bytes.into(), digest, now),
+            Content::Disk(file) => {
+                let target = self.root.join(path);
+                file.persist(&target).map_err(|error| error.error)?;
+                self.remember(path, digest);
+                Ok(())
+            }
+        }
+    }
+
+    fn link(&self, path: &str, target: &str) -> Result<()> {
+        let link = self.root.join(path);
+        let temporary = self.root.join(format!("{path}.tmp"));
+        let target = fs::canonicalize(self.root.join(target))?;
+        absent_is_none(fs::remove_file(&temporary))?;
+        #[cfg(unix)]
+        std::os::unix::fs::symlink(target, &temporary)?;
+        #[cfg(not(unix))]
+        fs::copy(target, &temporary)?;
+        fs::rename(temporary, link)
+    }
+
+    fn open(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>> {
+        let file = absent_is_none(fs::File::open(self.root.join(path)))?;
+        Ok(file.map(|file| Box::new(file) as Box<dyn Read + Send>))
     }
 
     fn verify(&self, path: &str, digest: &str) -> std::result::Result<(), StoreError> {

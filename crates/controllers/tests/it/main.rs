@@ -2,7 +2,11 @@
 #![allow(clippy::unwrap_used, reason = "a failing test may panic")]
 
 mod gitrepository;
+mod helmchart;
 mod helmrelease;
+mod helmrepository;
 mod kustomization;
+mod ocirepository;
 mod remote_bases;
+mod sources;
 mod world;

@@ -86,6 +86,30 @@ impl RegistryError {
         matches!(self, Self::Answer { status: 404, .. })
     }
 
+    /// Writes the error as Helm's client does, whose words some decisions look at.
+    pub fn in_helms_words(&self) -> String {
+        let Self::Answer {
+            method,
+            url,
+            status,
+            message,
+        } = self
+        else {
+            return self.to_string();
+        };
+        let is_code = |code: &&str| code.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        let said = match message.split_once(": ").filter(|(code, _)| is_code(code)) {
+            Some((code, rest)) => format!("{}: {rest}", code.to_lowercase().replace('_', " ")),
+            None => reqwest::StatusCode::from_u16(*status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        let url = quote(url.as_bytes());
+        format!("{method} {url}: response status code {status}: {said}")
+    }
+
     /// Tells whether credentials are missing or refused.
     pub fn is_unauthorized(&self) -> bool {
         matches!(
@@ -168,6 +192,28 @@ fn go_value(value: &Value) -> String {
 mod tests {
     use super::*;
     use reqwest::StatusCode;
+
+    #[test]
+    fn refusals_read_like_helms() {
+        for (message, expected) in [
+            (
+                "UNAUTHORIZED: authentication required",
+                "GET \"http://h/v2/\": response status code 401: unauthorized: authentication required",
+            ),
+            (
+                "unexpected status code 401 Unauthorized",
+                "GET \"http://h/v2/\": response status code 401: Unauthorized",
+            ),
+        ] {
+            let error = RegistryError::Answer {
+                method: "GET".into(),
+                url: "http://h/v2/".into(),
+                status: 401,
+                message: message.into(),
+            };
+            assert_eq!(error.in_helms_words(), expected);
+        }
+    }
 
     #[test]
     fn refusals_read_like_upstreams() {

@@ -1,0 +1,188 @@
+//! What the effects of all sources share: the driver, writing status and events, Secrets, and what makes them look.
+
+mod place;
+pub(crate) mod secrets;
+mod settings;
+pub(crate) mod triggers;
+
+use std::sync::Arc;
+
+use api::names::{self, reason};
+use api::{Artifact, Resource, Severity};
+use async_trait::async_trait;
+use controller_runtime::{Failed, Outcome, Reconciler, Run, remove_finalizer};
+use objects::{Object, json};
+use reconcile::source::{Decision, Notice, Pass, Source, Start, Stored, start};
+use tracing::info;
+
+use crate::artifact::{ArtifactStore, Owner, StoreError};
+pub(crate) use place::Place;
+pub use settings::SourceSettings;
+
+/// What is particular to one kind of source.
+#[async_trait]
+pub(crate) trait Worker: Send + Sync + 'static {
+    /// Its spec.
+    type Spec: Source;
+
+    /// The artifact store.
+    fn store(&self) -> &Arc<ArtifactStore>;
+
+    /// Tells whether an object is used as it is, without status, finalizer or artifact.
+    fn is_static(&self, _spec: &Self::Spec) -> bool {
+        false
+    }
+
+    /// Looks at the origin and stores what is new.
+    async fn work(
+        &self,
+        place: &mut Place<'_>,
+        pass: Pass<Self::Spec>,
+        object: &Resource<Self::Spec, <Self::Spec as Source>::Status>,
+    ) -> Decision<<Self::Spec as Source>::Status>;
+}
+
+/// Drives a worker: finalizer, suspension, deletion, status.
+pub(crate) struct SourceReconciler<W>(pub W);
+
+#[async_trait]
+impl<W: Worker> Reconciler for SourceReconciler<W> {
+    async fn reconcile(&self, run: &Run) -> Result<Outcome, Failed> {
+        let mut place = Place::new(run, W::Spec::OWNED).await?;
+        let mut object = decode::<W::Spec>(&place.object)?;
+        if self.0.is_static(&object.spec) {
+            return self.leave_alone(&mut place, &object).await;
+        }
+        if start(&object) == Start::AddFinalizer {
+            place.add_finalizer().await?;
+            object = decode::<W::Spec>(&place.object)?;
+        }
+        let now = run.runtime.clock.now();
+        let decision = match start(&object) {
+            Start::Delete => return self.delete(&place, &object).await,
+            Start::AddFinalizer => return Ok(Outcome::Now),
+            Start::Suspended => {
+                info!("reconciliation is suspended for this object");
+                Pass::suspended(object, now)
+            }
+            Start::Work => {
+                let mut pass = Pass::begin(object.clone(), now);
+                self.look_at_storage(run, &mut pass);
+                self.0.work(&mut place, pass, &object).await
+            }
+        };
+        place
+            .conclude(&decision.status, decision.events, decision.next)
+            .await
+    }
+}
+
+type Object_<W> = Resource<<W as Worker>::Spec, <<W as Worker>::Spec as Source>::Status>;
+
+impl<W: Worker> SourceReconciler<W> {
+    /// Removes old artifacts and tells the pass what became of the present one.
+    fn look_at_storage(&self, run: &Run, pass: &mut Pass<W::Spec>) {
+        let store = self.0.store();
+        let Some(artifact) = pass.artifact().cloned() else {
+            pass.storage(Stored::Missing);
+            return;
+        };
+        let now = run.runtime.clock.now();
+        // As upstream: failing to collect garbage does not stop a pass.
+        pass.garbage_collected(store.garbage_collect(&artifact, now).unwrap_or(0));
+        pass.storage(stored(store, &artifact));
+    }
+
+    async fn delete(&self, place: &Place<'_>, object: &Object_<W>) -> Result<Outcome, Failed> {
+        match self.0.store().remove_all(owner(object)) {
+            Ok(true) => place.record(Notice {
+                severity: Severity::Trace,
+                reason: reason::GARBAGE_COLLECTION_SUCCEEDED,
+                message: "garbage collected artifacts for deleted resource".to_owned(),
+                metadata: Default::default(),
+            }),
+            Ok(false) => {}
+            Err(error) => {
+                let message = format!("garbage collection for deleted resource failed: {error}");
+                place.record(Notice {
+                    severity: Severity::Error,
+                    reason: reason::GARBAGE_COLLECTION_FAILED,
+                    message: message.clone(),
+                    metadata: Default::default(),
+                });
+                return Err(Failed(message));
+            }
+        }
+        self.remove_finalizer(place).await
+    }
+
+    /// Takes away what an earlier life of a static object left: artifacts, status, finalizer.
+    async fn leave_alone(
+        &self,
+        place: &mut Place<'_>,
+        object: &Object_<W>,
+    ) -> Result<Outcome, Failed> {
+        let conditions = place.object.get(&["status", "conditions"]).is_some();
+        let artifact = place.object.get(&["status", "artifact"]).is_some();
+        if !object.metadata.has_finalizer() && !conditions && !artifact {
+            return Ok(Outcome::Done);
+        }
+        self.0
+            .store()
+            .remove_all(owner(object))
+            .map_err(|error| Failed(error.to_string()))?;
+        if !object.metadata.is_deleted() {
+            place.write(&json!({})).await?;
+        }
+        self.remove_finalizer(place).await
+    }
+
+    async fn remove_finalizer(&self, place: &Place<'_>) -> Result<Outcome, Failed> {
+        remove_finalizer(
+            &*place.run.runtime.cluster,
+            &place.target,
+            &place.object,
+            names::FINALIZER,
+            names::SOURCE_CONTROLLER,
+        )
+        .await?;
+        Ok(Outcome::Done)
+    }
+}
+
+fn stored(store: &ArtifactStore, artifact: &Artifact) -> Stored {
+    match store.verify(artifact) {
+        Ok(()) => Stored::Present {
+            url: store.url(&artifact.path),
+        },
+        Err(StoreError::NotFound(_)) => Stored::Missing,
+        Err(error) => {
+            // What cannot be removed is overwritten by the next artifact.
+            let _ = store.remove(artifact);
+            Stored::Corrupt {
+                error: error.to_string(),
+            }
+        }
+    }
+}
+
+fn decode<S: Source>(object: &Object) -> Result<Resource<S, S::Status>, Failed> {
+    Resource::from_object(object).map_err(|error| Failed(error.to_string()))
+}
+
+/// Whose artifact it is.
+pub(crate) fn owner<S: Source>(object: &Resource<S, S::Status>) -> Owner<'_> {
+    Owner {
+        kind: S::KIND,
+        namespace: &object.metadata.namespace,
+        name: &object.metadata.name,
+    }
+}
+
+/// Runs something that needs a processor for a while.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| error.to_string())
+}
