@@ -3,10 +3,12 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::auth::Credentials;
+use crate::auth::token::SigningKey;
 use crate::engine::User;
 use crate::environment::Environment;
 use crate::http::tls::Authority;
@@ -20,7 +22,9 @@ pub struct Identity {
     /// The certificate authority.
     pub authority: Authority,
     admin_token: String,
-    signing_key: String,
+    /// PKCS#8 in base64; absent in folders of earlier versions, whose tokens are not valid any more.
+    #[serde(default)]
+    token_key: String,
 }
 
 impl Identity {
@@ -33,7 +37,7 @@ impl Identity {
         Ok(Self {
             authority,
             admin_token: random(),
-            signing_key: random(),
+            token_key: SigningKey::generate().map_err(Error::Certificate)?,
         })
     }
 
@@ -45,7 +49,17 @@ impl Identity {
             reason,
         };
         match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string())),
+            Ok(bytes) => {
+                let mut identity: Self =
+                    serde_json::from_slice(&bytes).map_err(|error| failed(error.to_string()))?;
+                if identity.token_key.is_empty() {
+                    identity.token_key = SigningKey::generate().map_err(failed)?;
+                    identity
+                        .save(folder)
+                        .map_err(|error| failed(error.to_string()))?;
+                }
+                Ok(identity)
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let identity = Self::generate(environment)?;
                 identity
@@ -71,12 +85,11 @@ impl Identity {
     }
 
     /// Builds the credentials, with further static tokens.
-    pub fn credentials(&self, tokens: &[(String, cluster::Identity)]) -> Credentials {
-        let mut signing_key = [0; 32];
-        let decoded = hex::decode(&self.signing_key).unwrap_or_default();
-        for (slot, byte) in signing_key.iter_mut().zip(decoded) {
-            *slot = byte;
-        }
+    pub fn credentials(
+        &self,
+        tokens: &[(String, cluster::Identity)],
+    ) -> Result<Credentials, Error> {
+        let signing_key = SigningKey::read(&self.token_key).map_err(Error::Certificate)?;
         let tokens = tokens.iter().map(|(token, identity)| {
             let user = User {
                 name: identity.user.clone(),
@@ -85,11 +98,11 @@ impl Identity {
             };
             (token.clone(), user)
         });
-        Credentials {
+        Ok(Credentials {
             authority: self.authority.certificate.clone(),
             admin_token: self.admin_token.clone(),
-            signing_key,
+            signing_key: Arc::new(signing_key),
             tokens: tokens.collect(),
-        }
+        })
     }
 }

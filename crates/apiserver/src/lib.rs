@@ -33,4 +33,5 @@ mod workloads;
 mod yaml;
 
 pub use environment::{Clock, Environment, Ids, ManualClock};
+pub use http::tls::ClientCertificate;
 pub use server::{Error, Options, Server, Serving};

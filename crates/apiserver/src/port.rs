@@ -21,7 +21,7 @@ use crate::engine::{
 };
 use crate::failure::{Answered, Failure};
 use crate::faults::{Armed, Fault};
-use crate::http::{Incoming, handle};
+use crate::http::{Certificate, Incoming, handle};
 use crate::store::{Cursor, Entry, Event};
 
 /// Events read from the ring at once.
@@ -288,7 +288,7 @@ impl Cluster for InProcess {
             query: query.to_owned(),
             headers,
             body: bytes::Bytes::new(),
-            certificate: Some((*self.user).clone()),
+            certificate: Some(Certificate::Of((*self.user).clone())),
         };
         let response = handle(self.engine.clone(), self.stop.clone(), incoming).await;
         let code = response.status().as_u16();

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use cluster::Cluster;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::engine::{Engine, User};
 use crate::environment::Environment;
 use crate::http::service;
-use crate::http::tls::Authority;
+use crate::http::tls::{Authority, ClientCertificate};
 use crate::identity::Identity;
 use crate::port::InProcess;
 use crate::store::Store;
@@ -113,7 +115,7 @@ impl Server {
             Some(folder) => open(folder, &environment)?,
         };
         let authority = identity.authority.clone();
-        let credentials = identity.credentials(&options.tokens);
+        let credentials = identity.credentials(&options.tokens)?;
         let engine = Arc::new(Engine::new(store, environment, credentials));
         crate::bootstrap::run(&engine);
         let (stop, _) = watch::channel(false);
@@ -144,7 +146,11 @@ impl Server {
             .authority
             .server_config(address.ip())
             .map_err(Error::Certificate)?;
-        self.listen(address, Some(TlsAcceptor::from(tls))).await
+        let tls = service::Tls {
+            acceptor: TlsAcceptor::from(tls),
+            verifier: self.authority.verifier().map_err(Error::Certificate)?,
+        };
+        self.listen(address, Some(tls)).await
     }
 
     /// Serves plain HTTP, for tests; without an address, on a free loopback port.
@@ -156,7 +162,7 @@ impl Server {
     async fn listen(
         &self,
         address: SocketAddr,
-        tls: Option<TlsAcceptor>,
+        tls: Option<service::Tls>,
     ) -> Result<Serving, Error> {
         let refused = |source| Error::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
@@ -207,6 +213,17 @@ impl Server {
         self.engine.injector.kill(&self.engine);
     }
 
+    /// Issues a client certificate: the user is its common name, the group its organisation.
+    pub fn client_certificate(
+        &self,
+        user: &str,
+        group: Option<&str>,
+    ) -> Result<ClientCertificate, Error> {
+        self.authority
+            .client_certificate(user, group)
+            .map_err(Error::Certificate)
+    }
+
     /// Ends listeners, watches and controllers; everything stored is on disk when this returns.
     pub async fn shutdown(&self) {
         self.stop.send_replace(true);
@@ -235,17 +252,32 @@ impl Drop for Server {
 impl Serving {
     /// Writes a kubeconfig for the administrator.
     pub fn kubeconfig(&self) -> String {
-        use base64::Engine as _;
+        self.kubeconfig_of("admin", &format!("    token: {}\n", self.token))
+    }
+
+    /// Writes a kubeconfig for the user of a client certificate; not for plain HTTP.
+    pub fn kubeconfig_with_certificate(&self, user: &str, issued: &ClientCertificate) -> String {
+        let encode = |text: &str| STANDARD.encode(text.as_bytes());
+        let credentials = format!(
+            "    client-certificate-data: {}\n    client-key-data: {}\n",
+            encode(&issued.certificate),
+            encode(&issued.key)
+        );
+        self.kubeconfig_of(user, &credentials)
+    }
+
+    fn kubeconfig_of(&self, user: &str, credentials: &str) -> String {
+        // A JSON text is a YAML text, whatever is in the name.
+        let user = objects::Value::from(user).to_string();
         let authority = if self.certificate_authority.is_empty() {
             String::new()
         } else {
-            let encoded = base64::engine::general_purpose::STANDARD
-                .encode(self.certificate_authority.as_bytes());
+            let encoded = STANDARD.encode(self.certificate_authority.as_bytes());
             format!("    certificate-authority-data: {encoded}\n")
         };
         format!(
-            "apiVersion: v1\nkind: Config\nclusters:\n- name: ferroflux\n  cluster:\n    server: {}\n{authority}contexts:\n- name: ferroflux\n  context:\n    cluster: ferroflux\n    user: admin\ncurrent-context: ferroflux\nusers:\n- name: admin\n  user:\n    token: {}\n",
-            self.url, self.token
+            "apiVersion: v1\nkind: Config\nclusters:\n- name: ferroflux\n  cluster:\n    server: {}\n{authority}contexts:\n- name: ferroflux\n  context:\n    cluster: ferroflux\n    user: {user}\ncurrent-context: ferroflux\nusers:\n- name: {user}\n  user:\n{credentials}",
+            self.url
         )
     }
 }

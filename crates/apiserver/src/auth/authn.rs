@@ -6,20 +6,25 @@ use super::token::{Claims, ISSUER, equal};
 use super::{Attributes, authorize};
 use crate::engine::{Context, Engine, User, percent_decode};
 use crate::failure::{Answered, Failure};
-use crate::http::{Incoming, header_text};
+use crate::http::{Certificate, Incoming, header_text};
 
 /// Finds out who sends a request; bad credentials are refused.
 pub fn authenticate(engine: &Engine, incoming: &Incoming) -> Answered<User> {
-    if let Some(user) = &incoming.certificate {
+    if let Some(Certificate::Of(user)) = &incoming.certificate {
         return Ok(user.clone());
     }
+    let unauthorized = || Failure::new(401, "Unauthorized", "Unauthorized");
+    let nobody = || match incoming.certificate {
+        Some(Certificate::Unknown) => Err(unauthorized()),
+        _ => Ok(User::anonymous()),
+    };
     let header = header_text(&incoming.headers, "authorization");
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
-        _ => return Ok(User::anonymous()),
+        _ => return nobody(),
     };
     if token.is_empty() {
-        return Ok(User::anonymous());
+        return nobody();
     }
     by_token(engine, token, ISSUER)
         .map(|(mut user, _)| {
@@ -27,7 +32,7 @@ pub fn authenticate(engine: &Engine, incoming: &Incoming) -> Answered<User> {
             user.groups.dedup();
             user
         })
-        .ok_or_else(|| Failure::new(401, "Unauthorized", "Unauthorized"))
+        .ok_or_else(unauthorized)
 }
 
 /// Finds the user of a token that is meant for an audience; `system:authenticated` is not added.

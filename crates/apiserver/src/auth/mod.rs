@@ -7,6 +7,7 @@ pub mod review;
 pub mod token;
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::engine::{Context, Engine, Place, User};
 use crate::failure::{Answered, Failure};
@@ -21,8 +22,8 @@ pub struct Credentials {
     pub admin_token: String,
     /// Certificate of the authority as PEM, for `kube-root-ca.crt`.
     pub authority: String,
-    /// Secret that signs service-account tokens.
-    pub signing_key: [u8; 32],
+    /// Key that signs service-account tokens.
+    pub signing_key: Arc<token::SigningKey>,
     /// Further static tokens with their users (tests and simulations).
     pub tokens: Vec<(String, User)>,
 }

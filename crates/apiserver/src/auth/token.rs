@@ -1,17 +1,81 @@
-//! Service-account tokens: signed JSON web tokens (HS256, the key never leaves the server).
+//! Service-account tokens: JSON web tokens signed with ECDSA on P-256 (ES256), and the documents with which anybody can
+//! check them.
+
+use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use http::Response;
 use objects::{Value, json};
+use ring::rand::SystemRandom;
+use ring::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _,
+    UnparsedPublicKey,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::engine::Engine;
-use crate::failure::Answered;
+use crate::failure::{Answered, Failure};
 use crate::http::ResponseBody;
 
 /// Issuer and default audience of every token.
 pub const ISSUER: &str = "https://kubernetes.default.svc.cluster.local";
+
+/// Bytes before a P-256 point in a `SubjectPublicKeyInfo`.
+const POINT_HEADER: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+    0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
+];
+
+/// The key that signs tokens.
+pub struct SigningKey {
+    pair: EcdsaKeyPair,
+    /// Its name in tokens and in the key set: the hash of the public key.
+    id: String,
+}
+
+impl SigningKey {
+    /// Makes a new key; returns it as PKCS#8 in base64. Randomness is the system's, whatever the environment: keys are
+    /// no part of what a seed repeats.
+    pub fn generate() -> Result<String, String> {
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new())
+            .map(|document| STANDARD.encode(document.as_ref()))
+            .map_err(|error| error.to_string())
+    }
+
+    /// Reads a key that [`SigningKey::generate`] made.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
+        let pair = EcdsaKeyPair::from_pkcs8(
+            &ECDSA_P256_SHA256_FIXED_SIGNING,
+            &bytes,
+            &SystemRandom::new(),
+        )
+        .map_err(|error| error.to_string())?;
+        let public = Sha256::new()
+            .chain_update(POINT_HEADER)
+            .chain_update(pair.public_key().as_ref());
+        let id = URL_SAFE_NO_PAD.encode(public.finalize());
+        Ok(Self { pair, id })
+    }
+
+    /// Describes the public key as a member of a JSON web key set.
+    fn published(&self) -> Value {
+        // An uncompressed point: one byte, then both coordinates.
+        let point = self.pair.public_key().as_ref();
+        let (x, y) = point.get(1..).unwrap_or_default().split_at(32);
+        json!({
+            "use": "sig", "kty": "EC", "kid": self.id, "crv": "P-256", "alg": "ES256",
+            "x": URL_SAFE_NO_PAD.encode(x), "y": URL_SAFE_NO_PAD.encode(y),
+        })
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKey({})", self.id)
+    }
+}
 
 /// What a token says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +100,7 @@ pub struct Claims {
 
 impl Claims {
     /// Signs the claims.
-    pub fn sign(&self, key: &[u8; 32]) -> String {
+    pub fn sign(&self, key: &SigningKey) -> Answered<String> {
         let mut account = json!({
             "namespace": self.namespace,
             "serviceaccount": {"name": self.account, "uid": self.uid},
@@ -49,19 +113,20 @@ impl Claims {
             "nbf": self.issued, "jti": self.id, "kubernetes.io": account,
             "sub": format!("system:serviceaccount:{}:{}", self.namespace, self.account),
         });
-        let head = URL_SAFE_NO_PAD.encode(json!({"alg": "HS256", "typ": "JWT"}).to_string());
+        let head = URL_SAFE_NO_PAD.encode(json!({"alg": "ES256", "kid": key.id}).to_string());
         let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-        let signature = URL_SAFE_NO_PAD.encode(hmac(key, text.as_bytes()));
-        format!("{text}.{signature}")
+        let signature = key.pair.sign(&SystemRandom::new(), text.as_bytes());
+        let signature = signature
+            .map_err(|_| Failure::internal("the token could not be signed: no randomness"))?;
+        Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
     /// Reads a token whose signature is right; times and account are not checked here.
-    pub fn verify(token: &str, key: &[u8; 32]) -> Option<Self> {
+    pub fn verify(token: &str, key: &SigningKey) -> Option<Self> {
         let (text, signature) = token.rsplit_once('.')?;
         let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
-        if !equal(&signature, &hmac(key, text.as_bytes())) {
-            return None;
-        }
+        let public = UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, key.pair.public_key());
+        public.verify(text.as_bytes(), &signature).ok()?;
         let claims = URL_SAFE_NO_PAD.decode(text.split_once('.')?.1).ok()?;
         let claims: Value = serde_json::from_slice(&claims).ok()?;
         let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
@@ -86,40 +151,87 @@ impl Claims {
     }
 }
 
-/// HMAC-SHA-256 (RFC 2104); the key is shorter than a block.
-fn hmac(key: &[u8; 32], message: &[u8]) -> [u8; 32] {
-    let padded = |byte: u8| {
-        let mut block = [byte; 64];
-        for (slot, key) in block.iter_mut().zip(key) {
-            *slot ^= key;
-        }
-        block
-    };
-    let inner = Sha256::new()
-        .chain_update(padded(0x36))
-        .chain_update(message);
-    let outer = Sha256::new()
-        .chain_update(padded(0x5c))
-        .chain_update(inner.finalize());
-    outer.finalize().into()
-}
-
 /// Compares without telling by its time where the difference is.
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
-/// Answers the issuer's documents. The keys are empty: tokens are checked by this server alone.
-pub fn keys(engine: &Engine, path: &str) -> Answered<Response<ResponseBody>> {
-    let _ = engine;
-    let body = if path.ends_with("jwks") {
-        json!({"keys": []})
+/// Answers the issuer's documents, with which others can check tokens.
+pub fn keys(engine: &Engine, path: &str, accept: &str) -> Answered<Response<ResponseBody>> {
+    const KEY_SET: &str = "application/jwk-set+json";
+    let (media, body) = if path.ends_with("jwks") {
+        let fits = |part: &str| {
+            let media = part.split(';').next().unwrap_or("").trim();
+            matches!(media, "" | "*/*" | "application/*" | KEY_SET)
+        };
+        if !accept.split(',').any(fits) {
+            let why = format!("406: Not Acceptable\n\nAvailable representations: {KEY_SET}");
+            let mut failure = Failure::new(406, "NotAcceptable", why);
+            failure.empty_details = true;
+            return Err(failure);
+        }
+        let key = engine.credentials.signing_key.published();
+        (KEY_SET, json!({ "keys": [key] }))
     } else {
-        json!({
+        let document = json!({
             "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/openid/v1/jwks"),
             "response_types_supported": ["id_token"], "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["HS256"],
-        })
+            "id_token_signing_alg_values_supported": ["ES256"],
+        });
+        ("application/json", document)
     };
-    Ok(crate::http::json(200, &body))
+    Ok(crate::http::public(media, &body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claims() -> Claims {
+        Claims {
+            namespace: "apps".into(),
+            account: "deployer".into(),
+            uid: "1".into(),
+            id: "2".into(),
+            audiences: vec![ISSUER.into()],
+            issued: 10,
+            expires: 20,
+            pod: Some(("p".into(), "3".into())),
+        }
+    }
+
+    #[test]
+    fn a_token_is_read_again_by_its_key_alone() {
+        let key = SigningKey::read(&SigningKey::generate().unwrap()).unwrap();
+        let token = claims().sign(&key).unwrap();
+        assert_eq!(Claims::verify(&token, &key), Some(claims()));
+        let other = SigningKey::read(&SigningKey::generate().unwrap()).unwrap();
+        assert_eq!(Claims::verify(&token, &other), None);
+        let (text, signature) = token.rsplit_once('.').unwrap();
+        let (head, body) = text.split_once('.').unwrap();
+        let forged = body.replace(&body[20..24], "AAAA");
+        assert_eq!(
+            Claims::verify(&format!("{head}.{forged}.{signature}"), &key),
+            None
+        );
+        assert_eq!(Claims::verify("", &key), None);
+        assert_eq!(Claims::verify("a.b.c", &key), None);
+    }
+
+    #[test]
+    fn the_published_key_checks_the_token() {
+        let key = SigningKey::read(&SigningKey::generate().unwrap()).unwrap();
+        let published = key.published();
+        let mut point = vec![4];
+        for name in ["x", "y"] {
+            let text = published[name].as_str().unwrap();
+            point.extend(URL_SAFE_NO_PAD.decode(text).unwrap());
+        }
+        let token = claims().sign(&key).unwrap();
+        let (text, signature) = token.rsplit_once('.').unwrap();
+        let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+        UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point)
+            .verify(text.as_bytes(), &signature)
+            .unwrap();
+    }
 }

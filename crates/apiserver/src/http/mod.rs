@@ -4,6 +4,7 @@
 //! or the plain text that upstream sends.
 
 mod accept;
+mod certificate;
 mod checks;
 mod discovery;
 mod openapi;
@@ -15,6 +16,7 @@ mod table;
 pub mod tls;
 mod watch;
 
+pub use certificate::Certificate;
 pub use openapi::{Documents, component_of};
 pub use watch::classify;
 
@@ -60,8 +62,8 @@ pub struct Incoming {
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
-    /// User of the client certificate, if one was presented.
-    pub certificate: Option<crate::engine::User>,
+    /// What the client certificate says, if one was presented.
+    pub certificate: Option<Certificate>,
 }
 
 /// Wraps bytes as a response body.
@@ -198,7 +200,7 @@ impl Call<'_> {
             Route::OpenApi(path) => {
                 openapi::answer(&self.engine, &path, &self.query, &self.incoming.headers)
             }
-            Route::Keys(path) => auth::token::keys(&self.engine, &path),
+            Route::Keys(path) => auth::token::keys(&self.engine, &path, accept),
             Route::NoResource(_) => Err(Failure::no_resource()),
             Route::Unknown(_) | Route::Resource { .. } => Err(Failure::no_path()),
         }
@@ -593,9 +595,15 @@ pub(crate) fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-/// Builds a JSON response outside this module.
-pub fn json(code: u16, value: &impl serde::Serialize) -> Response<ResponseBody> {
-    respond::json_value(code, value)
+/// Builds a response that anybody may keep for an hour.
+pub fn public(media: &str, value: &impl serde::Serialize) -> Response<ResponseBody> {
+    let mut response = respond::build(200, media, respond::to_bytes(value).into());
+    respond::insert(
+        response.headers_mut(),
+        "cache-control",
+        "public, max-age=3600",
+    );
+    response
 }
 
 /// Builds the 413 of a body beyond the bound.

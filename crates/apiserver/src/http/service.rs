@@ -9,11 +9,14 @@ use hyper::body::Incoming as HyperBody;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
+use rustls::pki_types::UnixTime;
+use rustls::server::danger::ClientCertVerifier;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::Receiver;
 use tokio_rustls::TlsAcceptor;
 
+use super::certificate::{self, Certificate};
 use super::{BODY_BYTES_MAX, Incoming, ResponseBody, handle, respond};
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -21,11 +24,20 @@ use crate::failure::Failure;
 /// Most connections served at once; further ones wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 4096;
 
+/// How connections are encrypted, and who judges their certificates.
+#[derive(Clone)]
+pub struct Tls {
+    /// Does the handshakes.
+    pub acceptor: TlsAcceptor,
+    /// Judges client certificates.
+    pub verifier: Arc<dyn ClientCertVerifier>,
+}
+
 /// Accepts connections until told to stop.
 pub async fn accept(
     engine: Arc<Engine>,
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     mut stop: Receiver<bool>,
 ) {
     let slots = Arc::new(tokio::sync::Semaphore::new(CONNECTIONS_MAX));
@@ -59,31 +71,44 @@ async fn connection(
     engine: Arc<Engine>,
     stream: TcpStream,
     peer: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     stop: Receiver<bool>,
 ) {
     // Small answers must not wait for the peer's acknowledgements.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return serve(engine, stream, stop).await;
+        return serve(engine, stream, None, stop).await;
     };
-    let handshake = tokio::time::timeout(std::time::Duration::from_secs(10), tls.accept(stream));
+    let handshake = tls.acceptor.accept(stream);
+    let handshake = tokio::time::timeout(std::time::Duration::from_secs(10), handshake);
     match handshake.await {
-        Ok(Ok(stream)) => serve(engine, stream, stop).await,
+        Ok(Ok(stream)) => {
+            let sent = stream.get_ref().1.peer_certificates().unwrap_or_default();
+            let seconds = engine.environment.clock.now().as_second();
+            let now = std::time::Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+            let now = UnixTime::since_unix_epoch(now);
+            let certificate = certificate::judge(&tls.verifier, sent, now);
+            serve(engine, stream, certificate, stop).await;
+        }
         Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
         Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
     }
 }
 
-async fn serve<S>(engine: Arc<Engine>, stream: S, mut stop: Receiver<bool>)
-where
+async fn serve<S>(
+    engine: Arc<Engine>,
+    stream: S,
+    certificate: Option<Certificate>,
+    mut stop: Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let requests_stop = stop.clone();
     let service = service_fn(move |request| {
         let (engine, stop) = (engine.clone(), requests_stop.clone());
+        let certificate = certificate.clone();
         async move {
-            let response = respond_to(engine, stop, request).await;
+            let response = respond_to(engine, stop, certificate, request).await;
             match response.extensions().get::<super::Lost>() {
                 // An error of the service ends the connection, or the stream of HTTP/2.
                 Some(_) => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
@@ -111,6 +136,7 @@ where
 async fn respond_to(
     engine: Arc<Engine>,
     stop: Receiver<bool>,
+    certificate: Option<Certificate>,
     request: Request<HyperBody>,
 ) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
@@ -127,7 +153,7 @@ async fn respond_to(
         query: parts.uri.query().unwrap_or("").to_owned(),
         headers: parts.headers,
         body,
-        certificate: None,
+        certificate,
     };
     handle(engine, stop, incoming).await
 }

@@ -6,9 +6,14 @@ use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
     KeyUsagePurpose,
 };
-use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use serde::{Deserialize, Serialize};
+
+use super::certificate::Lenient;
 
 /// The authority as PEM texts.
 #[derive(Clone, Serialize, Deserialize)]
@@ -61,11 +66,68 @@ impl Authority {
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?
-            .with_no_client_auth()
+            .with_client_cert_verifier(Arc::new(Lenient(self.verifier()?)))
             .with_single_cert(chain, private)
             .map_err(|error| error.to_string())?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
+    }
+}
+
+/// A certificate for a user, with its key, as PEM texts.
+#[derive(Clone)]
+pub struct ClientCertificate {
+    /// Certificate, signed by the server's authority.
+    pub certificate: String,
+    /// Private key (PKCS#8).
+    pub key: String,
+}
+
+impl std::fmt::Debug for ClientCertificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ClientCertificate(redacted)")
+    }
+}
+
+impl Authority {
+    /// Issues a certificate for a user, who may be in one group: the library writes one organisation a name.
+    pub fn client_certificate(
+        &self,
+        user: &str,
+        group: Option<&str>,
+    ) -> Result<ClientCertificate, String> {
+        let text = |error: rcgen::Error| error.to_string();
+        let issuer = Issuer::new(
+            parameters().map_err(text)?,
+            KeyPair::from_pem(&self.key).map_err(text)?,
+        );
+        let key = KeyPair::generate().map_err(text)?;
+        let mut params = CertificateParams::new(Vec::<String>::new()).map_err(text)?;
+        let mut name = DistinguishedName::new();
+        if let Some(group) = group {
+            name.push(DnType::OrganizationName, group);
+        }
+        name.push(DnType::CommonName, user);
+        params.distinguished_name = name;
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+        let certificate = params.signed_by(&key, &issuer).map_err(text)?;
+        Ok(ClientCertificate {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
+    }
+
+    /// Builds what judges client certificates: only this authority's are good.
+    pub fn verifier(&self) -> Result<Arc<dyn ClientCertVerifier>, String> {
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes())
+            .map_err(|error| error.to_string())?;
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).map_err(|error| error.to_string())?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(verifier)
     }
 }
 

@@ -106,7 +106,7 @@ fn token(
     metadata.insert("namespace".into(), place.namespace.clone().into());
     metadata.insert("uid".into(), account.meta.uid.as_str().into());
     metadata.insert("creationTimestamp".into(), format_seconds(now).into());
-    let token = claims.sign(&engine.credentials.signing_key);
+    let token = claims.sign(&engine.credentials.signing_key)?;
     let status = json!({"token": token, "expirationTimestamp": format_seconds(expires)});
     request.insert("status".into(), status);
     Ok(Reply::Loose(Box::new(request)))

@@ -4,6 +4,7 @@
 
 mod admission;
 mod api;
+mod auth;
 mod conformance;
 mod durable;
 mod faults;

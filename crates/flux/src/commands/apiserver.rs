@@ -20,6 +20,12 @@ pub struct Args {
     /// Do not act out workloads: Deployments stay without Pods.
     #[arg(long)]
     no_workloads: bool,
+    /// Write a kubeconfig with a client certificate of this user instead of the administrator's token.
+    #[arg(long, value_name = "NAME", conflicts_with = "plain")]
+    certificate_user: Option<String>,
+    /// Group of that user, such as `system:masters`.
+    #[arg(long, value_name = "NAME", requires = "certificate_user")]
+    certificate_group: Option<String>,
     /// Serve plain HTTP instead of HTTPS; for tests on the loopback interface.
     #[arg(long)]
     plain: bool,
@@ -52,8 +58,17 @@ async fn serve(ctx: &Context, args: &Args) -> CliResult {
         server.serve(args.listen).await
     }
     .map_err(failed)?;
+    let text = match &args.certificate_user {
+        Some(user) => {
+            let issued = server
+                .client_certificate(user, args.certificate_group.as_deref())
+                .map_err(failed)?;
+            serving.kubeconfig_with_certificate(user, &issued)
+        }
+        None => serving.kubeconfig(),
+    };
     let kubeconfig = Kubeconfig::write(
-        &serving.kubeconfig(),
+        &text,
         ctx.settings.connect.kubeconfig.as_deref(),
         args.data.as_deref(),
     )?;
