@@ -1,6 +1,6 @@
 //! What the server serves: built-in kinds from the packed asset, custom kinds from their CRDs.
 //!
-//! The asset (`assets/catalog.json.gz`, written by `cargo xtask generate`) holds the discovery facts of
+//! The asset (`assets/catalog.json.gz`, written by `cargo xtask generate apiserver`) holds the discovery facts of
 //! Kubernetes 1.35: groups in order, resources with verbs, names and subresources, printer columns, and the
 //! objects that a fresh server creates. One [`Catalog`] is an immutable view; a CRD change makes another.
 

@@ -131,6 +131,7 @@ pub fn run() -> anyhow::Result<bool> {
     let mut violations = arrows(&metadata);
     violations.extend(doors(&metadata));
     violations.extend(sources(&crate::workspace_root())?);
+    violations.extend(crate::generate::stale()?);
     for violation in &violations {
         println!("tidy: {violation}");
     }

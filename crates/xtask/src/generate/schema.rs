@@ -3,40 +3,33 @@
 //! Reads the recorded OpenAPI components of the API-server corpus; writes
 //! `crates/objects/assets/kubernetes-1.35/`. References become bare names, which halves the packed size.
 
-use std::fs;
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anyhow::{Context as _, bail};
 use serde_json::{Map, Value};
 
-use super::Arguments;
+use super::{Output, gunzip, read_json};
 
 const PREFIX: &str = "#/components/schemas/";
 
-/// Writes the three packed files.
-pub fn write(arguments: &Arguments) -> anyhow::Result<()> {
-    let data = arguments
-        .data
-        .clone()
-        .unwrap_or_else(|| crate::workspace_root().join("../shared/conformance"))
-        .join("apiserver/v1.35");
-    let target = crate::workspace_root().join("crates/objects/assets/kubernetes-1.35");
-    fs::create_dir_all(&target)?;
-
+/// Makes the packed files of one recorded server.
+pub fn outputs(data: &Path) -> anyhow::Result<Vec<Output>> {
     let components = read_json(&data.join("openapi-components.json"))?;
-    write_packed(
-        &target.join("schemas.json.gz"),
-        &shorten(components).to_string(),
-    )?;
-
     let described = gunzip(&data.join("openapi-components-described.json.gz"))?;
     let described: Map<String, Value> = serde_json::from_str(&described)?;
     let mut lines = Vec::new();
     for (name, component) in &described {
         describe(component, name, &mut lines);
     }
-    write_packed(&target.join("descriptions.txt.gz"), &lines.join("\n"))
+    Ok(vec![
+        (
+            "crates/objects/assets/kubernetes-1.35/schemas.json.gz",
+            shorten(components).to_string(),
+        ),
+        (
+            "crates/objects/assets/kubernetes-1.35/descriptions.txt.gz",
+            lines.join("\n"),
+        ),
+    ])
 }
 
 /// Replaces `allOf: [{$ref: …}]` and `$ref` by a bare name beside its siblings.
@@ -79,34 +72,4 @@ fn describe(spec: &Value, path: &str, lines: &mut Vec<String>) {
     {
         describe(property, &format!("{path}.{name}"), lines);
     }
-}
-
-fn read_json(path: &Path) -> anyhow::Result<Value> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    Ok(serde_json::from_str(&text)?)
-}
-
-fn gunzip(path: &PathBuf) -> anyhow::Result<String> {
-    let packed = fs::read(path).with_context(|| path.display().to_string())?;
-    let mut text = String::new();
-    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-/// Packs reproducibly: no time, no name.
-fn write_packed(path: &Path, text: &str) -> anyhow::Result<()> {
-    if text.is_empty() {
-        bail!("nothing to write to {}", path.display());
-    }
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(text.as_bytes())?;
-    let packed = encoder.finish()?;
-    println!(
-        "{}: {} bytes from {}",
-        path.display(),
-        packed.len(),
-        text.len()
-    );
-    fs::write(path, packed)?;
-    Ok(())
 }
