@@ -16,6 +16,8 @@ pub(crate) struct Decoder {
     /// Whether numbers and booleans become text where text is wanted, as sigs.k8s.io/yaml lets them.
     coerce: bool,
     owner: &'static str,
+    /// Go's name for the string type of the field at hand.
+    string_type: &'static str,
     path: Vec<Step>,
     first_error: Option<DecodeError>,
 }
@@ -25,6 +27,8 @@ pub(crate) struct Decoder {
 pub(crate) enum Step {
     /// A field.
     Key(String),
+    /// Structures that Go embeds: messages name them, documents do not.
+    Embedded(&'static str),
     /// An entry of a map; messages do not name it.
     Entry(String),
     Index(usize),
@@ -43,7 +47,13 @@ pub(crate) trait Decode: Default {
     fn go_type() -> String;
 
     fn decode(&mut self, value: Value, decoder: &mut Decoder);
+
+    /// Returns the value as Go prints it, null where Go leaves it out because it says nothing.
+    fn encode(&self) -> Value;
 }
+
+/// Go's name of texts.
+const STRING: &str = "string";
 
 /// Reads a value; unknown fields are errors when `strict`.
 pub(crate) fn decode<T: Decode>(value: Value, strict: bool) -> std::result::Result<T, DecodeError> {
@@ -59,6 +69,7 @@ fn decode_with<T: Decode>(
         strict,
         coerce,
         owner: "",
+        string_type: STRING,
         path: Vec::new(),
         first_error: None,
     };
@@ -88,17 +99,18 @@ pub(crate) fn decode_file<T: Decode>(value: Value) -> Result<T> {
 impl Decoder {
     /// Reports a value of the wrong type.
     pub fn mismatch<T: Decode>(&mut self, value: &Value) {
-        let got = match value {
-            Value::Null => "null",
-            Value::Bool(_) => "bool",
-            Value::Number(_) => "number",
-            Value::String(_) => "string",
-            Value::Array(_) => "array",
-            Value::Object(_) => "object",
+        self.mismatched(kyaml::json_kind(value), &T::go_type());
+    }
+
+    fn mismatched(&mut self, got: &str, wanted: &str) {
+        let wanted = match wanted.strip_suffix(STRING) {
+            // Only lists and single texts have a string type of their own.
+            Some(list @ ("" | "[]")) => format!("{list}{}", self.string_type),
+            _ => wanted.to_owned(),
         };
-        let wanted = T::go_type();
         let keys = self.path.iter().filter_map(|step| match step {
             Step::Key(key) => Some(key.as_str()),
+            Step::Embedded(name) => Some(*name),
             Step::Entry(_) | Step::Index(_) => None,
         });
         let keys: Vec<&str> = keys.collect();
@@ -109,6 +121,11 @@ impl Decoder {
             format!("json: cannot unmarshal {got} into Go struct field {field} of type {wanted}")
         };
         self.report(message);
+    }
+
+    /// Reports a value that is no structure.
+    pub fn mismatched_struct(&mut self, name: &str, value: &Value) {
+        self.mismatched(kyaml::json_kind(value), &format!("types.{name}"));
     }
 
     /// Returns the text of a value where text is wanted.
@@ -144,6 +161,23 @@ impl Decoder {
         self.path.pop();
     }
 
+    /// Reads a field: through the structures that hold it in Go, and by Go's name for its texts.
+    pub fn field(
+        &mut self,
+        embedded: Option<&'static str>,
+        name: &'static str,
+        string_type: Option<&'static str>,
+        read: impl FnOnce(&mut Self),
+    ) {
+        let outer = std::mem::replace(&mut self.string_type, string_type.unwrap_or(STRING));
+        let depth = self.path.len();
+        self.path.extend(embedded.map(Step::Embedded));
+        self.path.push(Step::Key(name.to_owned()));
+        read(self);
+        self.path.truncate(depth);
+        self.string_type = outer;
+    }
+
     pub fn owned_by(&mut self, owner: &'static str, read: impl FnOnce(&mut Self)) {
         let outer = std::mem::replace(&mut self.owner, owner);
         read(self);
@@ -167,6 +201,18 @@ impl Decode for String {
             *self = text;
         }
     }
+
+    fn encode(&self) -> Value {
+        encode_text(self)
+    }
+}
+
+fn encode_text(text: &str) -> Value {
+    if text.is_empty() {
+        Value::Null
+    } else {
+        text.into()
+    }
 }
 
 impl Decode for Text {
@@ -178,6 +224,10 @@ impl Decode for Text {
         if let Some(text) = decoder.text::<Self>(value) {
             *self = text.into();
         }
+    }
+
+    fn encode(&self) -> Value {
+        encode_text(self)
     }
 }
 
@@ -193,6 +243,10 @@ impl Decode for bool {
             other => decoder.mismatch::<Self>(&other),
         }
     }
+
+    fn encode(&self) -> Value {
+        if *self { true.into() } else { Value::Null }
+    }
 }
 
 impl Decode for i64 {
@@ -204,7 +258,19 @@ impl Decode for i64 {
         match value.as_i64() {
             Some(number) => *self = number,
             None if value.is_null() => {}
+            // Of numbers that do not fit, Go shows the digits.
+            None if value.is_number() => {
+                decoder.mismatched(&format!("number {value}"), &Self::go_type());
+            }
             None => decoder.mismatch::<Self>(&value),
+        }
+    }
+
+    fn encode(&self) -> Value {
+        if *self == 0 {
+            Value::Null
+        } else {
+            (*self).into()
         }
     }
 }
@@ -216,6 +282,10 @@ impl Decode for Value {
 
     fn decode(&mut self, value: Value, _: &mut Decoder) {
         *self = value;
+    }
+
+    fn encode(&self) -> Value {
+        self.clone()
     }
 }
 
@@ -237,6 +307,21 @@ impl<T: Decode> Decode for Vec<T> {
             self.push(element);
         }
     }
+
+    fn encode(&self) -> Value {
+        if self.is_empty() {
+            return Value::Null;
+        }
+        Value::Array(self.iter().map(encode_element).collect())
+    }
+}
+
+/// Within lists and maps, nothing is left out.
+fn encode_element<T: Decode>(element: &T) -> Value {
+    match element.encode() {
+        Value::Null => "".into(),
+        value => value,
+    }
 }
 
 impl<T: Decode> Decode for BTreeMap<String, T> {
@@ -256,6 +341,16 @@ impl<T: Decode> Decode for BTreeMap<String, T> {
             self.insert(key, element);
         }
     }
+
+    fn encode(&self) -> Value {
+        if self.is_empty() {
+            return Value::Null;
+        }
+        let entries = self
+            .iter()
+            .map(|(key, value)| (key.clone(), encode_element(value)));
+        Value::Object(entries.collect())
+    }
 }
 
 impl<T: Decode> Decode for Option<T> {
@@ -268,12 +363,22 @@ impl<T: Decode> Decode for Option<T> {
             self.get_or_insert_default().decode(value, decoder);
         }
     }
+
+    fn encode(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::encode)
+    }
 }
 
 /// Declares a structure read from a JSON object: `struct Name: "GoName" { field: Type = "jsonName", … }`.
+///
+/// `in "Name"` behind a field names the structures that Go embeds to hold it, `as "Type"` Go's type of its texts;
+/// messages show both.
 macro_rules! json_struct {
+    (@option) => { None };
+    (@option $text:literal) => { Some($text) };
     ($(#[$meta:meta])* $vis:vis struct $name:ident : $go:literal {
-        $($(#[$field_meta:meta])* $field:ident : $ty:ty = $json:literal,)*
+        $($(#[$field_meta:meta])* $field:ident : $ty:ty = $json:literal
+            $(in $embedded:literal)? $(as $string_type:literal)?,)*
     }) => {
         $(#[$meta])*
         #[derive(Clone, Debug, Default, PartialEq)]
@@ -282,6 +387,35 @@ macro_rules! json_struct {
         #[allow(dead_code, reason = "only some structures are listed by name")]
         impl $name {
             const NAMES: &[&str] = &[$($json),*];
+
+            /// Reads the structure under another name of Go's, without some of its fields.
+            fn decode_as(
+                &mut self,
+                owner: &'static str,
+                without: &[&str],
+                value: serde_json::Value,
+                decoder: &mut $crate::decode::Decoder,
+            ) {
+                let entries = match value {
+                    serde_json::Value::Null => return,
+                    serde_json::Value::Object(entries) => entries,
+                    other => return decoder.mismatched_struct(owner, &other),
+                };
+                decoder.owned_by(owner, |decoder| {
+                    for (key, item) in entries {
+                        let name = $crate::decode::known_name(Self::NAMES, &key);
+                        match name.filter(|name| !without.contains(name)) {
+                            $(Some($json) => decoder.field(
+                                $crate::decode::json_struct!(@option $($embedded)?),
+                                $json,
+                                $crate::decode::json_struct!(@option $($string_type)?),
+                                |d| $crate::decode::Decode::decode(&mut self.$field, item, d),
+                            ),)*
+                            _ => decoder.unknown_field(&key),
+                        }
+                    }
+                });
+            }
         }
 
         impl $crate::decode::Decode for $name {
@@ -290,22 +424,18 @@ macro_rules! json_struct {
             }
 
             fn decode(&mut self, value: serde_json::Value, decoder: &mut $crate::decode::Decoder) {
-                let entries = match value {
-                    serde_json::Value::Null => return,
-                    serde_json::Value::Object(entries) => entries,
-                    other => return decoder.mismatch::<Self>(&other),
-                };
-                decoder.owned_by($go, |decoder| {
-                    for (key, item) in entries {
-                        match $crate::decode::known_name(Self::NAMES, &key) {
-                            $(Some($json) => decoder.within(
-                                $crate::decode::Step::Key($json.to_owned()),
-                                |d| $crate::decode::Decode::decode(&mut self.$field, item, d),
-                            ),)*
-                            _ => decoder.unknown_field(&key),
-                        }
+                self.decode_as($go, &[], value, decoder);
+            }
+
+            fn encode(&self) -> serde_json::Value {
+                let mut entries = serde_json::Map::new();
+                $(match $crate::decode::Decode::encode(&self.$field) {
+                    serde_json::Value::Null => {}
+                    value => {
+                        entries.insert($json.to_owned(), value);
                     }
-                });
+                })*
+                serde_json::Value::Object(entries)
             }
         }
     };

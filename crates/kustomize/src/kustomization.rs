@@ -53,11 +53,11 @@ json_struct! {
 json_struct! {
     /// Chooses objects by regular expressions and selectors.
     pub(crate) struct Selector: "Selector" {
-        group: String = "group",
-        version: String = "version",
-        kind: String = "kind",
-        name: String = "name",
-        namespace: String = "namespace",
+        group: String = "group" in "ResId.Gvk",
+        version: String = "version" in "ResId.Gvk",
+        kind: String = "kind" in "ResId.Gvk",
+        name: String = "name" in "ResId",
+        namespace: String = "namespace" in "ResId",
         annotation_selector: String = "annotationSelector",
         label_selector: String = "labelSelector",
     }
@@ -94,11 +94,11 @@ json_struct! {
 json_struct! {
     /// Where a replacement reads.
     pub(crate) struct SourceSelector: "SourceSelector" {
-        group: Text = "group",
-        version: Text = "version",
-        kind: Text = "kind",
-        name: Text = "name",
-        namespace: Text = "namespace",
+        group: Text = "group" in "ResId.Gvk",
+        version: Text = "version" in "ResId.Gvk",
+        kind: Text = "kind" in "ResId.Gvk",
+        name: Text = "name" in "ResId",
+        namespace: Text = "namespace" in "ResId",
         field_path: String = "fieldPath",
         options: Option<FieldOptions> = "options",
     }
@@ -116,11 +116,11 @@ json_struct! {
 
 json_struct! {
     /// A replacement, inline or in a file.
-    pub(crate) struct Replacement: "Replacement" {
+    pub(crate) struct Replacement: "ReplacementField" {
         path: String = "path",
-        source: Option<SourceSelector> = "source",
-        targets: Option<Vec<TargetSelector>> = "targets",
-        source_value: Option<String> = "sourceValue",
+        source: Option<SourceSelector> = "source" in "Replacement",
+        targets: Option<Vec<TargetSelector>> = "targets" in "Replacement",
+        source_value: Option<String> = "sourceValue" in "Replacement",
     }
 }
 
@@ -128,9 +128,9 @@ json_struct! {
     /// The object that a variable reads.
     pub(crate) struct VarTarget: "Target" {
         api_version: Text = "apiVersion",
-        group: Text = "group",
-        version: Text = "version",
-        kind: Text = "kind",
+        group: Text = "group" in "Gvk",
+        version: Text = "version" in "Gvk",
+        kind: Text = "kind" in "Gvk",
         name: Text = "name",
         namespace: Text = "namespace",
     }
@@ -163,7 +163,7 @@ json_struct! {
 json_struct! {
     /// Order of the output.
     pub(crate) struct SortOptions: "SortOptions" {
-        order: String = "order",
+        order: String = "order" as "types.SortOrder",
         legacy: Option<LegacySortOptions> = "legacySortOptions",
     }
 }
@@ -180,17 +180,35 @@ json_struct! {
 
 json_struct! {
     /// A ConfigMap or Secret to generate; `metadata` is read where the generator stands in a file.
-    pub(crate) struct GeneratorArgs: "GeneratorArgs" {
+    pub(crate) struct GeneratorArgs: "SecretArgs" {
         metadata: Option<ObjectMeta> = "metadata",
-        namespace: String = "namespace",
-        name: String = "name",
-        behavior: String = "behavior",
-        literals: Vec<String> = "literals",
-        files: Vec<String> = "files",
-        envs: Vec<String> = "envs",
-        env: String = "env",
-        options: Option<GeneratorOptions> = "options",
+        namespace: String = "namespace" in "GeneratorArgs",
+        name: String = "name" in "GeneratorArgs",
+        behavior: String = "behavior" in "GeneratorArgs",
+        literals: Vec<String> = "literals" in "GeneratorArgs.KvPairSources",
+        files: Vec<String> = "files" in "GeneratorArgs.KvPairSources",
+        envs: Vec<String> = "envs" in "GeneratorArgs.KvPairSources",
+        env: String = "env" in "GeneratorArgs.KvPairSources",
+        options: Option<GeneratorOptions> = "options" in "GeneratorArgs",
         secret_type: String = "type",
+    }
+}
+
+/// A ConfigMap to generate, which has no type.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct ConfigMapArgs(pub GeneratorArgs);
+
+impl Decode for ConfigMapArgs {
+    fn go_type() -> String {
+        "types.ConfigMapArgs".into()
+    }
+
+    fn decode(&mut self, value: Value, decoder: &mut Decoder) {
+        self.0.decode_as("ConfigMapArgs", &["type"], value, decoder);
+    }
+
+    fn encode(&self) -> Value {
+        self.0.encode()
     }
 }
 
@@ -257,8 +275,8 @@ json_struct! {
 json_struct! {
     /// Everything a kustomization file can say.
     pub(crate) struct Kustomization: "Kustomization" {
-        api_version: String = "apiVersion",
-        kind: String = "kind",
+        api_version: String = "apiVersion" in "TypeMeta",
+        kind: String = "kind" in "TypeMeta",
         metadata: Option<ObjectMeta> = "metadata",
         openapi: BTreeMap<String, String> = "openapi",
         name_prefix: String = "namePrefix",
@@ -267,7 +285,7 @@ json_struct! {
         common_labels: BTreeMap<String, String> = "commonLabels",
         labels: Vec<Label> = "labels",
         common_annotations: BTreeMap<String, String> = "commonAnnotations",
-        patches_strategic_merge: Vec<String> = "patchesStrategicMerge",
+        patches_strategic_merge: Vec<String> = "patchesStrategicMerge" as "types.PatchStrategicMerge",
         patches_json6902: Vec<Patch> = "patchesJson6902",
         patches: Vec<Patch> = "patches",
         images: Vec<Image> = "images",
@@ -280,7 +298,7 @@ json_struct! {
         components: Vec<String> = "components",
         crds: Vec<String> = "crds",
         bases: Vec<String> = "bases",
-        config_map_generator: Vec<GeneratorArgs> = "configMapGenerator",
+        config_map_generator: Vec<ConfigMapArgs> = "configMapGenerator",
         secret_generator: Vec<GeneratorArgs> = "secretGenerator",
         helm_globals: Option<HelmGlobals> = "helmGlobals",
         helm_charts: Vec<HelmChart> = "helmCharts",
@@ -352,7 +370,7 @@ impl Kustomization {
         }
         self.resources.append(&mut self.bases);
         self.images.append(&mut self.image_tags);
-        let generators = self.config_map_generator.iter_mut();
+        let generators = self.config_map_generator.iter_mut().map(|args| &mut args.0);
         for generator in generators.chain(&mut self.secret_generator) {
             if !generator.env.is_empty() {
                 generator.envs.push(std::mem::take(&mut generator.env));
@@ -453,6 +471,10 @@ impl Decode for Replacements {
             decoder.within(Step::Index(0), |d| single.decode(value, d));
             self.0.push(single);
         }
+    }
+
+    fn encode(&self) -> Value {
+        self.0.encode()
     }
 }
 

@@ -20,13 +20,13 @@ use tree::Reader;
 const NEEDS_HASH: u8 = 1;
 const ALLOW_NAME: u8 = 1 << 1;
 const ALLOW_KIND: u8 = 1 << 2;
-const HAS_HELM: u8 = 1 << 3;
-const BEHAVIOR_SHIFT: u8 = 4;
-const BEHAVIOR: u8 = 0b11;
+const BEHAVIOR_SHIFT: u8 = 3;
+const BEHAVIOR: u8 = 0b111;
 const HAS_LISTS: u8 = 1 << 6;
 const KEEPS_MARKS: u8 = 1 << 7;
 
-const BEHAVIORS: [Behavior; 4] = [
+const BEHAVIORS: [Behavior; 5] = [
+    Behavior::None,
     Behavior::Unspecified,
     Behavior::Create,
     Behavior::Replace,
@@ -230,7 +230,6 @@ fn write_notes(out: &mut Vec<u8>, resource: &Resource) {
         (notes.needs_hash, NEEDS_HASH),
         (notes.allow_name_change, ALLOW_NAME),
         (notes.allow_kind_change, ALLOW_KIND),
-        (notes.helm_generated.is_some(), HAS_HELM),
         (has_lists, HAS_LISTS),
         (resource.keeps_marks, KEEPS_MARKS),
     ] {
@@ -263,9 +262,7 @@ fn write_lists(out: &mut Vec<u8>, notes: &Notes, variables: &[Text]) {
         tree::write_number(out, list.len());
         list.iter().for_each(|text| tree::write_text(out, text));
     }
-    if let Some(helm) = &notes.helm_generated {
-        tree::write_text(out, helm);
-    }
+    tree::write_text(out, notes.helm_generated.as_deref().unwrap_or(""));
 }
 
 fn skip_notes(reader: &mut Reader<'_>) {
@@ -294,9 +291,8 @@ fn read_notes(reader: &mut Reader<'_>) -> (Notes, Vec<Text>, bool) {
     notes.prefixes = texts(reader);
     notes.suffixes = texts(reader);
     let variables = texts(reader).into_vec();
-    if flags & HAS_HELM != 0 {
-        notes.helm_generated = Some(reader.text().into());
-    }
+    let helm = reader.text();
+    notes.helm_generated = (!helm.is_empty()).then(|| helm.into());
     (notes, variables, keeps_marks)
 }
 

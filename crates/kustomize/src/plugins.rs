@@ -73,9 +73,12 @@ json_struct! {
     }
 }
 
+/// A generator that is configured.
+pub(crate) type Generate = Box<dyn FnOnce() -> Result<Vec<Resource>>>;
+
 /// A plugin ready to run.
 pub(crate) enum Plugin {
-    Generator(Box<dyn FnOnce() -> Result<Vec<Resource>>>),
+    Generator(Generate),
     Transformers(Vec<Box<dyn Transformer>>),
 }
 
@@ -108,7 +111,7 @@ pub(crate) fn load(
         "IAMPolicyGenerator" => generators::iam_policy(json).map(ready),
         "HelmChartInflationGenerator" => decode_lenient(json.clone())
             .and_then(|globals| chart(&decode_lenient(json)?, &globals))
-            .map(|made| Plugin::Generator(Box::new(move || made) as Box<dyn FnOnce() -> _>)),
+            .map(ready),
         _ => transformers(kind, json, resource, loader).and_then(|made| match made {
             Some(made) => Ok(Plugin::Transformers(made)),
             None => {
@@ -126,16 +129,15 @@ pub(crate) fn load(
     })
 }
 
-fn ready(resource: Resource) -> Plugin {
-    Plugin::Generator(Box::new(move || Ok(vec![resource])))
+/// Wraps what a generator made; its errors count once it runs.
+fn ready(made: Result<Vec<Resource>>) -> Plugin {
+    Plugin::Generator(Box::new(move || made))
 }
 
 fn generator(kind: Generated, json: Value, loader: &Loader) -> Result<Plugin> {
     let args: GeneratorArgs = decode_lenient(json)?;
     let made = generators::make(kind, &args, args.options.as_ref(), loader);
-    Ok(Plugin::Generator(Box::new(move || {
-        made.map(|made| vec![made])
-    })))
+    Ok(ready(made.map(|made| vec![made])))
 }
 
 fn transformers(

@@ -74,6 +74,7 @@ impl KustomizationDocument {
                         .filter(|(k, _)| text(k).eq_ignore_ascii_case(key));
                     same.next_back().map(|(k, v)| (k.mark.line, v))
                 }),
+                Step::Embedded(_) => continue,
                 Step::Index(index) => node
                     .items()
                     .and_then(|items| items.get(*index))

@@ -7,7 +7,7 @@ use crate::id::{ResId, split_api_version};
 use crate::openapi::Schemas;
 use crate::packed::{Identity, Packed};
 use crate::places::Places;
-use crate::resource::{Behavior, ORIGIN, Resource};
+use crate::resource::{Behavior, Notes, ORIGIN, Resource};
 
 /// Objects in the order in which they came.
 #[derive(Debug, Default)]
@@ -374,9 +374,11 @@ fn take_metadata(made: &mut Resource, old: &Resource) -> Result<()> {
         let merged = texts.map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
         made.set_meta_map(name, merged)?;
     }
-    let needs_hash = made.notes.needs_hash && old.notes.needs_hash;
-    made.notes = old.notes.clone();
-    made.notes.needs_hash = needs_hash;
+    made.notes = Notes {
+        needs_hash: made.notes.needs_hash && old.notes.needs_hash,
+        behavior: made.notes.behavior,
+        ..old.notes.clone()
+    };
     made.set_name(old.name())?;
     made.set_namespace(old.namespace())?;
     made.variables = old.variables.clone();

@@ -50,7 +50,9 @@ pub(crate) const LOCAL_CONFIG: &str = "config.kubernetes.io/local-config";
 /// What a generated object does to one that is there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Behavior {
+    /// The object was not generated.
     #[default]
+    None,
     Unspecified,
     Create,
     Replace,
@@ -107,7 +109,7 @@ impl Behavior {
             Self::Replace => "replace",
             Self::Merge => "merge",
             Self::Create => "create",
-            Self::Unspecified => "unspecified",
+            Self::Unspecified | Self::None => "unspecified",
         }
     }
 }
@@ -532,7 +534,7 @@ impl Notes {
         if !self.suffixes.is_empty() {
             rows.push((SUFFIXES, join(&self.suffixes)));
         }
-        if self.behavior != Behavior::Unspecified {
+        if self.behavior != Behavior::None {
             rows.push((BEHAVIOR, self.behavior.as_str().to_owned()));
         }
         let flags = [

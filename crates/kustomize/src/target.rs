@@ -121,9 +121,12 @@ impl<'a> Target<'a> {
             .map_err(|error| error.wrap("accumulating resources"))?;
         gathered.merge_config(&self.own_config()?)?;
         for path in &self.kustomization.crds {
-            let content = self.loader.load(path)?;
-            let crds = load_crds(path, &content)
-                .map_err(|error| error.wrap(format!("loading CRDs [{path}]")))?;
+            let content = self.loader.load(path);
+            let crds = content.and_then(|content| load_crds(path, &content));
+            let crds = crds.map_err(|error| {
+                let all = self.kustomization.crds.join(" ");
+                error.wrap(format!("loading CRDs [{all}]"))
+            })?;
             gathered.merge_config(&Arc::new(crds))?;
         }
         self.run_generators(&mut gathered)?;

@@ -37,9 +37,9 @@ struct TargetRow {
 json_struct! {
     /// A field of some kinds.
     pub(crate) struct FieldSpec: "FieldSpec" {
-        group: Text = "group",
-        version: Text = "version",
-        kind: Text = "kind",
+        group: Text = "group" in "Gvk",
+        version: Text = "version" in "Gvk",
+        kind: Text = "kind" in "Gvk",
         path: Text = "path",
         create: bool = "create",
     }
@@ -48,9 +48,9 @@ json_struct! {
 json_struct! {
     /// The fields that hold the name of objects of one kind.
     pub(crate) struct NameBackReference: "NameBackReferences" {
-        group: Text = "group",
-        version: Text = "version",
-        kind: Text = "kind",
+        group: Text = "group" in "Gvk",
+        version: Text = "version" in "Gvk",
+        kind: Text = "kind" in "Gvk",
         referrers: Vec<FieldSpec> = "fieldSpecs",
     }
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use kyaml::{Node, Style, Tag};
 
-use crate::error::{Result, fail};
+use crate::error::{BuildError, Result, fail};
 use crate::kustomization::{GeneratorArgs, GeneratorOptions};
 use crate::loader::Loader;
 use crate::node::set::{field_or_make, set_field, set_string};
@@ -179,8 +179,8 @@ fn base64_lines(value: &[u8]) -> String {
     lines
 }
 
-/// Makes the service account of an IAMPolicyGenerator.
-pub(crate) fn iam_policy(config: serde_json::Value) -> Result<Resource> {
+/// Makes the service account of an IAMPolicyGenerator; the outer error is one of its configuration.
+pub(crate) fn iam_policy(config: serde_json::Value) -> Result<Result<Vec<Resource>>> {
     use crate::decode::{decode_lenient, json_struct};
     json_struct! {
         struct Account: "ServiceAccount" {
@@ -198,7 +198,8 @@ pub(crate) fn iam_policy(config: serde_json::Value) -> Result<Resource> {
     }
     let config: Config = decode_lenient(config)?;
     if config.cloud != "gke" {
-        fail!("cloud provider {} not supported yet", config.cloud);
+        let message = format!("cloud provider {} not supported yet", config.cloud);
+        return Ok(Err(BuildError::new(message)));
     }
     let (account, project) = (
         &config.service_account.name,
@@ -220,7 +221,7 @@ pub(crate) fn iam_policy(config: serde_json::Value) -> Result<Resource> {
     node.set("kind", Node::string("ServiceAccount"));
     node.set("metadata", metadata);
     set_metadata(&mut node, "annotations", &annotations)?;
-    Ok(Resource::new(node))
+    Ok(Ok(vec![Resource::new(node)]))
 }
 
 #[cfg(test)]

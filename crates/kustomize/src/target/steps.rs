@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Accumulator, Target};
 use crate::config::{Config, FieldSpec, merge_all, merge_one};
+use crate::decode::Decode;
 use crate::error::{BuildError, Result, fail};
 use crate::generators::{self, Generated};
 use crate::kustomization::{GeneratorArgs, HelmChart, HelmGlobals, Label, Patch};
 use crate::options::ChartRequest;
 use crate::origin::{self, Origin};
-use crate::plugins::{self, Plugin};
+use crate::plugins::{self, Generate, Plugin};
 use crate::resmap::{ObjectStep, ResMap};
 use crate::resource::{ORIGIN, Resource};
 use crate::transform::Transformer;
@@ -35,37 +36,53 @@ impl<'a> Target<'a> {
         Some(origin.built_in(self.file, kind))
     }
 
+    /// Runs the generators, once all of them are configured.
     pub(super) fn run_generators(&mut self, gathered: &mut Accumulator) -> Result<()> {
+        let charts = self.charts()?;
+        let plugins = self.plugin_generators()?;
+        self.run_pairs(gathered)?;
+        let origin = self.built_in_origin("HelmChartInflationGenerator");
+        for made in charts {
+            self.absorb(gathered, made?, origin.as_ref())?;
+        }
+        for (generate, origin) in plugins {
+            self.absorb(gathered, generate()?, origin.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// Generates ConfigMaps and Secrets.
+    fn run_pairs(&mut self, gathered: &mut Accumulator) -> Result<()> {
         let options = self.kustomization.generator_options.clone();
         let maps = std::mem::take(&mut self.kustomization.config_map_generator);
+        let maps = maps.into_iter().map(|args| args.0).collect();
         let secrets = std::mem::take(&mut self.kustomization.secret_generator);
-        let groups = [
+        let groups: [(Generated, Vec<GeneratorArgs>, &str); 2] = [
             (Generated::ConfigMap, maps, "ConfigMapGenerator"),
             (Generated::Secret, secrets, "SecretGenerator"),
         ];
         for (kind, list, name) in groups {
             let origin = self.built_in_origin(name);
-            for args in &list {
+            for args in list {
                 let merged = generators::merged_options(args.options.as_ref(), options.as_ref());
                 let args = GeneratorArgs {
                     metadata: None,
-                    ..args.clone()
+                    ..args
                 };
                 let made = generators::make(kind, &args, merged.as_ref(), &self.loader)?;
                 self.absorb(gathered, vec![made], origin.as_ref())?;
             }
         }
-        self.run_charts(gathered)?;
+        Ok(())
+    }
+
+    fn plugin_generators(&mut self) -> Result<Vec<(Generate, Option<Origin>)>> {
         let configs = std::mem::take(&mut self.kustomization.generators);
         let configs = self
             .plugin_configs(&configs)
             .map_err(|error| error.wrap("loading generator plugins"))?;
-        for config in &configs {
-            let made = self.generated(config)?;
-            let origin = Origin::of_plugin(config);
-            self.absorb(gathered, made, origin.as_ref())?;
-        }
-        Ok(())
+        let load = |config: &Resource| Ok((self.generator(config)?, Origin::of_plugin(config)));
+        configs.iter().map(load).collect()
     }
 
     fn absorb(
@@ -81,12 +98,12 @@ impl<'a> Target<'a> {
             .map_err(|error| error.wrap("merging from generator"))
     }
 
-    fn generated(&self, config: &Resource) -> Result<Vec<Resource>> {
+    fn generator(&self, config: &Resource) -> Result<Generate> {
         let chart = |chart: &HelmChart, globals: &HelmGlobals| self.chart(chart, globals);
         let wrap =
             |error: BuildError| error.wrap("loading generator plugins: failed to load generator");
         match plugins::load(config, &self.loader, self.schemas, &chart).map_err(wrap)? {
-            Plugin::Generator(generate) => generate(),
+            Plugin::Generator(generate) => Ok(generate),
             Plugin::Transformers(_) => {
                 let id = config.original_id(self.schemas);
                 Err(wrap(BuildError::new(format!(
@@ -96,9 +113,10 @@ impl<'a> Target<'a> {
         }
     }
 
-    fn run_charts(&mut self, gathered: &mut Accumulator) -> Result<()> {
+    /// Renders the charts; the errors within are those of rendering.
+    fn charts(&mut self) -> Result<Vec<Result<Vec<Resource>>>> {
         let globals = self.kustomization.helm_globals.clone().unwrap_or_default();
-        let origin = self.built_in_origin("HelmChartInflationGenerator");
+        let mut all = Vec::new();
         for mut chart in std::mem::take(&mut self.kustomization.helm_charts) {
             if chart.namespace.is_empty() {
                 chart.namespace = match self.kustomization.namespace.as_str() {
@@ -106,16 +124,13 @@ impl<'a> Target<'a> {
                     namespace => namespace.to_owned(),
                 };
             }
-            let config = kyaml::emit_sigs(&chart_fields(&chart, &globals)).unwrap_or_default();
             let made = self.chart(&chart, &globals).map_err(|error| {
-                error.wrap(format!(
-                    "trouble configuring builtin HelmChartInflationGenerator with config: \
-                     `\n{config}`"
-                ))
-            })??;
-            self.absorb(gathered, made, origin.as_ref())?;
+                let config = chart_fields(&chart, &globals);
+                troubled("HelmChartInflationGenerator", &config, error)
+            })?;
+            all.push(made);
         }
-        Ok(())
+        Ok(all)
     }
 
     /// Renders a chart through the renderer that the build was handed.
@@ -241,7 +256,10 @@ impl<'a> Target<'a> {
         let k = &self.kustomization;
         if !k.patches_strategic_merge.is_empty() {
             let made = StrategicPatches::new(&self.loader, &k.patches_strategic_merge, "")
-                .map_err(|e| troubled("PatchStrategicMergeTransformer", e))?;
+                .map_err(|error| {
+                    let config = json!({"paths": k.patches_strategic_merge});
+                    troubled("PatchStrategicMergeTransformer", &config, error)
+                })?;
             add(
                 Box::new(made),
                 self.built_in_origin("PatchStrategicMergeTransformer"),
@@ -280,8 +298,16 @@ impl<'a> Target<'a> {
         }
         for patch in &k.patches_json6902 {
             let target = patch.target.as_ref();
-            let made = JsonPatches::new(&self.loader, &patch.path, &patch.patch, target)
-                .map_err(|e| troubled("PatchJson6902Transformer", e))?;
+            let made = JsonPatches::new(&self.loader, &patch.path, &patch.patch, target).map_err(
+                |error| {
+                    let config = with_entries([
+                        ("target", patch.target.encode()),
+                        ("path", patch.path.encode()),
+                        ("jsonOp", patch.patch.encode()),
+                    ]);
+                    troubled("PatchJson6902Transformer", &config, error)
+                },
+            )?;
             add(
                 Box::new(made),
                 self.built_in_origin("PatchJson6902Transformer"),
@@ -299,8 +325,12 @@ impl<'a> Target<'a> {
             add(Box::new(made), self.built_in_origin("ImageTagTransformer"));
         }
         if !k.replacements.is_empty() {
-            let list = plugins::load_replacements(k.replacements.clone(), &self.loader)
-                .map_err(|e| troubled("ReplacementTransformer", e))?;
+            let list = plugins::load_replacements(k.replacements.clone(), &self.loader).map_err(
+                |error| {
+                    let config = json!({"Replacements": k.replacements.encode()});
+                    troubled("ReplacementTransformer", &config, error)
+                },
+            )?;
             add(
                 Box::new(ReplacementList::new(list)),
                 self.built_in_origin("ReplacementTransformer"),
@@ -310,18 +340,20 @@ impl<'a> Target<'a> {
     }
 
     fn patch(&self, patch: &Patch) -> Result<PatchEntry> {
-        let config = patch_config(patch);
+        let config = with_entries([
+            ("path", patch.path.encode()),
+            ("patch", patch.patch.encode()),
+            ("target", patch.target.encode()),
+            ("options", patch.options.encode()),
+        ]);
         let text = PatchText {
             path: &patch.path,
             patch: &patch.patch,
-            config: &config,
+            config: &printed(&config),
         };
         let target = patch.target.as_ref();
-        PatchEntry::new(&self.loader, &text, target, patch.options.as_ref()).map_err(|error| {
-            error.wrap(format!(
-                "trouble configuring builtin PatchTransformer with config: `\n{config}`"
-            ))
-        })
+        PatchEntry::new(&self.loader, &text, target, patch.options.as_ref())
+            .map_err(|error| troubled("PatchTransformer", &config, error))
     }
 
     /// Runs validators, which may not change anything.
@@ -356,8 +388,22 @@ fn unchanged(before: &Resource, mut after: Resource) -> bool {
     crate::emission::same(&before.node, &after.node)
 }
 
-fn troubled(kind: &str, error: BuildError) -> BuildError {
-    error.wrap(format!("trouble configuring builtin {kind}"))
+/// Words an error as one of the configuration of a built-in plugin, and shows that.
+fn troubled(kind: &str, config: &Value, error: BuildError) -> BuildError {
+    let config = printed(config);
+    error.wrap(format!(
+        "trouble configuring builtin {kind} with config: `\n{config}`"
+    ))
+}
+
+fn printed(config: &Value) -> String {
+    kyaml::emit_sigs(config).unwrap_or_default()
+}
+
+/// Makes an object of the entries that say something.
+fn with_entries<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    let entries = entries.into_iter().filter(|(_, value)| !value.is_null());
+    Value::Object(entries.map(|(k, v)| (k.to_owned(), v)).collect())
 }
 
 /// The fields that one entry of `labels` sets.
@@ -375,33 +421,6 @@ fn label_specs(label: &Label, config: &Config) -> Result<Vec<FieldSpec>> {
     }
     merge_one(&mut specs, FieldSpec::everywhere("metadata/labels", true)).map_err(wrap)?;
     Ok(specs)
-}
-
-/// Prints the configuration of a patch as messages show it.
-fn patch_config(patch: &Patch) -> String {
-    let mut fields = serde_json::Map::new();
-    let mut text = |name: &str, value: &str| {
-        if !value.is_empty() {
-            fields.insert(name.to_owned(), value.into());
-        }
-    };
-    text("path", &patch.path);
-    text("patch", &patch.patch);
-    if let Some(target) = &patch.target {
-        let parts = [
-            ("group", &target.group),
-            ("version", &target.version),
-            ("kind", &target.kind),
-            ("name", &target.name),
-            ("namespace", &target.namespace),
-            ("labelSelector", &target.label_selector),
-            ("annotationSelector", &target.annotation_selector),
-        ];
-        let parts = parts.iter().filter(|(_, value)| !value.is_empty());
-        let parts = parts.map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str())));
-        fields.insert("target".to_owned(), Value::Object(parts.collect()));
-    }
-    kyaml::emit_sigs(&Value::Object(fields)).unwrap_or_default()
 }
 
 /// The fields of a chart by their names in the file, empty ones left out.
