@@ -397,7 +397,7 @@ impl Session<'_> {
     }
 
     /// Marks every deployed revision but one as superseded.
-    async fn supersede(&self, kept: i64) -> Result<(), String> {
+    pub(super) async fn supersede(&self, kept: i64) -> Result<(), String> {
         for head in self.heads().await? {
             if head.status == "deployed" && head.version != kept {
                 let mut old = self.storage.read(&self.release, head.version).await?;

@@ -25,6 +25,7 @@ pub(super) async fn finalize(pass: &mut Pass<'_>) -> Result<Outcome, Failed> {
         let (Failure::Uninstall(text)
         | Failure::ChartTemplate(text)
         | Failure::Client(text)
+        | Failure::State(text)
         | Failure::AccessDenied(text)) = failure
         else {
             return Err(Failed("the release could not be deleted".to_owned()));
@@ -72,28 +73,13 @@ async fn uninstall(pass: &mut Pass<'_>) -> Result<(), Failure> {
         // Expressions do not count when objects go.
         let expressions = HealthExpressions::new(&[]);
         let expressions = expressions.map_err(|e| Failure::Uninstall(e.to_string()))?;
-        adopt_unrecorded(pass, &expressions).await;
+        pass.recover(&expressions).await?;
         pass.uninstall(&expressions).await?;
         info!("uninstalled Helm release for deleted resource");
     }
     pass.status.history.clear();
     pass.status.storage_namespace.clear();
     Ok(())
-}
-
-/// Finds a release that was stored but not noted in the status, because the process died in between.
-async fn adopt_unrecorded(pass: &mut Pass<'_>, expressions: &HealthExpressions) {
-    if !pass.status.history.is_empty() || pass.status.last_attempted_release_action.is_empty() {
-        return;
-    }
-    let found = {
-        let session = pass.present(expressions, "");
-        session.last().await
-    };
-    if let Ok(Some(record)) = found {
-        let observation = super::observation::observe(&record, None);
-        pass.status.history.push(observation.to_snapshot("", ""));
-    }
 }
 
 fn not_ready(pass: &mut Pass<'_>, text: &str) {

@@ -13,8 +13,8 @@ use reconcile::expression::HealthExpressions;
 use reconcile::helmrelease::{
     Action, ActionKind, EventDraft, Failure, Requeue, State, StateFacts, Step, active_retry, after,
     before, begin_action, begin_release, check_dependencies, clear_stale, determine, drift_event,
-    latest, must_reset_failures, next_step, rollback_step, settle, shorten, source_ready,
-    summarize, take_force_request, target_changed,
+    interrupted_action, latest, must_reset_failures, next_step, recover, rollback_step, settle,
+    shorten, source_ready, summarize, take_force_request, target_changed,
 };
 use tracing::{error, info};
 
@@ -23,7 +23,7 @@ use super::detect::{Drift, excluded};
 use super::inventory::Inventories;
 use super::kube::Kube;
 use super::logs::Logs;
-use super::observation::stored;
+use super::observation::{observe, stored};
 use super::session::Session;
 use super::storage::Storage;
 use super::values::{Resolved, Values, compose};
@@ -176,6 +176,7 @@ impl<'a> Pass<'a> {
     async fn work(&mut self) -> Result<(), Failure> {
         let expressions = HealthExpressions::new(&self.own.spec.health_check_exprs)
             .map_err(|error| Failure::InvalidExpression(error.to_string()))?;
+        self.recover(&expressions).await?;
         self.chart_template().await?;
         let wanted = self.prerequisites().await?;
         self.retarget(&wanted, &expressions).await?;
@@ -438,6 +439,49 @@ impl<'a> Pass<'a> {
                 .map_err(|error| Failure::Action(error.0))?;
         }
         Err(Failure::Pause(reconcile::helmrelease::Pause::Requeue))
+    }
+
+    /// Takes over what an earlier pass stored before it was cut short.
+    pub(super) async fn recover(&mut self, expressions: &HealthExpressions) -> Result<(), Failure> {
+        if interrupted_action(&self.status).is_none() {
+            return Ok(());
+        }
+        let unread = |error: String| {
+            Failure::State(format!(
+                "failed to retrieve last release from storage: {error}"
+            ))
+        };
+        let observed = {
+            let digest = self.status.last_attempted_config_digest.clone();
+            let session = self.present(expressions, &digest);
+            let newest = latest(&self.status).map_or(0, |s| s.version);
+            let mut observed = Vec::new();
+            let heads = session.heads().await.map_err(unread)?;
+            if let Some(last) = heads.last().filter(|head| head.status == "deployed") {
+                session.supersede(last.version).await.map_err(unread)?;
+            }
+            for head in heads {
+                let known = self
+                    .status
+                    .history
+                    .iter()
+                    .any(|s| s.version == head.version);
+                if !known && head.version <= newest {
+                    continue;
+                }
+                let record = session.storage.get(&session.release, head.version).await;
+                if let Some(record) = record.map_err(unread)? {
+                    observed.push(observe(&record, None));
+                }
+            }
+            observed
+        };
+        if !observed.is_empty() {
+            info!("an earlier pass was interrupted, taking over what it stored");
+            let stamp = self.stamp();
+            recover(&self.own, &mut self.status, &observed, stamp);
+        }
+        Ok(())
     }
 
     /// Performs an action; an error that changed nothing ends the pass.

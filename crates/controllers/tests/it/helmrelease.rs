@@ -3,5 +3,6 @@
 //! Charts are put into the store by hand, as the HelmCharts that a release asks for, so that nothing here depends on
 //! the source controller.
 
+mod crashes;
 mod lab;
 mod lifecycle;

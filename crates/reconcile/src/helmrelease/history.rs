@@ -44,7 +44,7 @@ impl Observation {
         format!("{}{oci}}}\n", self.text)
     }
 
-    fn is_of(&self, snapshot: &Snapshot) -> bool {
+    pub(super) fn is_of(&self, snapshot: &Snapshot) -> bool {
         let own = &self.snapshot;
         own.name == snapshot.name
             && own.namespace == snapshot.namespace
@@ -52,7 +52,7 @@ impl Observation {
     }
 }
 
-fn sort(history: &mut [Snapshot]) {
+pub(super) fn sort(history: &mut [Snapshot]) {
     history.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.version));
 }
 

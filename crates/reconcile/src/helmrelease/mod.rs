@@ -12,6 +12,7 @@ mod history;
 mod name;
 mod next;
 mod outcome;
+mod recovery;
 mod requests;
 mod revision;
 mod source;
@@ -34,6 +35,7 @@ pub use outcome::{
     end_release, end_rollback, end_test, end_uninstall, end_uninstall_remediation, end_unlock,
     event_metadata,
 };
+pub use recovery::{interrupted_action, recover};
 pub use requests::{must_reset_failures, take_force_request, take_reset_request};
 pub use revision::{Revision, RevisionError, chart_revision};
 pub use source::source_ready;

@@ -262,7 +262,7 @@ impl Lab {
             let condition = object.and_then(|o| condition(o, type_));
             condition.is_some_and(|c| {
                 c["status"] == status
-                    && c["reason"] == reason
+                    && (reason.is_empty() || c["reason"] == reason)
                     && c["message"].as_str().unwrap().starts_with(message)
             })
         };
