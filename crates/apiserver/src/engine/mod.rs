@@ -190,6 +190,8 @@ pub struct Engine {
     pub quotas: crate::admission::quota::Recounts,
     /// Compiled admission policies.
     pub policies: crate::admission::policy::Cache,
+    /// Requests from sockets that may be handled at once.
+    pub(crate) slots: Arc<tokio::sync::Semaphore>,
     /// Faults of a simulation.
     pub(crate) injector: crate::faults::Injector,
     /// OpenAPI documents built so far.
@@ -215,6 +217,7 @@ impl Engine {
             rbac: crate::auth::rbac::Rbac::default(),
             quotas: crate::admission::quota::Recounts::default(),
             policies: crate::admission::policy::Cache::default(),
+            slots: Arc::new(tokio::sync::Semaphore::new(crate::http::REQUESTS_MAX)),
             injector: crate::faults::Injector::default(),
             documents: crate::http::Documents::default(),
             builtin,

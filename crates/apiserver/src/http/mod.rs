@@ -22,6 +22,7 @@ pub use watch::classify;
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Response, StatusCode, header};
@@ -45,6 +46,12 @@ use route::Route;
 
 /// Body of every response.
 pub type ResponseBody = UnsyncBoxBody<Bytes, Infallible>;
+
+/// Longest time for the body of a request to arrive, and then for its answer.
+const REQUEST_TIME: Duration = Duration::from_secs(60);
+
+/// Requests handled at once, watches aside; as many as upstream's two limits together.
+pub const REQUESTS_MAX: usize = 600;
 
 /// Largest request body, in bytes.
 pub const BODY_BYTES_MAX: usize = 3 * 1024 * 1024;
@@ -137,7 +144,18 @@ async fn answer(
         stop,
     };
     match route {
-        Route::Resource { place, watch } => call.resource(context, place, watch).await,
+        Route::Resource { place, watch } => {
+            let allowed = call.time()?;
+            let watching = watch || call.asks_for_watch();
+            let answering = call.resource(context, place, watch);
+            if watching {
+                return answering.await;
+            }
+            match tokio::time::timeout(allowed, answering).await {
+                Ok(answered) => answered,
+                Err(_) => Err(too_slow()),
+            }
+        }
         other => {
             call.authorize_path(context, &other)?;
             call.path(context, other)
@@ -154,6 +172,28 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
+    /// Returns how long the request may take: a minute, or less where the client says so.
+    fn time(&self) -> Answered<Duration> {
+        let asked = self.query.get("timeout").and_then(|v| v.first());
+        let Some(asked) = asked.filter(|asked| !asked.is_empty()) else {
+            return Ok(REQUEST_TIME);
+        };
+        let nanos = gocompat::duration::parse(asked).map_err(|why| {
+            Failure::bad_request(format!(
+                "invalid timeout specified in the request URL - {why}"
+            ))
+        })?;
+        match u64::try_from(nanos) {
+            Ok(nanos) if nanos > 0 => Ok(Duration::from_nanos(nanos).min(REQUEST_TIME)),
+            _ => Ok(REQUEST_TIME),
+        }
+    }
+
+    fn asks_for_watch(&self) -> bool {
+        let watch = self.query.get("watch").and_then(|v| v.first());
+        watch.is_some_and(|v| !matches!(v.as_str(), "false" | "0"))
+    }
+
     /// Checks paths that are no resource's; those that look like one are checked as such, so that nobody learns
     /// what is served.
     fn authorize_path(&self, context: &Context, route: &Route) -> Answered<()> {
@@ -277,12 +317,7 @@ impl Call<'_> {
     }
 
     fn verb(&self, place: &Place, old_watch: bool) -> Answered<&'static str> {
-        let watching = old_watch
-            || self
-                .query
-                .get("watch")
-                .and_then(|v| v.first())
-                .is_some_and(|v| !matches!(v.as_str(), "false" | "0"));
+        let watching = old_watch || self.asks_for_watch();
         let named = !place.name.is_empty();
         if old_watch && matches!(self.incoming.method, Method::GET | Method::HEAD) {
             return Ok("watch");
@@ -608,9 +643,21 @@ pub fn public(media: &str, value: &impl serde::Serialize) -> Response<ResponseBo
 
 /// Builds the 413 of a body beyond the bound.
 pub fn too_large() -> Response<ResponseBody> {
-    let mut response = respond::failure(&too_large_failure(), "");
+    refused(&too_large_failure(), "")
+}
+
+/// Builds the answer to a request that is not handled at all.
+fn refused(failure: &Failure, accept: &str) -> Response<ResponseBody> {
+    let mut response = respond::failure(failure, accept);
     respond::insert(response.headers_mut(), "cache-control", "no-cache, private");
     response
+}
+
+fn too_slow() -> Box<Failure> {
+    let message = "Timeout: request did not complete within the allotted timeout";
+    let mut failure = Failure::new(504, "Timeout", message);
+    failure.empty_details = true;
+    failure
 }
 
 fn too_large_failure() -> Box<Failure> {

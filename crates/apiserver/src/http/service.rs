@@ -7,7 +7,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming as HyperBody;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
@@ -17,12 +17,17 @@ use tokio::sync::watch::Receiver;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{self, Certificate};
-use super::{BODY_BYTES_MAX, Incoming, ResponseBody, handle, respond};
+use super::{BODY_BYTES_MAX, Incoming, ResponseBody, handle};
 use crate::engine::Engine;
 use crate::failure::Failure;
 
 /// Most connections served at once; further ones wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 4096;
+
+/// Time in which the headers of a request have to arrive.
+const HEADERS_TIME: std::time::Duration = std::time::Duration::from_secs(30);
+/// Bytes of a request's line and headers together.
+const HEADERS_BYTES_MAX: usize = 256 << 10;
 
 /// How connections are encrypted, and who judges their certificates.
 #[derive(Clone)]
@@ -118,7 +123,14 @@ async fn serve<S>(
     });
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_TIME)
+        .max_buf_size(HEADERS_BYTES_MAX);
+    builder
         .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(HEADERS_BYTES_MAX).unwrap_or(u32::MAX))
         .max_concurrent_streams(1000)
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20);
@@ -140,12 +152,25 @@ async fn respond_to(
     request: Request<HyperBody>,
 ) -> Response<ResponseBody> {
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, BODY_BYTES_MAX).collect().await {
-        Ok(collected) => collected.to_bytes(),
-        Err(error) => {
-            let accept = super::header_text(&parts.headers, "accept");
-            return respond::failure(&body_failure(error.as_ref()), accept);
+    let accept = super::header_text(&parts.headers, "accept");
+    // Watches are many and idle; everything else holds its slot from before its body is read.
+    let watching = parts
+        .uri
+        .query()
+        .is_some_and(|query| query.contains("watch="));
+    let slot = if watching {
+        None
+    } else {
+        match engine.slots.clone().try_acquire_owned() {
+            Ok(slot) => Some(slot),
+            Err(_) => return super::refused(&too_many(), accept),
         }
+    };
+    let reading = Limited::new(body, BODY_BYTES_MAX).collect();
+    let body = match tokio::time::timeout(super::REQUEST_TIME, reading).await {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) => return super::refused(&body_failure(error.as_ref()), accept),
+        Err(_) => return super::refused(&super::too_slow(), accept),
     };
     let incoming = Incoming {
         method: parts.method,
@@ -155,7 +180,16 @@ async fn respond_to(
         body,
         certificate,
     };
-    handle(engine, stop, incoming).await
+    let response = handle(engine, stop, incoming).await;
+    drop(slot);
+    response
+}
+
+fn too_many() -> Box<Failure> {
+    let message = "too many requests in flight, please try again later";
+    let mut failure = Failure::new(429, "TooManyRequests", message);
+    failure.status.retry_after_seconds = 1;
+    failure
 }
 
 fn body_failure(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Box<Failure> {

@@ -13,4 +13,5 @@ mod port;
 mod protobuf;
 mod quotas;
 mod recorded;
+mod transport;
 mod workloads;
