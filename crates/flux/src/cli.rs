@@ -102,6 +102,9 @@ fn explain(error: &clap::Error, mut tree: ClapCommand, args: &[OsString]) -> Cli
             "`flux {word}` of upstream is not part of this version yet"
         ));
     }
+    if path.starts_with("flux helm") {
+        failure = failure.plain();
+    }
     if path == "flux dev" {
         failure = failure.exit_code(DEV_USAGE_EXIT_CODE);
     }

@@ -38,6 +38,7 @@ pub struct CliError {
 enum Style {
     Failure,
     Warning,
+    Plain,
     Silent,
 }
 
@@ -87,6 +88,12 @@ impl CliError {
         error
     }
 
+    /// Prints `Error: message`, as helm does.
+    pub fn plain(mut self) -> Self {
+        self.style = Style::Plain;
+        self
+    }
+
     /// Adds an action that the user can take.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
@@ -115,6 +122,7 @@ impl CliError {
         match self.style {
             Style::Failure => out.failure(&self.message),
             Style::Warning => out.warning(&self.message),
+            Style::Plain => out.note(&format!("Error: {}", self.message)),
             Style::Silent => {}
         }
         for hint in &self.hints {

@@ -64,7 +64,7 @@ pub fn load_directory(
 ///
 /// # Errors
 /// As [`load_directory`].
-pub(crate) fn load_any_directory(
+pub fn load_any_directory(
     tree: &dyn FileTree,
     directory: &str,
     version: Version,

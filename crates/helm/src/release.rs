@@ -573,3 +573,27 @@ mod v3 {
         }
     }
 }
+/// Most bytes of a release's name.
+const NAME_BYTES_MAX: usize = 53;
+
+/// Checks the name of a release.
+///
+/// # Errors
+/// The name is not a DNS name of at most 53 bytes, in Helm's words.
+pub fn check_name(name: &str) -> Result<(), String> {
+    const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    let is_label = |label: &str| {
+        !label.is_empty()
+            && label.bytes().all(inner)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    if name.len() <= NAME_BYTES_MAX && name.split('.').all(is_label) {
+        return Ok(());
+    }
+    let shown = gocompat::quote::quote(name.as_bytes());
+    Err(format!(
+        "release name {shown}: invalid release name, must match regex ^{LABEL}(\\.{LABEL})*$ and the length must not be longer than {NAME_BYTES_MAX}"
+    ))
+}

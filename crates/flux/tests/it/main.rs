@@ -2,7 +2,7 @@
 //!
 //! `commands`: the built program against the embedded API server, exit code, stdout and stderr of a command in one
 //! golden; goldens were compared with upstream's v2.9.4 on the same objects, `FERROFLUX_BLESS=1` writes them anew.
-//! `charts`: charts of kustomizations. `fleet`: the main job, object by object. `crash`: the same, killed again and again. `layouts`: repositories as teams
+//! `charts`: charts of kustomizations. `helm`: chart commands, compared with helm. `fleet`: the main job, object by object. `crash`: the same, killed again and again. `layouts`: repositories as teams
 //! arrange them.
 
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
@@ -12,4 +12,5 @@ mod commands;
 mod crash;
 mod fleet;
 mod harness;
+mod helm;
 mod layouts;

@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use filetree::disk::DirectoryTree;
+use gocompat::quote::quote;
 use helm::Version;
 use helm::capabilities::KubeVersion;
 use helm::chart::Chart;
 use helm::functions::World;
-use helm::load::{load_archive, load_directory};
+use helm::load::{load_any_directory, load_archive, load_directory};
 use helm::values::UserValues;
 
 use crate::context::Context;
@@ -106,7 +107,7 @@ pub fn log_text(text: &str) -> String {
     if !text.is_empty() && text.bytes().all(plain) {
         return text.to_owned();
     }
-    gocompat::quote::quote(text.as_bytes())
+    quote(text.as_bytes())
 }
 
 /// The Kubernetes version that a flag names.
@@ -124,19 +125,114 @@ pub fn helm_version(flag: u8) -> Version {
     if flag == 3 { Version::V3 } else { Version::V4 }
 }
 
+/// Refuses what is no chart on this machine; nothing is fetched.
+pub fn locate(path: &str) -> Result<(), String> {
+    let path = path.trim();
+    if Path::new(path).exists() {
+        return Ok(());
+    }
+    if path.starts_with(['/', '.']) {
+        return Err(format!("path {} not found", quote(path.as_bytes())));
+    }
+    let shown = quote(path.as_bytes());
+    if path.contains("://") {
+        return Err(format!("{shown} is not supported: charts are not fetched"));
+    }
+    match path.split_once('/') {
+        Some((repository, _)) => Err(format!("repo {repository} not found")),
+        None => Err(format!(
+            "non-absolute URLs should be in form of repo_name/path_to_chart, got: {path}"
+        )),
+    }
+}
+
 /// Loads a chart from a directory or an archive.
 pub fn load(path: &str, version: Version) -> Result<Chart, String> {
-    let place = Path::new(path);
-    if place.is_dir() {
-        // The tree is the whole file system: links of a chart may lead anywhere.
-        let absolute = fs::canonicalize(place).map_err(|error| error.to_string())?;
-        let tree = DirectoryTree::open(Path::new("/")).map_err(|error| error.to_string())?;
-        let inside = absolute.to_string_lossy();
-        return load_directory(&tree, inside.trim_start_matches('/'), version)
-            .map_err(|error| error.to_string());
+    load_with(path, version, true)
+}
+
+/// Loads a chart as `helm show` does, whatever its API version.
+pub fn load_any(path: &str, version: Version) -> Result<Chart, String> {
+    load_with(path, version, false)
+}
+
+fn load_with(path: &str, version: Version, detect: bool) -> Result<Chart, String> {
+    locate(path)?;
+    let place = Path::new(path.trim());
+    let absolute = std::path::absolute(place).map_err(|error| error.to_string())?;
+    if !place.is_dir() {
+        return load_file(place, &absolute.to_string_lossy(), version);
     }
-    let bytes = fs::read(place).map_err(|_| format!("path {path:?} not found"))?;
+    let file = absolute.join("Chart.yaml");
+    if let Err(error) = fs::metadata(&file)
+        && detect
+        && version == Version::V4
+    {
+        let (file, error) = (file.display(), io_text(&error));
+        return Err(format!(
+            "unable to detect chart at {file}: open {file}: {error}"
+        ));
+    }
+    // The tree is the whole file system: links of a chart may lead anywhere.
+    let real = fs::canonicalize(place).map_err(|error| error.to_string())?;
+    let tree = DirectoryTree::open(Path::new("/")).map_err(|error| error.to_string())?;
+    let inside = real.to_string_lossy();
+    let inside = inside.trim_start_matches('/');
+    let loaded = if detect {
+        load_directory(&tree, inside, version)
+    } else {
+        load_any_directory(&tree, inside, version)
+    };
+    loaded.map_err(|error| error.to_string())
+}
+
+/// Most bytes of a chart's archive, compressed: what it may hold unpacked, and some more.
+const ARCHIVE_BYTES_MAX: u64 = 128 << 20;
+
+fn load_file(place: &Path, shown: &str, version: Version) -> Result<Chart, String> {
+    let failed = |error: std::io::Error| format!("open {shown}: {}", io_text(&error));
+    let size = fs::metadata(place).map_err(failed)?.len();
+    if size > ARCHIVE_BYTES_MAX {
+        return Err(format!(
+            "file '{shown}' is larger than {ARCHIVE_BYTES_MAX} bytes"
+        ));
+    }
+    let bytes = fs::read(place).map_err(failed)?;
+    if !bytes.starts_with(&[0x1f, 0x8b, 8]) {
+        if shown.ends_with(".yml") || shown.ends_with(".yaml") {
+            return Err(format!(
+                "file '{shown}' seems to be a YAML file, but expected a gzipped archive"
+            ));
+        }
+        return Err(format!(
+            "file '{shown}' does not appear to be a gzipped archive; got '{}'",
+            content_type(&bytes)
+        ));
+    }
     load_archive(&bytes, version).map_err(|error| error.to_string())
+}
+
+/// What Go's sniffer says about the first 512 bytes; shorter files are filled up with zeros.
+fn content_type(bytes: &[u8]) -> &'static str {
+    const SIGNATURES: &[(&[u8], &str)] = &[
+        (b"%PDF-", "application/pdf"),
+        (b"PK\x03\x04", "application/zip"),
+        (b"\x89PNG\x0d\x0a\x1a\x0a", "image/png"),
+        (b"GIF8", "image/gif"),
+        (b"<?xml", "text/xml; charset=utf-8"),
+        (b"\xef\xbb\xbf", "text/plain; charset=utf-8"),
+    ];
+    let known = SIGNATURES
+        .iter()
+        .find(|(start, _)| bytes.starts_with(start));
+    if let Some((_, name)) = known {
+        return name;
+    }
+    let binary = |b: &u8| matches!(b, 0..=8 | 0x0b | 0x0e..=0x1a | 0x1c..=0x1f);
+    match bytes.get(..512) {
+        Some(start) if !start.iter().any(binary) => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
 }
 
 /// The present time and the system's randomness.

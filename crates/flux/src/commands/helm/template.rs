@@ -1,22 +1,34 @@
 //! `flux helm template`: what `helm template` prints, with its flags.
 
-use helm::action::{ActionError, Options, PrintOptions, print, render_release};
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::Path;
+
+use helm::action::{
+    ActionError, Options, PrintOptions, Rendered, check_installable, print, render_release,
+};
 use helm::capabilities::Capabilities;
+use helm::chart::Chart;
 use helm::explain::{Explanation, explain};
 use helm::origin::Sources;
 use helm::{Release, Version};
 
-use super::chart::{ValueFlags, helm_version, kube_version, load, read_text, warn, world};
+use super::chart::{
+    ValueFlags, helm_version, io_text, kube_version, load, locate, log_text, read_text, warn, world,
+};
+use super::install_flags::InstallFlags;
 use crate::context::Context;
 
 /// Arguments of `flux helm template`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Name of the release (release-name by default), and the chart's directory or archive.
-    #[arg(value_name = "[NAME] CHART", required = true, num_args = 1..=2)]
+    #[arg(value_name = "[NAME] CHART")]
     words: Vec<String>,
     #[command(flatten)]
     values: ValueFlags,
+    #[command(flatten)]
+    install: InstallFlags,
     /// Template of the release's name.
     #[arg(long, value_name = "TEMPLATE")]
     name_template: Option<String>,
@@ -61,20 +73,21 @@ pub struct Args {
 /// Renders and prints a chart.
 pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
     let version = helm_version(args.helm_version);
-    let (name, path) = match args.words.as_slice() {
-        [path] => (None, path),
-        [name, path, ..] => (Some(name), path),
-        [] => return Err("\"flux helm template\" requires at least 1 argument".to_owned()),
-    };
+    let capabilities = capabilities(args, version)?;
+    let (name, path) = words(args)?;
+    let sub_notes = args.render_subchart_notes;
+    args.install.check(ctx, version, sub_notes)?;
+    locate(path)?;
     let given = args.values.read()?;
     let user = given.merge(version, &read_text)?;
     let chart = load(path, version)?;
     let world = world();
-    let name = match (&args.name_template, name) {
-        (Some(template), _) => helm::template::render_name(template, version, &world)?,
-        (None, Some(name)) => name.clone(),
-        (None, None) => "release-name".to_owned(),
+    let name = match &args.name_template {
+        Some(template) => helm::template::render_name(template, version, &world)?,
+        None => name.to_owned(),
     };
+    check_chart(ctx, args, &chart, version)?;
+    check_name(ctx, &name, version)?;
     let options = Options {
         release: Release {
             name,
@@ -86,10 +99,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
             revision: 1,
             is_upgrade: args.is_upgrade,
         },
-        capabilities: capabilities(args, version)?,
+        capabilities,
         include_crds: args.include_crds,
         skip_schema: args.skip_schema_validation,
-        sub_notes: args.render_subchart_notes,
+        sub_notes,
         strict: false,
     };
     let rendered = render_release(chart.clone(), &user, &options, &world).map_err(|error| {
@@ -98,16 +111,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
             user: &given,
             version,
         };
-        let text = match &error {
-            ActionError::Invalid { manifest, .. } if args.debug => {
-                ctx.out.data(&format!("{}\n", manifest.trim()));
-                error.to_string()
-            }
-            ActionError::Invalid { .. } => {
-                format!("{error}\n\nUse --debug flag to render out invalid YAML")
-            }
-            _ => error.to_string(),
-        };
+        let text = failure(ctx, args, &error);
         with_explanation(text, &explain(&error, &sources))
     })?;
     for warning in &rendered.warnings {
@@ -117,6 +121,14 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         ctx.out.data(&rendered.notes);
         return Ok(());
     }
+    let mut out = Printer {
+        ctx,
+        args,
+        release: &options.release.name,
+    };
+    if let Some(directory) = &args.install.output_dir {
+        return out.write(&rendered, directory);
+    }
     let options = PrintOptions {
         no_hooks: args.no_hooks,
         skip_tests: args.skip_tests,
@@ -124,6 +136,139 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
     };
     ctx.out.data(&print(&rendered, &options, version)?);
     Ok(())
+}
+
+/// The release's name and the chart's place.
+fn words(args: &Args) -> Result<(&str, &str), String> {
+    let fixed = [
+        (args.install.generate_name, "--generate-name"),
+        (args.name_template.is_some(), "--name-template"),
+    ];
+    for (_, flag) in fixed.iter().filter(|(given, _)| *given) {
+        if args.words.len() > 1 {
+            return Err(format!("cannot set {flag} and also specify a name"));
+        }
+    }
+    match args.words.as_slice() {
+        [] => Err("\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]".to_owned()),
+        [path] => Ok(("release-name", path)),
+        [name, path] => Ok((name, path)),
+        [_, _, rest @ ..] => Err(format!(
+            "expected at most two arguments, unexpected arguments: {}",
+            rest.join(", ")
+        )),
+    }
+}
+
+/// What is wrong with a chart before it is rendered.
+fn check_chart(ctx: &Context, args: &Args, chart: &Chart, version: Version) -> Result<(), String> {
+    let missing = !helm::dependencies::missing(chart).is_empty();
+    if missing && args.install.dependency_update {
+        return Err("--dependency-update is not supported: charts are not fetched, and declared ones are missing".to_owned());
+    }
+    if chart.metadata.deprecated {
+        ctx.out.note(match version {
+            Version::V3 => "WARNING: This chart is deprecated",
+            Version::V4 => "level=WARN msg=\"this chart is deprecated\"",
+        });
+    }
+    // The command line has words of its own for missing charts.
+    let own = match version {
+        Version::V3 => "An error occurred",
+        Version::V4 => "an error occurred",
+    };
+    check_installable(chart).map_err(|error| match error.strip_prefix("an error occurred") {
+        Some(rest) if version == Version::V4 => format!("{own}{}", rest.replace('`', "'")),
+        Some(rest) => format!("{own}{rest}"),
+        None => error,
+    })
+}
+
+fn check_name(ctx: &Context, name: &str, version: Version) -> Result<(), String> {
+    let Err(error) = helm::release::check_name(name) else {
+        return Ok(());
+    };
+    match version {
+        Version::V3 => Err(error),
+        Version::V4 => {
+            const TITLE: &str = "release name check failed";
+            let (title, text) = (log_text(TITLE), log_text(&error));
+            ctx.out
+                .note(&format!("level=ERROR msg={title} error={text}"));
+            Err(format!("{TITLE}: {error}"))
+        }
+    }
+}
+
+/// Helm's text for a failed release; what fails after the release was made gets a hint.
+fn failure(ctx: &Context, args: &Args, error: &ActionError) -> String {
+    const KUBE: &str = "chart requires kubeVersion: ";
+    let manifest = match error {
+        ActionError::Invalid { manifest, .. } => manifest.as_str(),
+        ActionError::Template { .. } => "",
+        ActionError::Failed(text) if text.starts_with(KUBE) => "",
+        _ => return error.to_string(),
+    };
+    if args.debug {
+        ctx.out.data(&format!("{}\n", manifest.trim()));
+        return error.to_string();
+    }
+    format!("{error}\n\nUse --debug flag to render out invalid YAML")
+}
+
+/// Where manifests go.
+struct Printer<'p> {
+    ctx: &'p Context,
+    args: &'p Args,
+    release: &'p str,
+}
+
+impl Printer<'_> {
+    /// Writes every manifest to a file of its template's name.
+    fn write(&mut self, rendered: &Rendered, directory: &str) -> Result<(), String> {
+        let root = if self.args.install.release_name {
+            format!("{directory}/{}", self.release)
+        } else {
+            directory.to_owned()
+        };
+        let mut written = BTreeSet::new();
+        let crds = rendered.chart.iter().flat_map(Chart::crds);
+        for crd in crds.filter(|_| self.args.include_crds) {
+            let text = String::from_utf8_lossy(&crd.data);
+            let append = !written.insert(crd.path.clone());
+            self.file(&root, &crd.path, &text, append)?;
+        }
+        for one in &rendered.manifests {
+            let append = !written.insert(one.path.clone());
+            self.file(&root, &one.path, &one.content, append)?;
+        }
+        for hook in &rendered.hooks {
+            let test = hook.events.iter().any(|event| event == "test");
+            if self.args.no_hooks || (self.args.skip_tests && test) {
+                continue;
+            }
+            // Hooks join what is there, from an earlier run too, as helm has it.
+            self.file(&root, &hook.path, &hook.manifest, true)?;
+        }
+        self.ctx.out.data("\n");
+        Ok(())
+    }
+
+    fn file(&self, root: &str, name: &str, text: &str, append: bool) -> Result<(), String> {
+        let path = format!("{root}/{name}");
+        let failed = |error: std::io::Error| format!("open {path}: {}", io_text(&error));
+        if let Some(parent) = Path::new(&path).parent() {
+            std::fs::create_dir_all(parent).map_err(failed)?;
+        }
+        let mut options = std::fs::OpenOptions::new();
+        options.create(true).write(true);
+        options.append(append).truncate(!append);
+        let mut file = options.open(&path).map_err(failed)?;
+        let text = format!("---\n# Source: {name}\n{text}\n");
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        self.ctx.out.data(&format!("wrote {path}\n"));
+        Ok(())
+    }
 }
 
 /// Helm's text, and below it what else is known.
