@@ -4,5 +4,6 @@
 //! the source controller.
 
 mod crashes;
+mod details;
 mod lab;
 mod lifecycle;

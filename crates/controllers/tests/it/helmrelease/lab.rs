@@ -307,7 +307,6 @@ impl Lab {
     }
 
     /// Reads a record.
-    #[expect(dead_code, reason = "tests of records follow")]
     pub async fn stored(&self, name: &str, version: i64) -> Record {
         use base64::Engine as _;
         let secret = self
