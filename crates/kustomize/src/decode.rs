@@ -170,11 +170,15 @@ impl Decoder {
         read: impl FnOnce(&mut Self),
     ) {
         let outer = std::mem::replace(&mut self.string_type, string_type.unwrap_or(STRING));
+        // sigs.k8s.io/yaml does not see the types of embedded structures.
+        let coerced = self.coerce;
+        self.coerce &= embedded.is_none();
         let depth = self.path.len();
         self.path.extend(embedded.map(Step::Embedded));
         self.path.push(Step::Key(name.to_owned()));
         read(self);
         self.path.truncate(depth);
+        self.coerce = coerced;
         self.string_type = outer;
     }
 

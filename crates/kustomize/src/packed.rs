@@ -8,10 +8,11 @@
 mod tree;
 mod words;
 
-use kyaml::Text;
+use kyaml::{Node, Text};
 use smallvec::SmallVec;
 
 use crate::id::{Gvk, ResId, effective_namespace, split_api_version};
+use crate::node::shared::{Shared, set_number};
 use crate::openapi::Schemas;
 use crate::resource::{Behavior, FormerId, Notes, Resource};
 use tree::Reader;
@@ -70,18 +71,14 @@ impl Packed {
     /// Unpacks the object.
     pub fn unpack(&self) -> Resource {
         let mut reader = Reader::new(&self.bytes);
-        let (notes, variables, keeps_marks) = read_notes(&mut reader);
-        Resource {
-            node: reader.node(),
-            notes,
-            variables,
-            keeps_marks,
-        }
+        let mut resource = read_notes(&mut reader);
+        resource.node = reader.node();
+        resource
     }
 
     /// Returns what the build remembers about the object.
     pub fn notes(&self) -> Notes {
-        read_notes(&mut Reader::new(&self.bytes)).0
+        read_notes(&mut Reader::new(&self.bytes)).notes
     }
 
     /// Returns the names of the variables that read this object.
@@ -89,7 +86,7 @@ impl Packed {
         if self.bytes[0] & HAS_LISTS == 0 {
             return Vec::new();
         }
-        read_notes(&mut Reader::new(&self.bytes)).1
+        read_notes(&mut Reader::new(&self.bytes)).variables
     }
 
     /// Tells whether the name is to get a suffix.
@@ -225,7 +222,8 @@ fn write_notes(out: &mut Vec<u8>, resource: &Resource) {
         && notes.prefixes.is_empty()
         && notes.suffixes.is_empty()
         && notes.helm_generated.is_none()
-        && resource.variables.is_empty());
+        && resource.variables.is_empty()
+        && resource.shared_count == 0);
     for (set, flag) in [
         (notes.needs_hash, NEEDS_HASH),
         (notes.allow_name_change, ALLOW_NAME),
@@ -238,13 +236,14 @@ fn write_notes(out: &mut Vec<u8>, resource: &Resource) {
     out.push(flags);
     if has_lists {
         let mut lists = Vec::with_capacity(128);
-        write_lists(&mut lists, notes, &resource.variables);
+        write_lists(&mut lists, resource);
         tree::write_number(out, lists.len());
         out.extend_from_slice(&lists);
     }
 }
 
-fn write_lists(out: &mut Vec<u8>, notes: &Notes, variables: &[Text]) {
+fn write_lists(out: &mut Vec<u8>, resource: &Resource) {
+    let notes = &resource.notes;
     tree::write_number(out, notes.former.len());
     let mut before = ["", "", ""];
     for former in &notes.former {
@@ -258,11 +257,17 @@ fn write_lists(out: &mut Vec<u8>, notes: &Notes, variables: &[Text]) {
         }
         before = parts;
     }
-    for list in [&notes.prefixes[..], &notes.suffixes, variables] {
+    for list in [&notes.prefixes[..], &notes.suffixes, &resource.variables] {
         tree::write_number(out, list.len());
         list.iter().for_each(|text| tree::write_text(out, text));
     }
     tree::write_text(out, notes.helm_generated.as_deref().unwrap_or(""));
+    tree::write_number(out, resource.shared_count as usize);
+    tree::write_number(out, resource.shared.len());
+    for shared in &resource.shared {
+        tree::write_number(out, shared.number as usize);
+        tree::write_node(out, &shared.value, false);
+    }
 }
 
 fn skip_notes(reader: &mut Reader<'_>) {
@@ -272,8 +277,8 @@ fn skip_notes(reader: &mut Reader<'_>) {
     }
 }
 
-/// Reads the notes, the variables, and whether positions are kept.
-fn read_notes(reader: &mut Reader<'_>) -> (Notes, Vec<Text>, bool) {
+/// Reads everything but the tree.
+fn read_notes(reader: &mut Reader<'_>) -> Resource {
     let flags = reader.byte();
     let mut notes = Notes {
         behavior: BEHAVIORS[usize::from((flags >> BEHAVIOR_SHIFT) & BEHAVIOR)],
@@ -282,18 +287,33 @@ fn read_notes(reader: &mut Reader<'_>) -> (Notes, Vec<Text>, bool) {
         allow_kind_change: flags & ALLOW_KIND != 0,
         ..Notes::default()
     };
-    let keeps_marks = flags & KEEPS_MARKS != 0;
+    let mut resource = Resource {
+        node: Node::null(),
+        notes: Notes::default(),
+        variables: Vec::new(),
+        keeps_marks: flags & KEEPS_MARKS != 0,
+        shared: Vec::new(),
+        shared_count: 0,
+    };
     if flags & HAS_LISTS == 0 {
-        return (notes, Vec::new(), keeps_marks);
+        return Resource { notes, ..resource };
     }
     reader.number();
     notes.former = former_ids(reader);
     notes.prefixes = texts(reader);
     notes.suffixes = texts(reader);
-    let variables = texts(reader).into_vec();
+    resource.variables = texts(reader).into_vec();
     let helm = reader.text();
     notes.helm_generated = (!helm.is_empty()).then(|| helm.into());
-    (notes, variables, keeps_marks)
+    resource.shared_count = reader.small();
+    let shared = (0..reader.number()).map(|_| {
+        let number = reader.small();
+        let mut value = reader.node();
+        set_number(&mut value, number);
+        Shared { number, value }
+    });
+    resource.shared = shared.collect();
+    Resource { notes, ..resource }
 }
 
 /// Reads former identities; of each, only what differs from the one before is written out.

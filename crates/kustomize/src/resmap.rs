@@ -60,6 +60,7 @@ impl ResMap {
     ) -> Result<()> {
         let mut resource = self.get(index);
         work(&mut resource)?;
+        resource.settle();
         self.put(index, &resource);
         Ok(())
     }
@@ -89,6 +90,7 @@ impl ResMap {
                     (until, failed) = (index, Some(error));
                     break;
                 }
+                resource.settle();
             }
             if failed.is_none() {
                 *packed = Packed::of(&resource);

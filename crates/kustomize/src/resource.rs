@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::id::{Gvk, ResId, effective_namespace};
 use crate::node::lookup::field;
 use crate::node::set::{field_or_make, set_field, set_string};
+use crate::node::shared::{self, Shared};
 use crate::node::{Kind, is_empty, string, text};
 use crate::openapi::Schemas;
 
@@ -92,6 +93,10 @@ pub(crate) struct Resource {
     /// Whether the lines of the nodes are kept when the object is packed: they are told of keys that stand
     /// twice.
     pub keeps_marks: bool,
+    /// Nodes that stand at several places.
+    pub shared: Vec<Shared>,
+    /// How many numbers such nodes have been given.
+    pub shared_count: u32,
 }
 
 impl Behavior {
@@ -145,6 +150,8 @@ impl Resource {
             notes: Notes::default(),
             variables: Vec::new(),
             keeps_marks: false,
+            shared: Vec::new(),
+            shared_count: 0,
         };
         resource.absorb_notes();
         resource
@@ -216,6 +223,7 @@ impl Resource {
 
     /// Remembers the present identity before it changes.
     pub fn store_id(&mut self, schemas: &Schemas) {
+        self.renew_annotations();
         let scoped = self.is_cluster_scoped(schemas);
         self.notes.former.push(FormerId {
             namespace: effective_namespace(self.namespace(), scoped).into(),
@@ -226,12 +234,14 @@ impl Resource {
 
     pub fn add_prefix(&mut self, prefix: &str) {
         if !prefix.is_empty() {
+            self.renew_annotations();
             self.notes.prefixes.push(prefix.into());
         }
     }
 
     pub fn add_suffix(&mut self, suffix: &str) {
         if !suffix.is_empty() {
+            self.renew_annotations();
             self.notes.suffixes.push(suffix.into());
         }
     }
@@ -318,6 +328,22 @@ impl Resource {
     /// Tells whether upstream would have annotations on this object for its notes.
     pub fn has_notes(&self) -> bool {
         self.notes != Notes::default()
+    }
+
+    /// Shows at all places of a node what was written at one of them; to be called after every step.
+    pub fn settle(&mut self) {
+        if !self.shared.is_empty() {
+            shared::settle(&mut self.node, &mut self.shared);
+        }
+    }
+
+    /// Where upstream notes something, it makes all annotations anew.
+    fn renew_annotations(&mut self) {
+        let metadata = self.node.get_mut("metadata");
+        let annotations = metadata.and_then(|metadata| metadata.get_mut("annotations"));
+        if let Some(annotations) = annotations.filter(|_| !self.shared.is_empty()) {
+            shared::separate(annotations);
+        }
     }
 
     /// Takes over notes that stand in annotations, and removes those.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kyaml::{Node, NodeValue, Style, Tag, Text};
+use kyaml::{Node, NodeValue, Tag, Text};
 
 use crate::config::Config;
 use crate::error::{BuildError, Result, fail};
@@ -10,6 +10,7 @@ use crate::id::ResId;
 use crate::kustomization::Var;
 use crate::node::fieldspec::Spec;
 use crate::node::lookup::lookup;
+use crate::node::shared::keep_number;
 use crate::node::{is_null, is_string, split_dotted, text};
 use crate::openapi::Schemas;
 use crate::resmap::{ObjectStep, ResMap};
@@ -233,15 +234,10 @@ fn tag_name(tag: &Tag) -> &'static str {
 
 fn update(node: &mut Node, values: &Values) {
     let (new, tag) = expand(text(node), values);
-    *node = match tag {
-        Tag::Str => Node::string(new),
-        tag => {
-            let mut node = Node::plain(new);
-            node.tag = tag;
-            node
-        }
-    };
-    node.style = Style::Plain;
+    let mut expanded = Node::plain(new);
+    expanded.tag = tag;
+    keep_number(node, &mut expanded);
+    *node = expanded;
 }
 
 /// Replaces every `$(NAME)`; a text that is nothing else takes the value's type.

@@ -7,6 +7,7 @@ pub(crate) mod fieldspec;
 pub(crate) mod lookup;
 pub(crate) mod matcher;
 pub(crate) mod set;
+pub(crate) mod shared;
 
 use kyaml::{Node, NodeValue, Style, Tag};
 

@@ -2,6 +2,7 @@
 
 use kyaml::{Node, NodeValue, Style, Tag};
 
+use super::shared::overwrite;
 use super::{Kind, is_null, is_string, kind};
 use crate::error::Result;
 use crate::node::lookup::ensure;
@@ -12,7 +13,7 @@ fn is_yaml_1_1_non_string(text: &str) -> bool {
 }
 
 /// Quotes a new plain string that would be read as something else.
-fn guard(value: &mut Node) {
+pub(crate) fn guard(value: &mut Node) {
     if is_string(value) && value.style == Style::Plain && is_yaml_1_1_non_string(super::text(value))
     {
         value.style = Style::DoubleQuoted;
@@ -20,13 +21,12 @@ fn guard(value: &mut Node) {
 }
 
 /// Replaces a scalar by another, keeping its style; a null writes nothing.
-pub(crate) fn set_scalar(target: &mut Node, mut value: Node) -> Result<()> {
+pub(crate) fn set_scalar(target: &mut Node, value: Node) -> Result<()> {
     ensure(target, Kind::Scalar)?;
     if is_null(&value) {
         return Ok(());
     }
-    value.style = target.style;
-    *target = value;
+    overwrite(target, value);
     Ok(())
 }
 
@@ -52,8 +52,7 @@ pub(crate) fn set_field_with_key_style(
     }
     guard(&mut value);
     if let Some(field) = map.get_mut(name) {
-        value.style = field.style;
-        *field = value;
+        overwrite(field, value);
     } else if let Some(entries) = map.entries_mut() {
         let mut key = Node::plain(name);
         key.style = key_style;

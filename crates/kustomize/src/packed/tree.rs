@@ -7,6 +7,7 @@
 use kyaml::{Comments, Mark, Names, Node, NodeValue, Style, Tag, Text};
 
 use super::words;
+use crate::node::shared::{number_of, set_number};
 
 const SCALAR: u8 = 0;
 const SEQUENCE: u8 = 1;
@@ -24,6 +25,7 @@ const TAGGED: u8 = 1 << 3;
 const HAS_NAMES: u8 = 1 << 4;
 const HAS_COMMENTS: u8 = 1 << 5;
 const HAS_MARK: u8 = 1 << 6;
+const HAS_NUMBER: u8 = 1 << 7;
 /// Stands in place of a word that was the same before.
 pub(super) const SAME: u8 = 0xfd;
 /// First bytes of keys that are no listed word: a plain string, and any other node.
@@ -153,6 +155,7 @@ fn details_of(node: &Node, marks: bool) -> u8 {
         | flag(node.names.is_some(), HAS_NAMES)
         | flag(node.comments.is_some(), HAS_COMMENTS)
         | flag(marks, HAS_MARK)
+        | flag(!marks && number_of(node) != 0, HAS_NUMBER)
 }
 
 fn write_details(out: &mut Vec<u8>, node: &Node, details: u8) {
@@ -168,6 +171,9 @@ fn write_details(out: &mut Vec<u8>, node: &Node, details: u8) {
     if details & HAS_MARK != 0 {
         out.extend_from_slice(&node.mark.line.to_le_bytes());
         out.extend_from_slice(&node.mark.column.to_le_bytes());
+    }
+    if details & HAS_NUMBER != 0 {
+        write_number(out, number_of(node) as usize);
     }
 }
 
@@ -209,6 +215,11 @@ impl<'a> Reader<'a> {
             }
             shift += 7;
         }
+    }
+
+    /// Reads a number that was one of 32 bits.
+    pub fn small(&mut self) -> u32 {
+        u32::try_from(self.number()).unwrap_or(0)
     }
 
     /// Takes as many bytes.
@@ -298,6 +309,9 @@ impl<'a> Reader<'a> {
             let (line, column) = (self.u32(), self.u32());
             node.mark = Mark { line, column };
         }
+        if details & HAS_NUMBER != 0 {
+            set_number(node, self.small());
+        }
     }
 
     fn key(&mut self) -> Node {
@@ -327,6 +341,9 @@ impl<'a> Reader<'a> {
         }
         if details & HAS_MARK != 0 {
             self.bytes(8);
+        }
+        if details & HAS_NUMBER != 0 {
+            self.number();
         }
         first
     }

@@ -77,7 +77,9 @@ fn source_value(
         let id = source.id();
         fail!("fieldPath `{path}` is missing for replacement source {id}");
     };
-    refined(source.options.as_ref(), found)
+    let mut value = refined(source.options.as_ref(), found)?;
+    crate::node::shared::separate(&mut value);
+    Ok(value)
 }
 
 fn or_default(path: &str) -> &str {

@@ -11,6 +11,7 @@ use kyaml::{Node, Style};
 use crate::error::{Result, fail};
 use crate::node::lookup::ensure_all;
 use crate::node::set::set_field_with_key_style;
+use crate::node::shared::{number_of, set_number};
 use crate::node::{Kind, is_empty, is_null, kind, text};
 use crate::openapi::{Schema, Schemas};
 
@@ -168,7 +169,8 @@ fn fields(
     for (key, value) in entries {
         let same = added.iter().position(|(k, _)| text(k) == text(&key));
         let other = same.map(|index| added.swap_remove(index).1);
-        let style = style_after(&value, other.as_ref());
+        let (style, number) = (style_after(&value, other.as_ref()), number_of(&value));
+        let tagged = value.tagged;
         let field = stated(&key, &value)
             .or_else(|| schema.as_ref().and_then(|schema| schema.field(text(&key))));
         match walk(schemas, Some(value), other, field)? {
@@ -178,6 +180,10 @@ fn fields(
             }
             Merged::Patch(mut value) if !is_null(&value) => {
                 value.style = style;
+                value.tagged = tagged;
+                if number != 0 {
+                    set_number(&mut value, number);
+                }
                 kept.push((key, value));
             }
             Merged::Patch(_) | Merged::Gone => {}
