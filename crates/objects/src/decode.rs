@@ -24,8 +24,8 @@ pub enum DecodeError {
     /// A value of another JSON type.
     #[error("json: cannot unmarshal {found} into Go struct field {place} of type {expected}")]
     WrongType {
-        /// JSON type found: `string`, `number`, `bool`, `object` or `array`.
-        found: &'static str,
+        /// JSON type found: `string`, `number`, `bool`, `object` or `array`; a number that does not fit with its digits.
+        found: String,
         /// Struct and path, such as `DeploymentSpec.spec.replicas`.
         place: String,
         /// Go type.
@@ -60,6 +60,7 @@ pub fn decode(
         rules,
         unknown: Vec::new(),
         path: Vec::new(),
+        structs: Vec::new(),
     };
     let ty = schema.get(ty);
     if let Some(map) = &ty.map {
@@ -69,7 +70,10 @@ pub fn decode(
 }
 
 enum Step {
+    /// Member of a struct.
     Field(String),
+    /// Key of a plain map; Go's errors leave it out.
+    Key(String),
     Index(usize),
 }
 
@@ -78,13 +82,32 @@ struct Decoder<'a> {
     rules: Rules,
     unknown: Vec<String>,
     path: Vec<Step>,
+    /// Names of the structs around the present place.
+    structs: Vec<&'a str>,
 }
 
-impl Decoder<'_> {
-    fn map(&mut self, ty: &Type, map: &MapType, object: &mut Map) -> Result<(), DecodeError> {
+impl<'a> Decoder<'a> {
+    fn map(&mut self, ty: &'a Type, map: &'a MapType, object: &mut Map) -> Result<(), DecodeError> {
         if self.path.len() > DEPTH_MAX {
             return Err(DecodeError::TooDeep);
         }
+        let is_struct = !map.fields.is_empty();
+        if is_struct {
+            self.structs.push(ty.name.as_deref().unwrap_or(""));
+        }
+        let outcome = self.members(ty, map, object);
+        if is_struct {
+            self.structs.pop();
+        }
+        outcome
+    }
+
+    fn members(
+        &mut self,
+        ty: &'a Type,
+        map: &'a MapType,
+        object: &mut Map,
+    ) -> Result<(), DecodeError> {
         let builtin = self.rules == Rules::Builtin;
         let mut drop: Vec<String> = Vec::new();
         for (key, value) in object.iter_mut() {
@@ -108,8 +131,11 @@ impl Decoder<'_> {
             if is_plain_scalar(self.schema.get(id), value) {
                 continue;
             }
-            self.path.push(Step::Field(key.clone()));
-            self.value(ty, id, value)?;
+            self.path.push(match field {
+                Some(_) => Step::Field(key.clone()),
+                None => Step::Key(key.clone()),
+            });
+            self.value(id, value)?;
             self.path.pop();
             if builtin
                 && let Some(field) = field
@@ -132,7 +158,7 @@ impl Decoder<'_> {
     fn complete(
         &mut self,
         owner: &Type,
-        map: &MapType,
+        map: &'a MapType,
         object: &mut Map,
     ) -> Result<(), DecodeError> {
         for field in &map.fields {
@@ -163,7 +189,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    fn value(&mut self, owner: &Type, id: TypeId, value: &mut Value) -> Result<(), DecodeError> {
+    fn value(&mut self, id: TypeId, value: &mut Value) -> Result<(), DecodeError> {
         let ty = self.schema.get(id);
         if self.rules == Rules::Custom {
             return self.prune(ty, value);
@@ -194,7 +220,7 @@ impl Decoder<'_> {
                     *value = integer.into();
                     Ok(())
                 }
-                None => Err(self.wrong_type(owner, ty, value)),
+                None => Err(self.wrong_type(ty, value)),
             },
             (Form::Number, Value::Number(_)) | (Form::Boolean, Value::Bool(_)) => Ok(()),
             (Form::Object, Value::Object(object)) => match &ty.map {
@@ -202,27 +228,22 @@ impl Decoder<'_> {
                 None => Ok(()),
             },
             (Form::List, Value::Array(items)) => match &ty.list {
-                Some(list) => self.items(owner, list.element, items),
+                Some(list) => self.items(list.element, items),
                 None => Ok(()),
             },
-            _ => Err(self.wrong_type(owner, ty, value)),
+            _ => Err(self.wrong_type(ty, value)),
         }
     }
 
-    fn prune(&mut self, ty: &Type, value: &mut Value) -> Result<(), DecodeError> {
+    fn prune(&mut self, ty: &'a Type, value: &mut Value) -> Result<(), DecodeError> {
         match (value, &ty.map, &ty.list) {
             (Value::Object(object), Some(map), _) => self.map(ty, map, object),
-            (Value::Array(items), _, Some(list)) => self.items(ty, list.element, items),
+            (Value::Array(items), _, Some(list)) => self.items(list.element, items),
             _ => Ok(()),
         }
     }
 
-    fn items(
-        &mut self,
-        owner: &Type,
-        element: TypeId,
-        items: &mut [Value],
-    ) -> Result<(), DecodeError> {
+    fn items(&mut self, element: TypeId, items: &mut [Value]) -> Result<(), DecodeError> {
         for (at, item) in items.iter_mut().enumerate() {
             if item.is_null() && self.rules == Rules::Builtin {
                 *item = self.zero(element);
@@ -231,7 +252,7 @@ impl Decoder<'_> {
                 continue;
             }
             self.path.push(Step::Index(at));
-            self.value(owner, element, item)?;
+            self.value(element, item)?;
             self.path.pop();
         }
         Ok(())
@@ -252,16 +273,16 @@ impl Decoder<'_> {
         }
     }
 
-    fn wrong_type(&self, owner: &Type, ty: &Type, value: &Value) -> DecodeError {
+    fn wrong_type(&self, ty: &Type, value: &Value) -> DecodeError {
         let fields: Vec<&str> = self
             .path
             .iter()
             .filter_map(|step| match step {
                 Step::Field(name) => Some(name.as_str()),
-                Step::Index(_) => None,
+                Step::Key(_) | Step::Index(_) => None,
             })
             .collect();
-        let owner = owner.name.as_deref().unwrap_or("");
+        let owner = self.structs.last().copied().unwrap_or("");
         let owner = owner.rsplit('.').next().unwrap_or("");
         let found = match value {
             Value::Null => "null".to_owned(),
@@ -275,14 +296,7 @@ impl Decoder<'_> {
             Value::Object(_) => "object".into(),
         };
         DecodeError::WrongType {
-            found: match found.as_str() {
-                "null" => "null",
-                "bool" => "bool",
-                "string" => "string",
-                "array" => "array",
-                "object" => "object",
-                _ => "number",
-            },
+            found,
             place: format!("{owner}.{}", fields.join(".")),
             expected: go_type(self.schema, ty),
         }
@@ -292,7 +306,7 @@ impl Decoder<'_> {
         let mut out = String::new();
         for step in &self.path {
             match step {
-                Step::Field(name) => {
+                Step::Field(name) | Step::Key(name) => {
                     if !out.is_empty() {
                         out.push('.');
                     }

@@ -106,13 +106,10 @@ impl Engine {
         let resource = &place.resource;
         self.replace(context, place, options, &|live, _| {
             let mut next = self.patched(place, live, patch)?;
-            self.check_patched(place, live, &next)?;
+            let shown = || self.shown(place, live, patch);
+            self.check_patched(place, live, &next, &shown)?;
             check_name(place, &mut next)?;
             check_namespace(place, &mut next)?;
-            let shown = match patch {
-                PatchBody::Strategic(patch) => objects::smd::go_v(patch),
-                _ => Value::Object(next.clone()).to_string(),
-            };
             let source = Source::Patch(&shown);
             form::shape(
                 context,
@@ -127,8 +124,30 @@ impl Engine {
         })
     }
 
+    /// Writes a patched object as failures show it.
+    fn shown(&self, place: &Place, live: &Map, patch: &PatchBody) -> String {
+        let touched = match patch {
+            PatchBody::Strategic(patch) => return objects::smd::go_v(patch),
+            PatchBody::Merge(patch) => patch.clone(),
+            PatchBody::Json(operations) => containers_of(operations),
+            PatchBody::Apply(_) => Value::Null,
+        };
+        // It was patched once before; failures are rare.
+        let patched = self.patched(place, live, patch).unwrap_or_default();
+        if place.resource.custom.is_some() {
+            return Value::Object(patched).to_string();
+        }
+        crate::proto::print(place.resource.gvk(), &patched, &touched)
+    }
+
     /// Refuses another kind or uid.
-    fn check_patched(&self, place: &Place, live: &Map, next: &Map) -> Answered<()> {
+    fn check_patched(
+        &self,
+        place: &Place,
+        live: &Map,
+        next: &Map,
+        shown: &dyn Fn() -> String,
+    ) -> Answered<()> {
         let resource = &place.resource;
         let (version, kind) = (text(next, "apiVersion"), text(next, "kind"));
         if version != resource.api_version || kind != resource.kind() {
@@ -143,8 +162,7 @@ impl Engine {
                     .unwrap_or("core"),
                 resource.kind()
             );
-            let shown = Value::Object(next.clone()).to_string();
-            return Err(form::refuse(resource, &why, Source::Patch(&shown)));
+            return Err(form::refuse(resource, &why, Source::Patch(shown)));
         }
         let uid = metadata_text(next, "uid");
         if !uid.is_empty() && uid != metadata_text(live, "uid") {
@@ -283,6 +301,24 @@ fn strategic_failure(why: String) -> Box<Failure> {
         return Failure::bad_request(why);
     }
     Failure::internal(why)
+}
+
+/// Lists the maps that a JSON patch goes through, as nested maps.
+fn containers_of(operations: &Value) -> Value {
+    let mut root = Value::Object(Map::new());
+    for operation in operations.as_array().into_iter().flatten() {
+        let path = operation.get("path").and_then(Value::as_str).unwrap_or("");
+        let mut parts: Vec<&str> = path.split('/').skip(1).collect();
+        parts.pop();
+        let mut at = &mut root;
+        for part in parts {
+            let Some(map) = at.as_object_mut() else { break };
+            at = map
+                .entry(part.replace("~1", "/").replace("~0", "~"))
+                .or_insert_with(|| Value::Object(Map::new()));
+        }
+    }
+    root
 }
 
 fn rejected() -> Box<Failure> {

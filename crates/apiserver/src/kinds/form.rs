@@ -10,12 +10,12 @@ use crate::failure::{Answered, Failure, Named};
 use crate::fields::schema_of;
 
 /// Where a body comes from: the failures differ.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Source<'a> {
     /// The body of a create or replace.
     Body,
     /// The outcome of a patch; what failures show of it.
-    Patch(&'a str),
+    Patch(&'a dyn Fn() -> String),
 }
 
 /// Drops, warns about or refuses unknown fields, refuses wrong types, writes values in their normal form.
@@ -86,7 +86,7 @@ pub fn refuse(resource: &Resource, why: &str, source: Source<'_>) -> Box<Failure
         Source::Patch(shown) => {
             let cause = StatusCause {
                 reason: "FieldValueInvalid".into(),
-                message: format!("Invalid value: {}: {why}", Value::from(shown)),
+                message: format!("Invalid value: {}: {why}", Value::from(shown())),
                 field: "patch".into(),
             };
             let nothing = Named {

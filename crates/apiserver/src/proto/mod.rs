@@ -4,6 +4,7 @@
 //! is the four bytes `k8s\0` and then `runtime.Unknown` (type, raw object). Watch frames are a length and a
 //! `WatchEvent`. Custom kinds have no protobuf form but for their metadata alone.
 
+mod order;
 mod read;
 mod write;
 
@@ -14,6 +15,7 @@ use std::sync::LazyLock;
 use flate2::read::GzDecoder;
 use objects::{Gvk, Value};
 
+pub use order::print;
 pub use read::decode;
 pub use write::{encode, frame};
 pub(crate) use write::{put_bytes, put_double, put_varint};
@@ -41,12 +43,7 @@ type Field = (u64, String, String, bool);
 
 /// Fields by message name, by number.
 static MESSAGES: LazyLock<HashMap<String, Vec<Field>>> = LazyLock::new(|| {
-    let mut text = Vec::new();
-    GzDecoder::new(ASSET)
-        .read_to_end(&mut text)
-        .expect("the committed asset is gzip");
-    let raw: HashMap<String, Vec<Vec<Value>>> =
-        serde_json::from_slice(&text).expect("the committed asset has this shape");
+    let raw = unpack(ASSET);
     let read = |field: Vec<Value>| -> Field {
         let text = |at: usize| {
             field
@@ -71,6 +68,15 @@ static MESSAGES: LazyLock<HashMap<String, Vec<Field>>> = LazyLock::new(|| {
         })
         .collect()
 });
+
+/// Unpacks the field tables, fields in declared order.
+fn unpack(asset: &[u8]) -> HashMap<String, Vec<Vec<Value>>> {
+    let mut text = Vec::new();
+    GzDecoder::new(asset)
+        .read_to_end(&mut text)
+        .expect("the committed asset is gzip");
+    serde_json::from_slice(&text).expect("the committed asset has this shape")
+}
 
 /// Full message names by their last segment, for references that leave the package out.
 static BY_SUFFIX: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {

@@ -423,7 +423,7 @@ static ACCESS: LazyLock<Regex> =
     LazyLock::new(|| Regex::new("kube-api-access-[a-z0-9]{5}").unwrap());
 static VERSIONS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r"(current: |ResourceVersion in record \(|too old resource version: \d+ \(|required revision is a future revision: )\d+",
+        r#"(resourceVersion\\":\\"|current: |ResourceVersion in record \(|too old resource version: \d+ \(|required revision is a future revision: )\d+"#,
     )
     .unwrap()
 });
@@ -543,19 +543,20 @@ pub fn difference(path: &str, expected: &Value, actual: &Value) -> Option<String
             let same = left == right
                 || (left.starts_with("kube-apiserver-v") && right.starts_with("kube-apiserver"))
                 || left.starts_with("kcm-v")
-                || shape_only(left, right)
                 || placeholders(left, right);
             (!same).then(|| format!("{path}: expected {expected}, got {actual}"))
         }
+        _ if path.ends_with(".targetPort") && *expected == RECORDED_PORT => None,
         _ => (expected != actual).then(|| format!("{path}: expected {expected}, got {actual}")),
     }
 }
 
+/// Port of the recorded server itself: an address like those that the corpus leaves out.
+const RECORDED_PORT: u64 = 26_453;
+
 /// Members that the corpus says to leave out of the comparison.
 fn ignored(path: &str, key: &str) -> bool {
-    // The recorded server's own port is an address, too.
-    let port = key == "targetPort" && path == ".body.spec.ports[0]";
-    port || matches!(
+    matches!(
         key,
         "storageVersionHash" | "Transfer-Encoding" | "serverAddress"
     ) || (path.ends_with(".body")
@@ -576,12 +577,4 @@ fn placeholders(expected: &str, actual: &str) -> bool {
         pattern = pattern.replace(&regex::escape(folded), "(?s:.*)");
     }
     Regex::new(&format!("^{pattern}$")).is_ok_and(|p| p.is_match(actual))
-}
-
-/// Compares a text that shows the whole patched object: only what is said about it counts.
-fn shape_only(expected: &str, actual: &str) -> bool {
-    const SHOWN: &str = "Invalid value: \"{\\\"apiVersion";
-    expected.contains(SHOWN) && actual.contains(SHOWN)
-        || expected.contains("in body must be of type") && expected == actual
-        || expected.contains("json: cannot unmarshal") && actual.contains("json: cannot unmarshal")
 }
