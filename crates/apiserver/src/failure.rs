@@ -305,6 +305,15 @@ pub mod field {
         )
     }
 
+    /// A value that does not do, already written.
+    pub fn invalid_shown(field: &str, shown: &str, detail: &str) -> StatusCause {
+        cause(
+            "FieldValueInvalid",
+            field,
+            format!("Invalid value: {shown}: {detail}"),
+        )
+    }
+
     /// A value of the wrong JSON type.
     pub fn type_invalid(field: &str, value: &Value, detail: &str) -> StatusCause {
         cause(

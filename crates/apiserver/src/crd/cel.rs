@@ -51,6 +51,22 @@ impl Rules {
     }
 }
 
+/// Evaluates the rules of a schema on a default of it.
+pub fn default_faults(schema: &Value, default: &Value) -> Vec<StatusCause> {
+    if !has_rules(schema, 0) {
+        return Vec::new();
+    }
+    let compiled = compile_schema(schema);
+    let outcome = Validator::new().validate_compiled(&compiled, default, None);
+    let errors = outcome.err().map(kube_cel::ValidationErrors::into_vec);
+    let faults = errors.into_iter().flatten().map(|error| {
+        let path = error.field_path.trim_start_matches('.');
+        let reason = error.reason.as_deref();
+        cause(path, at(default, path), &error.message, reason)
+    });
+    faults.collect()
+}
+
 fn cause(path: &str, value: Option<&Value>, message: &str, reason: Option<&str>) -> StatusCause {
     match reason {
         Some("FieldValueForbidden") => field::forbidden(path, message),

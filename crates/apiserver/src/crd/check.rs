@@ -1,14 +1,28 @@
-//! What is wrong with a CRD: its names, its versions, the structure of its schemas.
+//! What is wrong with a CRD: its names, versions, columns and subresources; schemas are checked in [`super::structural`].
+//!
+//! Paths are those of upstream's internal form, in which what all versions share stands at the top
+//! (`spec.validation.openAPIV3Schema`). Recorded from apiextensions-apiserver 0.35.
 
 use cluster::StatusCause;
 use objects::{Map, Value};
 
-use super::versions;
+use super::{is_true, structural, versions};
 use crate::catalog::text;
 use crate::failure::field;
 
-/// Bound on nesting of schemas.
-const DEPTH_MAX: usize = 100;
+/// Types of printer columns.
+const COLUMN_TYPES: [&str; 5] = ["boolean", "date", "integer", "number", "string"];
+const COLUMN_FORMATS: [&str; 8] = [
+    "byte",
+    "date",
+    "date-time",
+    "double",
+    "float",
+    "int32",
+    "int64",
+    "password",
+];
+const APPROVAL: &str = "api-approved.kubernetes.io";
 
 /// Finds everything that is wrong with a CRD; `live` is its state before an update.
 pub fn validate(crd: &Map, live: Option<&Map>) -> Vec<StatusCause> {
@@ -19,25 +33,46 @@ pub fn validate(crd: &Map, live: Option<&Map>) -> Vec<StatusCause> {
         .get("names")
         .and_then(Value::as_object)
         .unwrap_or(&empty);
-    check_names(crd, spec, names, &mut causes);
-    check_versions(spec, &mut causes);
+    check_group(crd, spec, names, &mut causes);
+    check_names(names, &mut causes);
+    check_versions(crd, spec, &mut causes);
+    check_parts(spec, &mut causes);
     check_conversion(spec, &mut causes);
-    if let Some(before) = live
-        .and_then(|live| live.get("spec"))
-        .and_then(Value::as_object)
-    {
-        for member in ["group", "scope"] {
-            if before.get(member) != spec.get(member) {
-                let value = spec.get(member).cloned().unwrap_or(Value::Null);
-                let path = format!("spec.{member}");
-                causes.push(field::invalid(&path, &value, "field is immutable"));
-            }
-        }
+    if spec.get("preserveUnknownFields") == Some(&Value::Bool(true)) {
+        let why = "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead";
+        causes.push(field::invalid(
+            "spec.preserveUnknownFields",
+            &true.into(),
+            why,
+        ));
+    }
+    if let Some(live) = live {
+        check_update(spec, names, live, &mut causes);
     }
     causes
 }
 
-fn check_names(crd: &Map, spec: &Map, names: &Map, causes: &mut Vec<StatusCause>) {
+fn check_update(spec: &Map, names: &Map, live: &Map, causes: &mut Vec<StatusCause>) {
+    let Some(before) = live.get("spec").and_then(Value::as_object) else {
+        return;
+    };
+    let old_names = before.get("names").and_then(Value::as_object);
+    let mut keep = |path: &str, old: Option<&Value>, new: Option<&Value>| {
+        if old != new {
+            let value = new.cloned().unwrap_or(Value::Null);
+            causes.push(field::invalid(path, &value, "field is immutable"));
+        }
+    };
+    keep("spec.group", before.get("group"), spec.get("group"));
+    let old_name = |key: &str| old_names.and_then(|names| names.get(key));
+    keep("spec.names.plural", old_name("plural"), names.get("plural"));
+    if is_true(live, "Established") {
+        keep("spec.scope", before.get("scope"), spec.get("scope"));
+        keep("spec.names.kind", old_name("kind"), names.get("kind"));
+    }
+}
+
+fn check_group(crd: &Map, spec: &Map, names: &Map, causes: &mut Vec<StatusCause>) {
     let group = text(spec, "group");
     let wanted = format!("{}.{group}", text(names, "plural"));
     let name = crate::engine::metadata_text(crd, "name");
@@ -47,10 +82,16 @@ fn check_names(crd: &Map, spec: &Map, names: &Map, causes: &mut Vec<StatusCause>
     }
     if group.is_empty() {
         causes.push(field::required("spec.group", ""));
-    } else if group.split('.').count() < 2 {
-        let why = "should be a domain with at least one dot";
-        causes.push(field::invalid("spec.group", &group.into(), why));
+    } else {
+        for problem in crate::names::dns_subdomain(group) {
+            causes.push(field::invalid("spec.group", &group.into(), &problem));
+        }
+        if group.split('.').count() < 2 {
+            let why = "should be a domain with at least one dot";
+            causes.push(field::invalid("spec.group", &group.into(), why));
+        }
     }
+    check_approval(crd, group, causes);
     match text(spec, "scope") {
         "" => causes.push(field::required("spec.scope", "")),
         "Cluster" | "Namespaced" => {}
@@ -63,6 +104,39 @@ fn check_names(crd: &Map, spec: &Map, names: &Map, causes: &mut Vec<StatusCause>
             ));
         }
     }
+}
+
+/// Groups of the Kubernetes project need an annotation.
+fn check_approval(crd: &Map, group: &str, causes: &mut Vec<StatusCause>) {
+    let protected = ["k8s.io", "kubernetes.io"]
+        .iter()
+        .any(|own| group == *own || group.ends_with(&format!(".{own}")));
+    if !protected {
+        return;
+    }
+    let path = format!("metadata.annotations[{APPROVAL}]");
+    let annotations = crd.get("metadata").and_then(|m| m.get("annotations"));
+    match annotations.and_then(|a| a.get(APPROVAL)?.as_str()) {
+        None | Some("") => {
+            let why = format!(
+                "protected groups must have approval annotation \"{APPROVAL}\", see https://github.com/kubernetes/enhancements/pull/1111"
+            );
+            causes.push(field::required(&path, &why));
+        }
+        Some(value) => {
+            let url = value.parse::<http::Uri>();
+            let url = url.is_ok_and(|url| url.host().is_some() && url.scheme().is_some());
+            if !url && !value.starts_with("unapproved") {
+                let why = format!(
+                    "protected groups must have approval annotation \"{APPROVAL}\" with either a URL or a reason starting with \"unapproved\", see https://github.com/kubernetes/enhancements/pull/1111"
+                );
+                causes.push(field::invalid(&path, &value.into(), &why));
+            }
+        }
+    }
+}
+
+fn check_names(names: &Map, causes: &mut Vec<StatusCause>) {
     for member in ["plural", "singular", "kind", "listKind"] {
         let value = text(names, member);
         let path = format!("spec.names.{member}");
@@ -70,8 +144,32 @@ fn check_names(crd: &Map, spec: &Map, names: &Map, causes: &mut Vec<StatusCause>
             causes.push(field::required(&path, ""));
             continue;
         }
-        for problem in crate::names::dns_1035_label(&value.to_lowercase()) {
-            causes.push(field::invalid(&path, &value.into(), &problem));
+        let mixed = matches!(member, "kind" | "listKind");
+        let checked = if mixed {
+            value.to_lowercase()
+        } else {
+            value.to_owned()
+        };
+        for problem in crate::names::dns_1035_label(&checked) {
+            let start = if mixed {
+                "may have mixed case, but should otherwise match: "
+            } else {
+                ""
+            };
+            causes.push(field::invalid(
+                &path,
+                &value.into(),
+                &format!("{start}{problem}"),
+            ));
+        }
+    }
+    for list in ["shortNames", "categories"] {
+        let words = names.get(list).and_then(Value::as_array);
+        for (index, word) in words.into_iter().flatten().enumerate() {
+            let path = format!("spec.names.{list}[{index}]");
+            for problem in crate::names::dns_1035_label(word.as_str().unwrap_or("")) {
+                causes.push(field::invalid(&path, word, &problem));
+            }
         }
     }
     if !text(names, "kind").is_empty() && text(names, "kind") == text(names, "listKind") {
@@ -85,8 +183,20 @@ fn check_names(crd: &Map, spec: &Map, names: &Map, causes: &mut Vec<StatusCause>
 fn check_conversion(spec: &Map, causes: &mut Vec<StatusCause>) {
     const PATH: &str = "spec.conversion.strategy";
     let conversion = spec.get("conversion").and_then(Value::as_object);
+    let webhook = conversion.and_then(|conversion| conversion.get("webhook"));
+    let mut both = |make: fn(&str, &str) -> StatusCause, config: &str, reviews: &str| {
+        causes.push(make("spec.conversion.webhookClientConfig", config));
+        causes.push(make("spec.conversion.conversionReviewVersions", reviews));
+    };
     match conversion.map_or("", |conversion| text(conversion, "strategy")) {
+        "" | "None" if webhook.is_some() => {
+            let why = "should not be set when strategy is not set to Webhook";
+            both(field::forbidden, why, why);
+        }
         "" | "None" => {}
+        "Webhook" if webhook.is_none() => {
+            both(field::required, "required when strategy is set to Webhook", "");
+        }
         "Webhook" if versions(spec).count() < 2 => {}
         "Webhook" => causes.push(field::invalid(
             PATH,
@@ -97,159 +207,243 @@ fn check_conversion(spec: &Map, causes: &mut Vec<StatusCause>) {
     }
 }
 
-fn check_versions(spec: &Map, causes: &mut Vec<StatusCause>) {
+fn check_versions(crd: &Map, spec: &Map, causes: &mut Vec<StatusCause>) {
     let all: Vec<&Map> = versions(spec).collect();
-    let marked = all
+    let mut names: Vec<&str> = all.iter().map(|version| text(version, "name")).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.len() < all.len() {
+        let why = "must contain unique version names";
+        causes.push(field::invalid_shown("spec.versions", &internal(&all), why));
+    }
+    let stored: Vec<&&Map> = all
         .iter()
         .filter(|v| v.get("storage") == Some(&Value::Bool(true)))
-        .count();
-    if marked != 1 {
-        let value = spec.get("versions").cloned().unwrap_or(Value::Null);
+        .collect();
+    if stored.len() != 1 {
         let why = "must have exactly one version marked as storage version";
-        causes.push(field::invalid("spec.versions", &value, why));
+        causes.push(field::invalid_shown("spec.versions", &internal(&all), why));
+    }
+    let kept = crd
+        .get("status")
+        .and_then(|s| s.get("storedVersions")?.as_array());
+    if stored.is_empty() && kept.is_none_or(Vec::is_empty) {
+        let why = "must have at least one stored version";
+        causes.push(field::invalid("status.storedVersions", &Value::Null, why));
     }
     for (index, version) in all.iter().enumerate() {
-        let path = format!("spec.versions[{index}]");
         let name = text(version, "name");
+        let path = format!("spec.versions[{index}]");
         for problem in crate::names::dns_1035_label(name) {
-            causes.push(field::invalid(
-                &format!("{path}.name"),
-                &name.into(),
-                &problem,
+            let place = format!("{path}.name");
+            causes.push(field::invalid(&place, &name.into(), &problem));
+            if index == 0 {
+                causes.push(field::invalid("spec.version", &name.into(), &problem));
+            }
+        }
+        check_deprecation(version, &path, causes);
+        let schema = version.get("schema").and_then(|s| s.get("openAPIV3Schema"));
+        if schema.is_none() {
+            causes.push(field::required(
+                &format!("{path}.schema.openAPIV3Schema"),
+                "",
             ));
         }
-        let place = format!("{path}.schema.openAPIV3Schema");
-        match version.get("schema").and_then(|s| s.get("openAPIV3Schema")) {
-            None => causes.push(field::required(&place, "schemas are required")),
-            Some(schema) => check_root(schema, &place, causes),
-        }
     }
 }
 
-fn check_root(schema: &Value, place: &str, causes: &mut Vec<StatusCause>) {
-    match schema.get("type").and_then(Value::as_str) {
-        None => causes.push(field::required(
-            &format!("{place}.type"),
-            "must not be empty at the root",
-        )),
-        Some("object") => {}
-        Some(other) => causes.push(field::invalid(
-            &format!("{place}.type"),
-            &other.into(),
-            "must be object at the root",
-        )),
-    }
-    structure(schema, place, causes, 0);
-}
-
-/// Checks that a schema is structural: every part has a type, defaults fit, list keys are there.
-fn structure(schema: &Value, place: &str, causes: &mut Vec<StatusCause>, depth: usize) {
-    if depth > DEPTH_MAX {
+fn check_deprecation(version: &Map, path: &str, causes: &mut Vec<StatusCause>) {
+    let Some(warning) = version.get("deprecationWarning").and_then(Value::as_str) else {
         return;
+    };
+    let place = format!("{path}.deprecationWarning");
+    let value: Value = warning.into();
+    if version.get("deprecated") != Some(&Value::Bool(true)) {
+        let why = "can only be set for deprecated versions";
+        causes.push(field::invalid(&place, &value, why));
     }
-    let flag = |key: &str| schema.get(key) == Some(&Value::Bool(true));
-    if let Some(default) = schema.get("default") {
-        let mut found = super::schema::validate_value(schema, default);
-        for cause in &mut found {
-            cause.field = if cause.field.is_empty() {
-                format!("{place}.default")
-            } else {
-                format!("{place}.default.{}", cause.field)
+    if warning.is_empty() {
+        causes.push(field::invalid(
+            &place,
+            &value,
+            "must not be an empty string",
+        ));
+    }
+    if let Some(at) = warning.find(char::is_control) {
+        let why = format!(
+            "must only contain printable UTF-8 characters; non-printable character found at index {at}"
+        );
+        causes.push(field::invalid(&place, &value, &why));
+    }
+}
+
+/// Writes versions in upstream's internal form, in which shared parts stand elsewhere.
+fn internal(all: &[&Map]) -> String {
+    let versions: Vec<String> = all
+        .iter()
+        .map(|version| {
+            let flag = |key: &str| version.get(key) == Some(&Value::Bool(true));
+            let warning = version.get("deprecationWarning").cloned();
+            format!(
+                "{{\"Name\":{},\"Served\":{},\"Storage\":{},\"Deprecated\":{},\"DeprecationWarning\":{},\"Schema\":null,\"Subresources\":null,\"AdditionalPrinterColumns\":null,\"SelectableFields\":null}}",
+                Value::from(text(version, "name")),
+                flag("served"),
+                flag("storage"),
+                flag("deprecated"),
+                warning.unwrap_or(Value::Null),
+            )
+        })
+        .collect();
+    format!("[{}]", versions.join(","))
+}
+
+/// Checks a part of each version: once at the top where all versions have the same.
+fn check_parts(spec: &Map, causes: &mut Vec<StatusCause>) {
+    let all: Vec<&Map> = versions(spec).collect();
+    type Check = fn(&Value, &Map, &str, &mut Vec<StatusCause>);
+    let parts: [(&str, &str, Check); 4] = [
+        ("schema", "spec.validation", check_schema),
+        ("subresources", "spec.subresources", check_scale),
+        (
+            "additionalPrinterColumns",
+            "spec.additionalPrinterColumns",
+            check_columns,
+        ),
+        (
+            "selectableFields",
+            "spec.selectableFields",
+            check_selectable,
+        ),
+    ];
+    for (key, top, check) in parts {
+        let Some(first) = all.first() else { continue };
+        let shared = all.iter().all(|version| version.get(key) == first.get(key));
+        for (index, version) in all.iter().enumerate() {
+            let Some(part) = version.get(key) else {
+                continue;
             };
+            if shared {
+                check(part, version, top, causes);
+                break;
+            }
+            check(
+                part,
+                version,
+                &format!("spec.versions[{index}].{key}"),
+                causes,
+            );
         }
-        causes.extend(found);
-    }
-    if schema.get("x-kubernetes-list-type").and_then(Value::as_str) == Some("map") {
-        check_list_map(schema, place, causes);
-    }
-    let missing = |inner: &Value| {
-        inner
-            .get("type")
-            .and_then(Value::as_str)
-            .is_none_or(str::is_empty)
-            && inner.get("x-kubernetes-int-or-string") != Some(&Value::Bool(true))
-            && inner.get("x-kubernetes-preserve-unknown-fields") != Some(&Value::Bool(true))
-    };
-    for (name, property) in schema
-        .get("properties")
-        .and_then(Value::as_object)
-        .into_iter()
-        .flatten()
-    {
-        let inner = format!("{place}.properties[{name}]");
-        if missing(property) {
-            causes.push(field::required(
-                &format!("{inner}.type"),
-                "must not be empty for specified object fields",
-            ));
-        }
-        structure(property, &inner, causes, depth + 1);
-    }
-    if let Some(items) = schema.get("items") {
-        let inner = format!("{place}.items");
-        if missing(items) {
-            causes.push(field::required(
-                &format!("{inner}.type"),
-                "must not be empty for specified array items",
-            ));
-        }
-        structure(items, &inner, causes, depth + 1);
-    } else if schema.get("type").and_then(Value::as_str) == Some("array") {
-        causes.push(field::required(
-            &format!("{place}.items"),
-            "must be specified",
-        ));
-    }
-    if let Some(additional) = schema.get("additionalProperties").filter(|a| a.is_object()) {
-        let inner = format!("{place}.additionalProperties");
-        if missing(additional) {
-            causes.push(field::required(
-                &format!("{inner}.type"),
-                "must not be empty for specified object fields",
-            ));
-        }
-        if schema.get("properties").is_some() {
-            causes.push(field::forbidden(
-                &inner,
-                "additionalProperties and properties are mutual exclusive",
-            ));
-        }
-        structure(additional, &inner, causes, depth + 1);
-    }
-    if flag("uniqueItems") {
-        let why =
-            "uniqueItems cannot be set to true since the runtime complexity becomes quadratic";
-        causes.push(field::forbidden(&format!("{place}.uniqueItems"), why));
     }
 }
 
-fn check_list_map(schema: &Value, place: &str, causes: &mut Vec<StatusCause>) {
-    let keys = schema
-        .get("x-kubernetes-list-map-keys")
-        .and_then(Value::as_array);
-    let Some(keys) = keys.filter(|keys| !keys.is_empty()) else {
-        causes.push(field::required(
-            &format!("{place}.x-kubernetes-list-map-keys"),
-            "must not be empty if x-kubernetes-list-type is map",
-        ));
+fn check_schema(part: &Value, _: &Map, path: &str, causes: &mut Vec<StatusCause>) {
+    if let Some(schema) = part.get("openAPIV3Schema") {
+        structural::check(schema, &format!("{path}.openAPIV3Schema"), causes);
+    }
+}
+
+fn check_scale(part: &Value, _: &Map, path: &str, causes: &mut Vec<StatusCause>) {
+    let Some(scale) = part.get("scale").and_then(Value::as_object) else {
         return;
     };
-    let items = &schema["items"];
-    for key in keys.iter().filter_map(Value::as_str) {
-        let property = &items["properties"][key];
-        let required = items["required"]
-            .as_array()
-            .is_some_and(|list| list.iter().any(|r| r == key));
-        if property.is_null() {
-            causes.push(field::invalid(
-                &format!("{place}.x-kubernetes-list-map-keys[0]"),
-                &key.into(),
-                "entries must all be names of item properties",
-            ));
-        } else if !required && property.get("default").is_none() {
-            let path = format!("{place}.items.properties[{key}].default");
-            let why = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property";
-            causes.push(field::required(&path, why));
+    for (key, roots, required) in [
+        ("specReplicasPath", &[".spec."][..], true),
+        ("statusReplicasPath", &[".status."], true),
+        ("labelSelectorPath", &[".spec.", ".status."], false),
+    ] {
+        let value = text(scale, key);
+        let place = format!("{path}.scale.{key}");
+        if value.is_empty() {
+            if required {
+                causes.push(field::required(&place, ""));
+            }
+        } else if !roots.iter().any(|root| value.starts_with(root)) {
+            let roots: Vec<&str> = roots
+                .iter()
+                .map(|root| root.trim_end_matches('.'))
+                .collect();
+            let either = if roots.len() > 1 { "either " } else { "" };
+            let why = format!("should be a json path under {either}{}", roots.join(" or "));
+            causes.push(field::invalid(&place, &value.into(), &why));
         }
     }
+}
+
+fn check_columns(part: &Value, _: &Map, path: &str, causes: &mut Vec<StatusCause>) {
+    let columns = part.as_array().into_iter().flatten();
+    for (index, column) in columns.filter_map(Value::as_object).enumerate() {
+        let at = |key: &str| format!("{path}[{index}].{key}");
+        if text(column, "name").is_empty() {
+            causes.push(field::required(&at("name"), ""));
+        }
+        let types = format!("must be one of {}", COLUMN_TYPES.join(","));
+        match text(column, "type") {
+            "" => causes.push(field::required(&at("type"), &types)),
+            kind if !COLUMN_TYPES.contains(&kind) => {
+                causes.push(field::invalid(&at("type"), &kind.into(), &types));
+            }
+            _ => {}
+        }
+        let format = text(column, "format");
+        if !format.is_empty() && !COLUMN_FORMATS.contains(&format) {
+            let why = format!("must be one of {}", COLUMN_FORMATS.join(","));
+            causes.push(field::invalid(&at("format"), &format.into(), &why));
+        }
+        match text(column, "jsonPath") {
+            "" => causes.push(field::required(&at("JSONPath"), "")),
+            path if !path.starts_with('.') => {
+                let why = "must be a simple json path starting with .";
+                causes.push(field::invalid(&at("JSONPath"), &path.into(), why));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check_selectable(part: &Value, version: &Map, path: &str, causes: &mut Vec<StatusCause>) {
+    let schema = version.get("schema").and_then(|s| s.get("openAPIV3Schema"));
+    let mut seen: Vec<&str> = Vec::new();
+    let fields = part.as_array().into_iter().flatten();
+    for (index, item) in fields.filter_map(Value::as_object).enumerate() {
+        let at = format!("{path}[{index}].jsonPath");
+        let json_path = text(item, "jsonPath");
+        if json_path.is_empty() {
+            causes.push(field::required(&at, ""));
+            continue;
+        }
+        let value: Value = json_path.into();
+        match resolve(schema.unwrap_or(&Value::Null), json_path) {
+            Err(why) => causes.push(field::invalid(&at, &value, &why)),
+            Ok(found)
+                if !matches!(
+                    found.get("type").and_then(Value::as_str),
+                    Some("string" | "boolean" | "integer")
+                ) =>
+            {
+                let why = "must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.";
+                causes.push(field::invalid(&at, &value, why));
+            }
+            Ok(_) => {}
+        }
+        if seen.contains(&json_path) {
+            causes.push(field::duplicate(&at, &value));
+        }
+        seen.push(json_path);
+    }
+}
+
+/// Follows a simple path through the properties of a schema.
+pub fn resolve<'a>(schema: &'a Value, path: &str) -> Result<&'a Value, String> {
+    let Some(rest) = path.strip_prefix('.') else {
+        let first = path.split(['.', '[']).next().unwrap_or("");
+        return Err(format!(
+            "is an invalid path: expected [ or . but got: {first}"
+        ));
+    };
+    rest.split('.').try_fold(schema, |schema, name| {
+        schema
+            .get("properties")
+            .and_then(|properties| properties.get(name))
+            .ok_or_else(|| "is an invalid path: does not refer to a valid field".to_owned())
+    })
 }

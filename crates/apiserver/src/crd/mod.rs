@@ -7,6 +7,9 @@ mod check;
 pub mod columns;
 mod names;
 pub mod schema;
+mod structural;
+mod typing;
+mod validations;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};

@@ -76,6 +76,31 @@ fn flag(schema: &Value, key: &str) -> bool {
     schema.get(key) == Some(&Value::Bool(true))
 }
 
+/// Tells whether a value has members that its schema does not know.
+pub fn has_unknown(schema: &Value, value: &Value, depth: usize) -> bool {
+    if depth > DEPTH_MAX || flag(schema, "x-kubernetes-preserve-unknown-fields") {
+        return false;
+    }
+    match value {
+        Value::Array(items) => schema.get("items").is_some_and(|element| {
+            items
+                .iter()
+                .any(|item| has_unknown(element, item, depth + 1))
+        }),
+        Value::Object(map) => map.iter().any(|(key, value)| {
+            let property = schema.get("properties").and_then(|p| p.get(key));
+            let more = schema.get("additionalProperties");
+            let embedded = flag(schema, "x-kubernetes-embedded-resource")
+                && matches!(key.as_str(), "apiVersion" | "kind" | "metadata");
+            match property.or(more.filter(|more| more.is_object())) {
+                Some(inner) => has_unknown(inner, value, depth + 1),
+                None => !embedded && more != Some(&Value::Bool(true)),
+            }
+        }),
+        _ => false,
+    }
+}
+
 /// Finds everything that a schema says against an object; `live` is its state before an update.
 pub fn validate(schema: &Value, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
     let mut judge = Judge { causes: Vec::new() };

@@ -6,6 +6,7 @@ mod admission;
 mod api;
 mod auth;
 mod conformance;
+mod definitions;
 mod durable;
 mod faults;
 mod ownership;

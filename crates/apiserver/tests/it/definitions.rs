@@ -1,0 +1,77 @@
+//! CRDs as apiextensions-apiserver 0.35 judges them: `tests/golden/crd-validation.json` holds what its validation said of each.
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+
+/// Definitions that are judged otherwise here, with the reason.
+const KNOWN: &[(&str, &str)] = &[
+    (
+        "cel37 self.name.matches('[')",
+        "arguments of functions are not checked",
+    ),
+    (
+        "cel52 duration('x') == duration('1s')",
+        "arguments of functions are not checked",
+    ),
+    ("cel_cost", "costs are not estimated"),
+    ("cel_cost2", "costs are not estimated"),
+    ("cel_cost3", "costs are not estimated"),
+];
+
+fn list(causes: &Value) -> Vec<[String; 3]> {
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    let causes = causes.as_array().into_iter().flatten();
+    let mut causes: Vec<[String; 3]> = causes
+        .map(|cause| match cause {
+            Value::Array(parts) => [0, 1, 2].map(|at| text(&parts[at])),
+            cause => ["field", "reason", "message"].map(|key| text(&cause[key])),
+        })
+        .collect();
+    causes.sort();
+    causes
+}
+
+#[tokio::test]
+async fn rules_of_unfinished_texts_never_panic() {
+    // Every beginning of a text that uses all of the syntax, and it without each of its characters.
+    const TEXT: &str = r#"has(self.a) && [1, 2u, 0x1F, -1.5e3].all(x, x in {'k': b'\\n', "l": r"\d"}) ? !self.?b[0].f(1) : T{a: 1} == null"#;
+    let api = Api::start().await;
+    let ends = (0..TEXT.len()).map(|at| TEXT[..at].to_owned());
+    let holes = (0..TEXT.len()).map(|at| format!("{}{}", &TEXT[..at], &TEXT[at + 1..]));
+    let rules: Vec<Value> = ends
+        .chain(holes)
+        .map(|rule| json!({ "rule": rule }))
+        .collect();
+    let schema = json!({"type": "object", "x-kubernetes-validations": rules});
+    let crd = json!({
+        "metadata": {"name": "a.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"plural": "a", "kind": "A"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]},
+    });
+    let create = "POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions?dryRun=All";
+    assert_eq!(api.send(create, crd).await.code, 422);
+}
+
+#[tokio::test]
+async fn definitions_are_judged_as_upstream_judges_them() {
+    let cases: Vec<Value> =
+        serde_json::from_str(include_str!("../golden/crd-validation.json")).unwrap();
+    let api = Api::start().await;
+    let create = "POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions?dryRun=All";
+    let mut differing = Vec::new();
+    for case in cases.iter().filter(|case| case.get("live").is_none()) {
+        let id = case["id"].as_str().unwrap();
+        let answer = api.send(create, case["crd"].clone()).await;
+        let expected = list(&case["causes"]);
+        let actual = list(&answer.body["details"]["causes"]);
+        let known = KNOWN.iter().any(|(known, _)| *known == id);
+        if (expected != actual) != known {
+            differing.push(format!(
+                "{id}\n  expected {expected:#?}\n  got {actual:#?} ({})",
+                answer.code
+            ));
+        }
+    }
+    assert!(differing.is_empty(), "{}", differing.join("\n"));
+}
