@@ -344,7 +344,7 @@ mod tests {
     use crate::reading::{read_resources, stream_resources};
 
     /// Forgets positions, which are packed for few objects.
-    fn without_marks(node: &mut kyaml::Node) {
+    fn without_marks(node: &mut Node) {
         node.mark = kyaml::Mark::default();
         match &mut node.value {
             kyaml::NodeValue::Sequence(items) => items.iter_mut().for_each(without_marks),

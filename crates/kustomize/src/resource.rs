@@ -223,7 +223,6 @@ impl Resource {
 
     /// Remembers the present identity before it changes.
     pub fn store_id(&mut self, schemas: &Schemas) {
-        self.renew_annotations();
         let scoped = self.is_cluster_scoped(schemas);
         self.notes.former.push(FormerId {
             namespace: effective_namespace(self.namespace(), scoped).into(),
@@ -234,14 +233,12 @@ impl Resource {
 
     pub fn add_prefix(&mut self, prefix: &str) {
         if !prefix.is_empty() {
-            self.renew_annotations();
             self.notes.prefixes.push(prefix.into());
         }
     }
 
     pub fn add_suffix(&mut self, suffix: &str) {
         if !suffix.is_empty() {
-            self.renew_annotations();
             self.notes.suffixes.push(suffix.into());
         }
     }
@@ -334,15 +331,6 @@ impl Resource {
     pub fn settle(&mut self) {
         if !self.shared.is_empty() {
             shared::settle(&mut self.node, &mut self.shared);
-        }
-    }
-
-    /// Where upstream notes something, it makes all annotations anew.
-    fn renew_annotations(&mut self) {
-        let metadata = self.node.get_mut("metadata");
-        let annotations = metadata.and_then(|metadata| metadata.get_mut("annotations"));
-        if let Some(annotations) = annotations.filter(|_| !self.shared.is_empty()) {
-            shared::separate(annotations);
         }
     }
 
