@@ -1,8 +1,9 @@
 //! Drift, hooks, tests, definitions, values, post-renderers, targets, client-side releases.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use objects::{Gvk, Object, Value, json};
+use tokio::time::Instant;
 
 use super::lab::{Lab, condition, config_map, release, simple};
 
