@@ -382,6 +382,101 @@ mod tests {
         assert!(!store.exists(&second) && store.exists(&third));
     }
 
+    /// A disk that has no room while told so.
+    #[derive(Default)]
+    struct FullDisk {
+        files: MemoryFiles,
+        full: Arc<std::sync::atomic::AtomicBool>,
+    }
+
+    impl Files for FullDisk {
+        fn read(&self, path: &str) -> std::io::Result<Option<Bytes>> {
+            self.files.read(path)
+        }
+        fn exists(&self, path: &str) -> bool {
+            self.files.exists(path)
+        }
+        fn modified(&self, path: &str) -> Option<Timestamp> {
+            self.files.modified(path)
+        }
+        fn create_directory(&self, directory: &str) -> std::io::Result<()> {
+            self.files.create_directory(directory)
+        }
+        fn write(
+            &self,
+            path: &str,
+            bytes: Bytes,
+            digest: &str,
+            now: Timestamp,
+        ) -> std::io::Result<()> {
+            match self.full.load(std::sync::atomic::Ordering::Relaxed) {
+                true => Err(std::io::ErrorKind::StorageFull.into()),
+                false => self.files.write(path, bytes, digest, now),
+            }
+        }
+        fn verify(&self, path: &str, digest: &str) -> Result<(), StoreError> {
+            self.files.verify(path, digest)
+        }
+        fn remove(&self, path: &str) -> std::io::Result<()> {
+            self.files.remove(path)
+        }
+        fn remove_directory(&self, path: &str) -> std::io::Result<bool> {
+            self.files.remove_directory(path)
+        }
+        fn list(&self, directory: &str) -> std::io::Result<Vec<files::Info>> {
+            self.files.list(directory)
+        }
+        fn names(&self, directory: &str) -> Option<files::Names> {
+            self.files.names(directory)
+        }
+    }
+
+    #[test]
+    fn a_full_disk_loses_nothing_and_goes_on_when_there_is_room() {
+        let disk = FullDisk::default();
+        let full = disk.full.clone();
+        let store = ArtifactStore::with_files(Box::new(disk), "h", Retention::default());
+        let first = put(&store, "one", 0);
+        full.store(true, std::sync::atomic::Ordering::Relaxed);
+        let mut tree = MemoryTree::new();
+        tree.insert("a.yaml", *b"two").unwrap();
+        let entries = select(&tree, &Ignore::load(&tree, None).unwrap()).unwrap();
+        let refused = store.put(OWNER, "two.tar.gz", "two", &entries, at(1));
+        assert_eq!(refused.unwrap_err().to_string(), "no storage space");
+        store.verify(&first).unwrap();
+        full.store(false, std::sync::atomic::Ordering::Relaxed);
+        let second = put(&store, "two", 2);
+        store.verify(&second).unwrap();
+        store.verify(&first).unwrap();
+    }
+
+    #[test]
+    fn failed_writes_are_told_alike_each_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let disk = DiskFiles::new(directory.path());
+        disk.create_directory("a").unwrap();
+        // A directory in the way of the file.
+        disk.create_directory("a/x.tar.gz/below").unwrap();
+        let write = || {
+            disk.write("a/x.tar.gz", Bytes::new(), "", at(0))
+                .unwrap_err()
+        };
+        let text = write().to_string();
+        assert_eq!(text, write().to_string());
+        assert!(text.contains("a/x.tar.gz: "), "{text}");
+        let left = disk.names("a").unwrap();
+        assert_eq!(
+            left,
+            [("x.tar.gz".to_owned(), true)],
+            "nothing is left behind"
+        );
+        std::fs::remove_dir_all(directory.path().join("a")).unwrap();
+        let gone = disk
+            .write("a/x.tar.gz", Bytes::new(), "", at(0))
+            .unwrap_err();
+        assert!(!gone.to_string().contains(".artifact-"), "{gone}");
+    }
+
     #[test]
     fn changed_files_are_noticed() {
         let (dir, stores) = stores();

@@ -245,12 +245,19 @@ impl Files for DiskFiles {
     fn write(&self, path: &str, bytes: Bytes, digest: &str, _now: Timestamp) -> Result<()> {
         let target = self.root.join(path);
         let directory = target.parent().unwrap_or(&self.root);
+        // The temporary file's name is chance: in errors it would make every try another one.
+        let named = |error: std::io::Error| {
+            let text = error.to_string();
+            let cause = text.split(" at path ").next().unwrap_or_default();
+            std::io::Error::new(error.kind(), format!("write {}: {cause}", target.display()))
+        };
         let mut file = tempfile::Builder::new()
             .prefix(PENDING_PREFIX)
-            .tempfile_in(directory)?;
-        file.write_all(&bytes)?;
-        file.flush()?;
-        file.persist(&target).map_err(|error| error.error)?;
+            .tempfile_in(directory)
+            .map_err(named)?;
+        file.write_all(&bytes).map_err(named)?;
+        file.flush().map_err(named)?;
+        file.persist(&target).map_err(|error| named(error.error))?;
         self.remember(path, digest);
         Ok(())
     }

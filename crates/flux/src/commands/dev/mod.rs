@@ -195,6 +195,9 @@ impl Session<'_> {
             Ending::Failed => summary::failed(&self.board, elapsed),
             Ending::TimedOut => summary::timed_out(&self.board, elapsed),
         }
+        if !matches!(ending, Ending::Converged) {
+            summary::data_trouble(self.args.data.as_deref());
+        }
         if self.args.once {
             return match ending {
                 Ending::Converged => Ok(()),

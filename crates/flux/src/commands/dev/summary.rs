@@ -1,6 +1,7 @@
 //! What `flux dev` says when the cluster has converged, or why it has not, and what to do next.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -52,6 +53,27 @@ pub fn timed_out(board: &Board, elapsed: Duration) {
         seconds(elapsed)
     );
     not_ready(board);
+}
+
+/// Says so where the data directory takes no writes any more, for instance because the disk is full: whatever else is
+/// wrong may only follow from it.
+pub fn data_trouble(data: Option<&Path>) {
+    let Some(data) = data else { return };
+    if let Err(error) = try_to_write(data) {
+        eprintln!(
+            "\u{1b}[31m✗\u{1b}[0m {} cannot be written: {error}; changes wait until it can",
+            data.display()
+        );
+    }
+}
+
+/// Bytes that a data directory must have room for: a few commits of the log.
+const ROOM_BYTES: usize = 64 << 10;
+
+fn try_to_write(data: &Path) -> std::io::Result<()> {
+    let mut file = tempfile::tempfile_in(data)?;
+    file.write_all(&vec![0; ROOM_BYTES])?;
+    file.flush()
 }
 
 /// Where a person may look further.
