@@ -48,6 +48,16 @@ impl Context {
     pub fn block_on_forever<T>(&self, work: impl Future<Output = CliResult<T>>) -> CliResult<T> {
         runtime()?.block_on(work)
     }
+
+    /// Runs work that prints what it sees on this thread until it ends, or until nobody reads stdout any more.
+    pub fn follow(&self, work: impl Future<Output = CliResult>) -> CliResult {
+        runtime()?.block_on(async {
+            tokio::select! {
+                result = work => result,
+                () = self.out.reader_gone() => Ok(()),
+            }
+        })
+    }
 }
 
 fn runtime() -> CliResult<tokio::runtime::Runtime> {

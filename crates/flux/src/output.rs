@@ -4,6 +4,10 @@
 //! ends quietly.
 
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
+
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 /// The two output streams of the process.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +33,24 @@ impl Output {
     /// Hands out stdout for data that comes in pieces; a closed pipe shows as an error of the writer.
     pub fn data_writer(&self) -> impl std::io::Write + use<> {
         std::io::BufWriter::with_capacity(64 << 10, std::io::stdout().lock())
+    }
+
+    /// Returns when the reader of stdout has gone, as that of `flux … --watch | head -1`; never where stdout is no pipe.
+    pub async fn reader_gone(&self) {
+        let stdout = std::io::stdout().as_fd().try_clone_to_owned();
+        #[expect(
+            deprecated,
+            reason = "its successor is unsafe for descriptors that close early; an owned one does not"
+        )]
+        let pipe = stdout.map(|fd| AsyncFd::with_interest(fd, Interest::ERROR));
+        // Files cannot be waited for, and are not closed from the other side.
+        let Ok(Ok(pipe)) = pipe else {
+            return std::future::pending().await;
+        };
+        match pipe.ready(Interest::ERROR).await {
+            Ok(_) => {}
+            Err(_) => std::future::pending().await,
+        }
     }
 
     /// Writes a line to stderr without symbol.

@@ -90,7 +90,7 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
         return ctx.block_on(work);
     }
     let limit = ctx.settings.timeout.to_std();
-    ctx.block_on_forever(async { tokio::time::timeout(limit, work).await.unwrap_or(Ok(())) })
+    ctx.follow(async { tokio::time::timeout(limit, work).await.unwrap_or(Ok(())) })
 }
 
 async fn queries(

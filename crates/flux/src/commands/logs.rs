@@ -110,7 +110,7 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
     }
     // The end of the time given is the end of the logs, not a failure.
     let limit = ctx.settings.timeout.to_std();
-    ctx.block_on_forever(async { tokio::time::timeout(limit, work).await.unwrap_or(Ok(())) })
+    ctx.follow(async { tokio::time::timeout(limit, work).await.unwrap_or(Ok(())) })
 }
 
 fn query(args: &Args) -> CliResult<String> {

@@ -248,3 +248,10 @@ fn differences_are_shown() {
         ],
     );
 }
+
+#[test]
+fn followers_end_when_nobody_reads_them() {
+    let world = World::new();
+    let line = world.first_line(&["get", "kustomizations", "-A", "--watch"]);
+    assert!(line.starts_with("NAMESPACE"), "{line}");
+}

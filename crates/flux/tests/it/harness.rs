@@ -1,7 +1,8 @@
 //! A server with objects, the program run against it, and comparison with goldens.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use cluster::{Patch, Target, WriteParams};
 use objects::{Object, json};
@@ -93,6 +94,23 @@ impl World {
             output.status.code().unwrap_or(-1)
         ));
         shown
+    }
+
+    /// Runs the program as `… | head -1` does; returns the line once the program has ended by itself.
+    pub fn first_line(&self, arguments: &[&str]) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_flux"))
+            .args(arguments)
+            .env_clear()
+            .env("KUBECONFIG", self.folder.path().join("kubeconfig"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        stdout.read_line(&mut line).unwrap();
+        drop(stdout);
+        child.wait().unwrap();
+        line
     }
 
     /// Runs several commands one after the other and compares them with a golden.

@@ -59,7 +59,7 @@ pub enum Verdict {
     Working,
     /// Everything is Ready at the newest revision of its source.
     Converged,
-    /// Nothing is in progress, and something failed.
+    /// Nothing is in progress, and something failed or waits for ever. Counts when it stays so for a while.
     Failed,
 }
 
@@ -111,10 +111,10 @@ impl Board {
         if phases.contains(&Phase::Working) {
             let progressing = attended()
                 .any(|(_, row)| self.settled_phase(row) == Phase::Working && !row.is_blocked());
-            return if progressing || !phases.contains(&Phase::Failed) {
-                Verdict::Working
-            } else {
-                Verdict::Failed
+            // What waits for something that failed, is suspended or unattended, or for itself, waits for ever.
+            return match progressing {
+                true => Verdict::Working,
+                false => Verdict::Failed,
             };
         }
         if phases.contains(&Phase::Failed) {
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_with_only_its_dependents_waiting_is_failed() {
+    fn where_everything_waits_for_others_nothing_goes_on() {
         let source = object("GitRepository", ROOT, "True", "Succeeded", "main@sha1:b");
         let root = object(
             "Kustomization",
@@ -342,8 +342,14 @@ mod tests {
         );
         let broken = object("Kustomization", "infra", "False", "BuildFailed", "");
         let waiting = object("Kustomization", "apps", "False", "DependencyNotReady", "");
+        // For something that does not exist, or for itself.
         check(
             &[source.clone(), root.clone(), waiting.clone()],
+            Verdict::Failed,
+        );
+        let busy = object("Kustomization", "busy", "Unknown", "Progressing", "");
+        check(
+            &[source.clone(), root.clone(), waiting.clone(), busy],
             Verdict::Working,
         );
         check(&[source, root, broken, waiting], Verdict::Failed);

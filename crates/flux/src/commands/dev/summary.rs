@@ -16,9 +16,10 @@ pub fn converged(board: &Board, elapsed: Duration) {
     let appliers: Vec<_> = appliers(board).collect();
     let objects: usize = appliers.iter().map(|(_, row)| row.applied_count).sum();
     eprintln!(
-        "\n\u{1b}[32m✔\u{1b}[0m converged in {}: {objects} objects applied by {} Kustomizations",
+        "\n\u{1b}[32m✔\u{1b}[0m converged in {}: {} applied by {}",
         seconds(elapsed),
-        appliers.len()
+        counted(objects, "object"),
+        counted(appliers.len(), "Kustomization")
     );
     let width = appliers
         .iter()
@@ -128,11 +129,16 @@ fn unattended(board: &Board) {
         *counts.entry(key.kind.as_str()).or_insert(0_usize) += 1;
     }
     for (kind, count) in counts {
-        let objects = if count == 1 { "object" } else { "objects" };
         eprintln!(
-            "– {kind}: {count} {objects} stored only, this version has no controller for the kind"
+            "– {kind}: {} stored only, this version has no controller for the kind",
+            counted(count, "object")
         );
     }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn seconds(elapsed: Duration) -> String {

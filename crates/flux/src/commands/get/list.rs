@@ -136,7 +136,7 @@ pub fn watch(ctx: &Context, kind: &FluxKind, query: &Query) -> CliResult {
             "watch closed before UntilWithoutRetry timeout",
         ))
     };
-    ctx.block_on_forever(async {
+    ctx.follow(async {
         tokio::time::timeout(limit, rows)
             .await
             .unwrap_or_else(|_| Err(CliError::cluster("timed out waiting for the condition")))
