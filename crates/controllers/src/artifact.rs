@@ -414,6 +414,24 @@ mod tests {
                 false => self.files.write(path, bytes, digest, now),
             }
         }
+        fn begin(&self, directory: &str) -> std::io::Result<files::Content> {
+            self.files.begin(directory)
+        }
+        fn adopt(
+            &self,
+            path: &str,
+            content: files::Content,
+            digest: &str,
+            now: Timestamp,
+        ) -> std::io::Result<()> {
+            self.files.adopt(path, content, digest, now)
+        }
+        fn link(&self, path: &str, target: &str) -> std::io::Result<()> {
+            self.files.link(path, target)
+        }
+        fn open(&self, path: &str) -> std::io::Result<Option<Box<dyn std::io::Read + Send>>> {
+            self.files.open(path)
+        }
         fn verify(&self, path: &str, digest: &str) -> Result<(), StoreError> {
             self.files.verify(path, digest)
         }
