@@ -14,6 +14,9 @@ use objects::{Gvk, Object, json};
 
 /// Requests a figure is taken over.
 const ROUNDS: usize = 2_000;
+/// Clients that write at the same time, and how much they write together.
+const CLIENTS: usize = 64;
+const DURABLE_WRITES: usize = 20_000;
 /// Watchers of one resource.
 const WATCHERS: usize = 1_000;
 
@@ -40,15 +43,15 @@ fn millis(elapsed: Duration) -> f64 {
     elapsed.as_secs_f64() * 1e3
 }
 
-/// Processor time of this process so far, in milliseconds (ticks of 10 ms).
+/// Processor time of this process's threads so far, in milliseconds.
 fn processor_millis() -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let rest = stat.rsplit(')').next().unwrap_or("");
-    let fields: Vec<f64> = rest
-        .split_whitespace()
-        .map(|f| f.parse().unwrap_or(0.0))
-        .collect();
-    (fields.get(11).unwrap_or(&0.0) + fields.get(12).unwrap_or(&0.0)) * 10.0
+    let threads = std::fs::read_dir("/proc/self/task");
+    let nanos = threads.into_iter().flatten().flatten().map(|thread| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        let first = text.split_whitespace().next().unwrap_or("0");
+        first.parse::<f64>().unwrap_or(0.0)
+    });
+    nanos.sum::<f64>() / 1e6
 }
 
 fn resident_mib() -> f64 {
@@ -79,6 +82,9 @@ async fn run() {
     durable().await;
 }
 
+/// The round in which a field is not applied any more.
+const REMOVED: usize = 3;
+
 fn config_map(index: usize, round: usize) -> Object {
     let mut object = Object::new(
         &Gvk::new("", "v1", "ConfigMap"),
@@ -86,10 +92,13 @@ fn config_map(index: usize, round: usize) -> Object {
         &format!("c{index}"),
     );
     let text = "x".repeat(200);
-    object.set(
-        &["data"],
-        json!({"a": text, "b": text, "round": round.to_string()}),
-    );
+    let mut data = json!({"a": text, "b": text, "round": "2"});
+    if round == REMOVED {
+        data = json!({"a": text, "round": "2"});
+    } else {
+        data["round"] = round.to_string().into();
+    }
+    object.set(&["data"], data);
     object
 }
 
@@ -100,15 +109,23 @@ fn deployment(index: usize, round: usize) -> Object {
         &format!("d{index}"),
     );
     let labels = json!({"app": "web"});
+    let mut container = json!({
+        "name": "web", "image": format!("nginx:{}", round.min(2)),
+        "ports": [{"containerPort": 80, "name": "http"}],
+        "env": [{"name": "A", "value": "1"}],
+        "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
+        "readinessProbe": {"httpGet": {"path": "/", "port": 80}},
+    });
+    if round == REMOVED
+        && let Some(fields) = container.as_object_mut()
+    {
+        fields.remove("env");
+    }
     object.set(
         &["spec"],
         json!({
             "replicas": 2, "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{
-                "name": "web", "image": format!("nginx:{round}"), "ports": [{"containerPort": 80, "name": "http"}],
-                "env": [{"name": "A", "value": "1"}], "resources": {"requests": {"cpu": "100m", "memory": "64Mi"}},
-                "readinessProbe": {"httpGet": {"path": "/", "port": 80}},
-            }]}},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [container]}},
         }),
     );
     object
@@ -121,7 +138,13 @@ async fn applies(cluster: &dyn Cluster, name: &str, make: fn(usize, usize) -> Ob
         field_manager: "bench".into(),
         ..WriteParams::default()
     };
-    for (round, what) in [(1, "create"), (1, "no change"), (2, "change")] {
+    let rounds = [
+        (1, "create"),
+        (1, "no change"),
+        (2, "change"),
+        (REMOVED, "field removed"),
+    ];
+    for (round, what) in rounds {
         let before = processor_millis();
         for index in 0..ROUNDS {
             let object = make(index, round);
@@ -213,22 +236,45 @@ async fn durable() {
         .resolve(&Gvk::new("", "v1", "ConfigMap"))
         .await
         .expect("a built-in kind");
+    let before = (figures(&server).await, processor_millis());
     let started = now();
-    let writes = (0..ROUNDS).map(|index| {
+    let clients = (0..CLIENTS).map(|client| {
         let (cluster, resource) = (cluster.clone(), resource.clone());
-        async move {
-            let object = config_map(index, 0);
-            let target = Target::new(&resource, "default", object.name());
-            cluster
-                .create(&target, &object, &WriteParams::default())
-                .await
-                .expect("created");
-        }
+        tokio::spawn(async move {
+            for index in (client..DURABLE_WRITES).step_by(CLIENTS) {
+                let object = config_map(index, 0);
+                let target = Target::new(&resource, "default", object.name());
+                cluster
+                    .create(&target, &object, &WriteParams::default())
+                    .await
+                    .expect("created");
+            }
+        })
     });
-    futures::stream::iter(writes)
-        .for_each_concurrent(64, |write| write)
-        .await;
-    let rate = ROUNDS as f64 / started.elapsed().as_secs_f64();
-    say("durable writes, 64 clients", rate, "1/s");
+    futures::future::join_all(clients).await;
+    let seconds = started.elapsed().as_secs_f64();
+    let spent = processor_millis() - before.1;
+    let writes = DURABLE_WRITES as f64;
+    say("durable writes, 64 clients", writes / seconds, "1/s");
+    say("durable write", spent / writes, "ms CPU");
+    let flushes = figures(&server).await - before.0;
+    say("writes that share a flush", writes / flushes.max(1.0), "");
     server.shutdown().await;
+}
+
+/// Reads how often the log was flushed so far.
+async fn figures(server: &Server) -> f64 {
+    let request = http::Request::builder()
+        .uri("/metrics")
+        .header("authorization", format!("Bearer {}", server.admin_token()))
+        .body(Bytes::new())
+        .expect("a request");
+    let body = server.call(request).await.into_body().collect().await;
+    let bytes = body.expect("a body").to_bytes();
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("ferroflux_apiserver_log_flushes_total "));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+        .unwrap_or(0.0)
 }

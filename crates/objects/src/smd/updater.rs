@@ -15,6 +15,7 @@ use super::path::{Path, PathElement};
 use super::reconcile::reconcile_field_set;
 use super::set::FieldSet;
 use super::typed::{Typed, ValidationErrors};
+use crate::Value;
 
 /// What one manager owns, in the version it was recorded in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -296,6 +297,20 @@ impl<'a> Updater<'a> {
         if gives_nothing_up(last, managers, version, &merged) {
             return Ok(merged);
         }
+        if let Some(gone) = gone_in_one_version(last, managers, version, &merged) {
+            return Ok(merged.remove_items(&gone));
+        }
+        self.prune_the_long_way(merged, managers, version, last)
+    }
+
+    /// Cuts out the last apply, puts back what anybody owns, and what went only because its parent did.
+    fn prune_the_long_way(
+        &self,
+        merged: Typed,
+        managers: &Managers,
+        version: &str,
+        last: &ManagedSet,
+    ) -> Result<Typed, UpdateError> {
         let what = "failed to convert merged object to last applied version";
         let Some(merged) = self.converted(&merged, &last.api_version, what)? else {
             return Ok(merged);
@@ -407,6 +422,43 @@ fn gives_nothing_up(last: &ManagedSet, managers: &Managers, version: &str, merge
             .set
             .ensure_named_fields(&merged.schema, Some(merged.ty))
             .owns_its_parents()
+        && !merged.value.as_deref().is_some_and(has_empty_list)
+}
+
+/// Lists what pruning removes where all sets are of one version and parents of owned fields are owned too: fields of the
+/// last apply that nobody owns any more. `None` where only the long way tells.
+///
+/// The long way cuts out the last apply, puts back what anybody owns, and then what was cut out only because its parent
+/// was. With owned parents nothing owned is ever cut out for good, so that those three steps come to this difference.
+fn gone_in_one_version(
+    last: &ManagedSet,
+    managers: &Managers,
+    version: &str,
+    merged: &Typed,
+) -> Option<FieldSet> {
+    let own = |owned: &ManagedSet| &*owned.api_version == version;
+    if !own(last) || !managers.values().all(own) {
+        return None;
+    }
+    let named = |set: &FieldSet| set.ensure_named_fields(&merged.schema, Some(merged.ty));
+    let owned = managers
+        .values()
+        .fold(FieldSet::new(), |all, owned| all.union(&owned.set));
+    let owned = named(&owned);
+    if !owned.owns_its_parents() || merged.value.as_deref().is_some_and(has_empty_list) {
+        return None;
+    }
+    let given_up = named(&last.set).difference(&owned);
+    Some(named(&merged.to_field_set()).intersection(&given_up))
+}
+
+/// Tells whether a list is empty somewhere: it has no fields, so that the long way takes what holds only it for gone.
+fn has_empty_list(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.is_empty() || items.iter().any(has_empty_list),
+        Value::Object(map) => map.values().any(has_empty_list),
+        _ => false,
+    }
 }
 
 /// What changed in one version; `set` is what was modified or added.
@@ -450,3 +502,109 @@ impl fmt::Display for Conflicts {
 }
 
 impl std::error::Error for Conflicts {}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::schema::builtin::builtin;
+    use crate::{Gvk, json};
+
+    const VERSION: &str = "apps/v1";
+
+    /// A few fields of a Deployment: plain maps, keyed lists, a set, an atomic map, plain fields.
+    fn deployment() -> impl Strategy<Value = Value> {
+        let labels = prop::collection::btree_map("[ab]", "[xy]", 0..3);
+        let ports = prop::collection::btree_set(80_u16..83, 0..3);
+        let container = (prop::option::of("[uv]"), ports, prop::option::of("[st]"));
+        let containers = prop::collection::btree_map("[cd]", container, 0..3);
+        let finalizers = prop::collection::btree_set("[fg]", 0..3);
+        let fields = (
+            prop::option::of(labels),
+            prop::option::of(containers),
+            prop::option::of(finalizers),
+            prop::option::of(0_u8..3),
+            prop::option::of("[mn]"),
+        );
+        fields.prop_map(|(labels, containers, finalizers, replicas, zone)| {
+            let mut object = json!({"metadata": {"name": "d"}, "spec": {"template": {"spec": {}}}});
+            if let Some(labels) = labels {
+                object["metadata"]["labels"] = json!(labels);
+            }
+            if let Some(finalizers) = finalizers {
+                object["metadata"]["finalizers"] = json!(finalizers);
+            }
+            if let Some(replicas) = replicas {
+                object["spec"]["replicas"] = replicas.into();
+            }
+            if let Some(zone) = zone {
+                object["spec"]["template"]["spec"]["nodeSelector"] = json!({"zone": zone});
+            }
+            if let Some(containers) = containers {
+                let list = containers
+                    .into_iter()
+                    .map(|(name, (image, ports, workdir))| {
+                        let ports: Vec<Value> = ports
+                            .into_iter()
+                            .map(|port| json!({"containerPort": port, "protocol": "TCP"}))
+                            .collect();
+                        let mut container = json!({"name": name, "ports": ports});
+                        if let Some(image) = image {
+                            container["image"] = image.into();
+                        }
+                        if let Some(workdir) = workdir {
+                            container["workingDir"] = workdir.into();
+                        }
+                        container
+                    });
+                object["spec"]["template"]["spec"]["containers"] = list.collect();
+            }
+            object
+        })
+    }
+
+    fn typed(value: Value) -> Typed {
+        let schema = builtin();
+        let ty = schema.kind(&Gvk::new("apps", "v1", "Deployment")).unwrap();
+        Typed::new_unchecked(schema, ty, value)
+    }
+
+    fn owned(value: Value) -> ManagedSet {
+        ManagedSet {
+            set: Arc::new(typed(value).to_field_set()),
+            api_version: VERSION.into(),
+            applied: true,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn the_short_way_of_pruning_comes_to_the_same(
+            last in deployment(),
+            now in deployment(),
+            others in prop::collection::vec(deployment(), 0..3),
+            live in deployment(),
+        ) {
+            let merged = typed(live).merge(&typed(last.clone())).unwrap();
+            let merged = merged.merge(&typed(now.clone())).unwrap();
+            let last = owned(last);
+            let mut managers = Managers::from([("me".to_owned(), owned(now))]);
+            for (index, other) in others.into_iter().enumerate() {
+                managers.insert(format!("other-{index}"), owned(other));
+            }
+            let updater = Updater::new(&IdentityConverter);
+            let long = updater
+                .prune_the_long_way(merged.clone(), &managers, VERSION, &last)
+                .unwrap();
+            if let Some(gone) = gone_in_one_version(&last, &managers, VERSION, &merged) {
+                prop_assert_eq!(&merged.remove_items(&gone).value, &long.value);
+            }
+            if gives_nothing_up(&last, &managers, VERSION, &merged) {
+                prop_assert_eq!(merged.value, long.value);
+            }
+        }
+    }
+}
