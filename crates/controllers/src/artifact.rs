@@ -414,13 +414,13 @@ mod tests {
                 false => self.files.write(path, bytes, digest, now),
             }
         }
-        fn begin(&self, directory: &str) -> std::io::Result<files::Content> {
+        fn begin(&self, directory: &str) -> std::io::Result<pending::Content> {
             self.files.begin(directory)
         }
         fn adopt(
             &self,
             path: &str,
-            content: files::Content,
+            content: pending::Content,
             digest: &str,
             now: Timestamp,
         ) -> std::io::Result<()> {
