@@ -147,18 +147,18 @@ pub fn prepare_update(engine: &Engine, place: &Place, live: &Map, next: &mut Map
     match place.sub.as_str() {
         "status" => {
             let status = next.remove("status");
-            let managed = next
-                .get("metadata")
-                .and_then(|m| m.get("managedFields"))
-                .cloned();
-            let version = next
-                .get("metadata")
-                .and_then(|m| m.get("resourceVersion"))
-                .cloned();
+            let metadata = next.remove("metadata");
             *next = live.clone();
-            for (key, value) in [("managedFields", managed), ("resourceVersion", version)] {
-                if let Some(value) = value {
-                    metadata_mut(next).insert(key.into(), value);
+            let metadata = metadata.as_ref().and_then(Value::as_object);
+            for (key, value) in metadata.into_iter().flatten() {
+                if changes_with_status(&place.resource, key) {
+                    metadata_mut(next).insert(key.clone(), value.clone());
+                }
+            }
+            for key in ["labels", "annotations", "finalizers", "ownerReferences"] {
+                let gone = metadata.is_some_and(|metadata| !metadata.contains_key(key));
+                if gone && changes_with_status(&place.resource, key) {
+                    metadata_mut(next).remove(key);
                 }
             }
             match status {
@@ -182,6 +182,32 @@ pub fn prepare_update(engine: &Engine, place: &Place, live: &Map, next: &mut Map
     }
     if place.sub.is_empty() && place.resource.is("", "namespaces") {
         keep(next, "spec");
+    }
+}
+
+/// Tells whether a write of the status may change a member of the metadata. Most built-in kinds allow it.
+fn changes_with_status(resource: &Resource, member: &str) -> bool {
+    if matches!(member, "managedFields" | "resourceVersion" | "uid") {
+        return true;
+    }
+    let reset = resource.custom.is_some()
+        || matches!(
+            (resource.group(), resource.plural()),
+            (
+                "apiextensions.k8s.io"
+                    | "apiregistration.k8s.io"
+                    | "flowcontrol.apiserver.k8s.io"
+                    | "resource.k8s.io"
+                    | "admissionregistration.k8s.io",
+                _
+            ) | ("networking.k8s.io", "servicecidrs")
+                | ("storage.k8s.io", "volumeattachments")
+        );
+    match member {
+        "labels" => !reset && !resource.is("apps", "deployments"),
+        "ownerReferences" => !reset && !resource.is("", "pods"),
+        "annotations" | "finalizers" => !reset,
+        _ => false,
     }
 }
 

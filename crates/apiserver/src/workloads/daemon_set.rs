@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use objects::Map;
+use objects::{Map, Value, json};
 
 use super::Task;
 use super::owned::{
@@ -61,7 +61,35 @@ fn replace(world: &World, set: &Map, pods: &mut Vec<Map>, hash: &str) {
             (GENERATION_LABEL, generation.to_owned()),
         ],
     };
-    pods.extend(template.create(world));
+    let mut pod = template.pod();
+    stay(&mut pod);
+    pods.extend(template.create_as(world, pod));
+}
+
+/// Ties a pod to its node, whatever the node's troubles.
+fn stay(pod: &mut Map) {
+    const TROUBLES: [(&str, &str); 6] = [
+        ("not-ready", "NoExecute"),
+        ("unreachable", "NoExecute"),
+        ("disk-pressure", "NoSchedule"),
+        ("memory-pressure", "NoSchedule"),
+        ("pid-pressure", "NoSchedule"),
+        ("unschedulable", "NoSchedule"),
+    ];
+    let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
+    for (trouble, effect) in TROUBLES {
+        let key = format!("node.kubernetes.io/{trouble}");
+        if let Some(list) = tolerations.as_array_mut() {
+            list.push(json!({"key": key, "operator": "Exists", "effect": effect}));
+        }
+    }
+    let affinity = spec.entry("affinity").or_insert_with(|| json!({}));
+    affinity["nodeAffinity"] = json!({"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [
+        {"matchFields": [{"key": "metadata.name", "operator": "In", "values": [super::pod::NODE]}]},
+    ]}});
 }
 
 fn report(world: &World, set: &Map, pods: &[Map], hash: &str) -> Option<Duration> {

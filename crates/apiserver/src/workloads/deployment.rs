@@ -175,7 +175,7 @@ fn set_patience(set: &mut Map, seconds: i64) {
 }
 
 fn set_revision(world: &World, which: super::world::Which, object: &Map, revision: i64) {
-    world.update(which, object, |next| {
+    world.annotate(which, object, |next| {
         let annotations = metadata_mut(next)
             .entry("annotations")
             .or_insert_with(|| json!({}));

@@ -62,8 +62,13 @@ impl Template<'_> {
 
     /// Creates the pod, and reports it or the refusal.
     pub(super) fn create(&self, world: &World) -> Option<Map> {
+        self.create_as(world, self.pod())
+    }
+
+    /// Creates a pod that was changed after it was built.
+    pub(super) fn create_as(&self, world: &World, pod: Map) -> Option<Map> {
         let component = component(self.kind);
-        match world.try_create(PODS, self.pod()) {
+        match world.try_create(PODS, pod) {
             Ok(pod) => {
                 let message = format!("Created pod: {}", metadata_text(&pod, "name"));
                 world.normal(component, self.owner, "SuccessfulCreate", &message);

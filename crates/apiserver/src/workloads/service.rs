@@ -13,6 +13,8 @@ use crate::engine::{metadata_mut, metadata_text};
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 const MANAGED_LABEL: &str = "endpointslice.kubernetes.io/managed-by";
 const MANAGER: &str = "endpointslice-controller.k8s.io";
+const ENDPOINTS_LABEL: &str = "endpoints.kubernetes.io/managed-by";
+const ENDPOINTS_MANAGER: &str = "endpoint-controller";
 const TRIGGER: &str = "endpoints.kubernetes.io/last-change-trigger-time";
 /// Address of every load balancer; from the range for documentation.
 const BALANCER: &str = "198.51.100.1";
@@ -22,6 +24,19 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
     for service in world.select(SERVICES, &task.namespace, |entry| !entry.meta.deleting) {
         balance(world, &service);
         slice(world, &service);
+    }
+    // Endpoints have no owner; those of a service that went go with it.
+    let left = world.select(ENDPOINTS, &task.namespace, |entry| {
+        let managed = |(key, value): &(CompactString, CompactString)| {
+            key == ENDPOINTS_LABEL && value == ENDPOINTS_MANAGER
+        };
+        entry.meta.labels.iter().any(managed)
+    });
+    for endpoints in left {
+        let name = metadata_text(&endpoints, "name");
+        if world.find(SERVICES, &task.namespace, name).is_none() {
+            world.delete(ENDPOINTS, &endpoints);
+        }
     }
     None
 }
@@ -150,9 +165,8 @@ fn write_endpoints(world: &World, service: &Map, endpoints: &Value, ports: &Valu
         "apiVersion": "v1", "kind": "Endpoints",
         "metadata": {
             "name": name, "namespace": namespace,
-            "labels": labels(service, &[("endpoints.kubernetes.io/managed-by", "endpoint-controller")]),
+            "labels": labels(service, &[(ENDPOINTS_LABEL, ENDPOINTS_MANAGER)]),
             "annotations": {TRIGGER: metadata_text(service, "creationTimestamp")},
-            "ownerReferences": [controller_reference("v1", "Service", service)],
         },
     });
     if let Value::Object(mut object) = object {

@@ -158,6 +158,11 @@ impl World {
         self.write(PODS, pod, "binding", &change);
     }
 
+    /// Changes an object's annotations with its status, which does not move its generation.
+    pub(super) fn annotate(&self, which: Which, object: &Map, change: impl Fn(&mut Map)) {
+        self.write(which, object, "status", &change);
+    }
+
     /// Sets an object's status.
     pub(super) fn set_status(&self, which: Which, object: &Map, status: Map) {
         if object.get("status").and_then(Value::as_object) == Some(&status) {

@@ -168,6 +168,7 @@ async fn a_deployment_rolls_out_and_over() {
         live.annotation("deployment.kubernetes.io/revision"),
         Some("1")
     );
+    assert_eq!(live.get(&["metadata", "generation"]), Some(&json!(1)));
     live.set(
         &["spec", "template", "spec", "containers"],
         json!([{"name": "c", "image": "nginx:2"}]),
