@@ -1,5 +1,7 @@
 //! The lexer: template text in, tokens with offset and line out. Rules are those of Go 1.26.
 
+use std::borrow::Cow;
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -59,21 +61,21 @@ impl Kind {
     }
 }
 
-/// A token: kind, offset in the text, value, line counted from 1.
+/// A token: kind, offset in the text, value (borrowed but for errors), line counted from 1.
 #[derive(Clone, Debug)]
-pub(crate) struct Token {
+pub(crate) struct Token<'t> {
     pub(crate) kind: Kind,
     pub(crate) pos: usize,
-    pub(crate) value: Vec<u8>,
+    pub(crate) value: Cow<'t, [u8]>,
     pub(crate) line: usize,
 }
 
-impl Token {
+impl Token<'_> {
     pub(crate) fn none() -> Self {
         Self {
             kind: Kind::Error,
             pos: 0,
-            value: Vec::new(),
+            value: Cow::Borrowed(&[]),
             line: 0,
         }
     }
@@ -125,7 +127,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    pub(crate) fn next(&mut self) -> Token {
+    pub(crate) fn next(&mut self) -> Token<'t> {
         if self.inside {
             return self.action();
         }
@@ -151,11 +153,11 @@ impl<'t> Lexer<'t> {
         Some(c)
     }
 
-    fn emit(&mut self, kind: Kind) -> Token {
+    fn emit(&mut self, kind: Kind) -> Token<'t> {
         let token = Token {
             kind,
             pos: self.start,
-            value: self.input[self.start..self.pos].to_vec(),
+            value: Cow::Borrowed(&self.input[self.start..self.pos]),
             line: self.start_line,
         };
         self.start = self.pos;
@@ -170,11 +172,11 @@ impl<'t> Lexer<'t> {
         self.start_line = self.line;
     }
 
-    fn error(&mut self, message: impl Into<String>) -> Token {
+    fn error(&mut self, message: impl Into<String>) -> Token<'t> {
         let token = Token {
             kind: Kind::Error,
             pos: self.start,
-            value: message.into().into_bytes(),
+            value: Cow::Owned(message.into().into_bytes()),
             line: self.start_line,
         };
         self.input = &[];
@@ -184,7 +186,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Text up to an action, a comment (skipped), or the end.
-    fn outside(&mut self) -> Option<Token> {
+    fn outside(&mut self) -> Option<Token<'t>> {
         let rest = self.rest();
         let Some(offset) = find(rest, LEFT) else {
             self.pos = self.input.len();
@@ -192,7 +194,7 @@ impl<'t> Lexer<'t> {
                 return Some(Token {
                     kind: Kind::Eof,
                     pos: self.pos,
-                    value: b"EOF".to_vec(),
+                    value: Cow::Borrowed(b"EOF"),
                     line: self.start_line,
                 });
             }
@@ -216,7 +218,7 @@ impl<'t> Lexer<'t> {
         self.left_delim()
     }
 
-    fn left_delim(&mut self) -> Option<Token> {
+    fn left_delim(&mut self) -> Option<Token<'t>> {
         self.pos += LEFT.len();
         let after = if left_marker(self.rest()) { MARKER } else { 0 };
         if self.input[self.pos + after..].starts_with(b"/*") {
@@ -232,7 +234,7 @@ impl<'t> Lexer<'t> {
         Some(token)
     }
 
-    fn comment(&mut self) -> Option<Token> {
+    fn comment(&mut self) -> Option<Token<'t>> {
         self.pos += 2;
         let Some(end) = find(self.rest(), b"*/") else {
             return Some(self.error("unclosed comment"));
@@ -259,7 +261,7 @@ impl<'t> Lexer<'t> {
         rest.starts_with(RIGHT).then_some(false)
     }
 
-    fn right_delim(&mut self) -> Token {
+    fn right_delim(&mut self) -> Token<'t> {
         let trim = self.right_delim_here() == Some(true);
         if trim {
             let pos = self.pos + MARKER;
@@ -275,7 +277,7 @@ impl<'t> Lexer<'t> {
         token
     }
 
-    fn action(&mut self) -> Token {
+    fn action(&mut self) -> Token<'t> {
         if self.right_delim_here().is_some() {
             if self.parens == 0 {
                 return self.right_delim();
@@ -328,7 +330,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn space(&mut self) -> Token {
+    fn space(&mut self) -> Token<'t> {
         let mut count = 0;
         while self.peek().is_some_and(is_space) {
             self.bump();
@@ -346,10 +348,20 @@ impl<'t> Lexer<'t> {
         self.emit(Kind::Space)
     }
 
-    fn identifier(&mut self) -> Token {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.bump();
+    /// Passes letters, digits and underscores; none of them is a line feed.
+    fn word(&mut self) {
+        loop {
+            let plain = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'_';
+            self.pos += self.rest().iter().take_while(plain).count();
+            match self.peek() {
+                Some(c) if !c.is_ascii() && is_alphanumeric(c) => self.bump(),
+                _ => return,
+            };
         }
+    }
+
+    fn identifier(&mut self) -> Token<'t> {
+        self.word();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -363,21 +375,19 @@ impl<'t> Lexer<'t> {
         self.emit(kind)
     }
 
-    fn field_or_variable(&mut self, kind: Kind) -> Token {
+    fn field_or_variable(&mut self, kind: Kind) -> Token<'t> {
         if self.at_terminator() {
             let kind = if kind == Kind::Field { Kind::Dot } else { kind };
             return self.emit(kind);
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.bump();
-        }
+        self.word();
         if !self.at_terminator() {
             return self.bad_character();
         }
         self.emit(kind)
     }
 
-    fn bad_character(&mut self) -> Token {
+    fn bad_character(&mut self) -> Token<'t> {
         let c = self.peek().unwrap_or('\u{fffd}');
         self.error(format!("bad character {}", unicode(c)))
     }
@@ -389,7 +399,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn quoted(&mut self, mark: char, kind: Kind, unterminated: &str) -> Token {
+    fn quoted(&mut self, mark: char, kind: Kind, unterminated: &str) -> Token<'t> {
         loop {
             match self.bump() {
                 Some('\\') => {
@@ -404,7 +414,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn raw_string(&mut self) -> Token {
+    fn raw_string(&mut self) -> Token<'t> {
         loop {
             match self.bump() {
                 None => return self.error("unterminated raw quoted string"),
@@ -414,7 +424,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn number(&mut self) -> Token {
+    fn number(&mut self) -> Token<'t> {
         if !self.scan_number() {
             return self.bad_number();
         }
@@ -427,7 +437,7 @@ impl<'t> Lexer<'t> {
         self.emit(Kind::Number)
     }
 
-    fn bad_number(&mut self) -> Token {
+    fn bad_number(&mut self) -> Token<'t> {
         let shown = gocompat::quote::quote(&self.input[self.start..self.pos]);
         self.error(format!("bad number syntax: {shown}"))
     }
@@ -498,13 +508,13 @@ fn is_alphanumeric(c: char) -> bool {
 }
 
 fn newlines(bytes: &[u8]) -> usize {
-    bytes.iter().filter(|&&b| b == b'\n').count()
+    memchr::memchr_iter(b'\n', bytes).count()
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     let mut from = 0;
     loop {
-        let candidate = from + haystack[from..].iter().position(|b| *b == needle[0])?;
+        let candidate = from + memchr::memchr(needle[0], &haystack[from..])?;
         if haystack[candidate..].starts_with(needle) {
             return Some(candidate);
         }

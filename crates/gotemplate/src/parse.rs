@@ -55,14 +55,14 @@ struct Parser<'t, 'k> {
     lexer: Lexer<'t>,
     source: Arc<Source>,
     known: &'k dyn Fn(&str) -> bool,
-    frame: Frame,
+    frame: Frame<'t>,
     trees: Vec<Tree>,
     blocks: usize,
 }
 
 /// State that each definition has of its own, the look-ahead included.
-struct Frame {
-    tokens: [Token; 3],
+struct Frame<'t> {
+    tokens: [Token<'t>; 3],
     ahead: usize,
     variables: Vec<Text>,
     ranges: usize,
@@ -70,7 +70,7 @@ struct Frame {
     action_line: usize,
 }
 
-impl Default for Frame {
+impl Default for Frame<'_> {
     fn default() -> Self {
         Self {
             tokens: [Token::none(), Token::none(), Token::none()],
@@ -97,8 +97,8 @@ enum Item {
 
 type Parsed<T> = Result<T, ParseError>;
 
-impl Parser<'_, '_> {
-    fn next(&mut self) -> Token {
+impl<'t> Parser<'t, '_> {
+    fn next(&mut self) -> Token<'t> {
         let frame = &mut self.frame;
         if frame.ahead > 0 {
             frame.ahead -= 1;
@@ -112,18 +112,18 @@ impl Parser<'_, '_> {
         self.frame.ahead += 1;
     }
 
-    fn backup2(&mut self, token: Token) {
+    fn backup2(&mut self, token: Token<'t>) {
         self.frame.tokens[1] = token;
         self.frame.ahead = 2;
     }
 
-    fn backup3(&mut self, second: Token, first: Token) {
+    fn backup3(&mut self, second: Token<'t>, first: Token<'t>) {
         self.frame.tokens[1] = first;
         self.frame.tokens[2] = second;
         self.frame.ahead = 3;
     }
 
-    fn peek(&mut self) -> &Token {
+    fn peek(&mut self) -> &Token<'t> {
         let frame = &mut self.frame;
         if frame.ahead == 0 {
             frame.ahead = 1;
@@ -132,7 +132,7 @@ impl Parser<'_, '_> {
         &frame.tokens[frame.ahead - 1]
     }
 
-    fn next_non_space(&mut self) -> Token {
+    fn next_non_space(&mut self) -> Token<'t> {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -141,7 +141,7 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> Token {
+    fn peek_non_space(&mut self) -> Token<'t> {
         let token = self.next_non_space();
         self.backup();
         token
@@ -170,7 +170,7 @@ impl Parser<'_, '_> {
         self.error(token.describe() + &extra)
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token<'t>> {
         let token = self.next_non_space();
         if token.kind == kind {
             return Ok(token);
@@ -253,7 +253,7 @@ impl Parser<'_, '_> {
     fn text_or_action(&mut self) -> Parsed<Item> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node::Text(Text::from(token.value)))),
+            Kind::Text => Ok(Item::Node(Node::Text(Text::from(&*token.value)))),
             Kind::LeftDelim => {
                 self.frame.action_line = token.line;
                 let item = self.action()?;
@@ -440,7 +440,7 @@ impl Parser<'_, '_> {
             self.declare(pipe, variable);
             return Ok(false);
         }
-        if next.kind == Kind::Char && next.value == b"," {
+        if next.kind == Kind::Char && *next.value == *b"," {
             self.next_non_space();
             self.declare(pipe, variable);
             if context == "range" && pipe.variables.len() < 2 {
@@ -459,8 +459,8 @@ impl Parser<'_, '_> {
         Ok(false)
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, variable: Token) {
-        let name = Text::from(variable.value);
+    fn declare(&mut self, pipe: &mut Pipe, variable: Token<'t>) {
+        let name = Text::from(&*variable.value);
         pipe.variables.push(name.clone());
         self.frame.variables.push(name);
     }
@@ -556,7 +556,7 @@ impl Parser<'_, '_> {
             Kind::Nil => ExprKind::Nil,
             Kind::Variable => self.variable(&token)?,
             Kind::Field => ExprKind::Field(vec![Text::from(&token.value[1..])]),
-            Kind::Bool => ExprKind::Bool(token.value == b"true"),
+            Kind::Bool => ExprKind::Bool(*token.value == *b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
                 match number::parse(&token.text(), token.kind) {
                     Ok(number) => ExprKind::Number(Box::new(number)),

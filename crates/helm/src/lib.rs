@@ -35,6 +35,7 @@ pub mod values;
 
 pub use context::Release;
 pub use gotemplate::Map as Values;
+pub use gotemplate::with_deep_stack;
 
 /// Major version of the reference program whose behaviour is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -4,6 +4,7 @@
 //! the OpenAPI components, discovery, printer columns, protobuf fields and bootstrap objects.
 
 mod apiserver;
+mod helm_goldens;
 mod schema;
 
 use std::fs;
@@ -16,7 +17,7 @@ use serde_json::Value;
 /// Arguments of `cargo xtask generate`.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// What to write: schema or apiserver.
+    /// What to write: schema, apiserver or helm-goldens.
     target: String,
     /// Folder laid out as the conformance data; default: ../shared/conformance.
     #[arg(long)]
@@ -39,6 +40,9 @@ const WRITERS: &[(&str, Writer)] = &[
 
 /// Writes the named files.
 pub fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.target == "helm-goldens" {
+        return helm_goldens::write();
+    }
     let (name, outputs) = WRITERS
         .iter()
         .find(|(name, _)| *name == arguments.target)

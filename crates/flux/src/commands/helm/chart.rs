@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use filetree::disk::DirectoryTree;
 use gocompat::quote::quote;
 use helm::Version;
 use helm::capabilities::KubeVersion;
@@ -13,6 +12,8 @@ use helm::load::{load_any_directory, load_archive, load_directory};
 use helm::values::UserValues;
 
 use crate::context::Context;
+
+use super::files::FollowedTree;
 
 /// Flags that give values.
 #[derive(clap::Args, Debug)]
@@ -173,15 +174,11 @@ fn load_with(path: &str, version: Version, detect: bool) -> Result<Chart, String
             "unable to detect chart at {file}: open {file}: {error}"
         ));
     }
-    // The tree is the whole file system: links of a chart may lead anywhere.
-    let real = fs::canonicalize(place).map_err(|error| error.to_string())?;
-    let tree = DirectoryTree::open(Path::new("/")).map_err(|error| error.to_string())?;
-    let inside = real.to_string_lossy();
-    let inside = inside.trim_start_matches('/');
+    let tree = FollowedTree::new(place);
     let loaded = if detect {
-        load_directory(&tree, inside, version)
+        load_directory(&tree, "", version)
     } else {
-        load_any_directory(&tree, inside, version)
+        load_any_directory(&tree, "", version)
     };
     loaded.map_err(|error| error.to_string())
 }

@@ -1,6 +1,7 @@
 //! `flux helm`: charts rendered, shown and checked without a cluster and without the helm program.
 
 pub mod chart;
+mod files;
 mod install_flags;
 mod lint;
 mod show;
@@ -31,12 +32,13 @@ enum Leaf {
 
 /// Runs one of the commands. Errors are printed as helm prints them.
 pub fn run(ctx: &Context, args: Args) -> CliResult {
-    let outcome = match args.leaf {
+    // One thread does everything: a second one would only add its share of the allocator's memory.
+    let outcome = helm::with_deep_stack(|| match args.leaf {
         Leaf::Template(args) => template::run(ctx, &args),
         Leaf::Show(args) => show::run(ctx, &args),
         Leaf::Lint(args) => lint::run(ctx, &args),
-    };
-    outcome.map_err(|message| {
+    });
+    outcome.flatten().map_err(|message| {
         ctx.out.note(&format!("Error: {message}"));
         CliError::silent(1)
     })
