@@ -1,6 +1,7 @@
 //! Benchmarks against the goals: each writes its report to `docs/bench/NAME.md`.
 
 mod apiserver;
+mod helmrelease;
 mod kustomize;
 mod sync;
 
@@ -21,6 +22,7 @@ type Bench = fn(&Arguments) -> anyhow::Result<()>;
 /// The benchmarks, by name.
 const BENCHES: &[(&str, Bench)] = &[
     ("apiserver", apiserver::run),
+    ("helmrelease", helmrelease::run),
     ("kustomize", kustomize::run),
     ("sync", sync::run),
 ];
