@@ -124,3 +124,102 @@ pub(super) fn test_hooks(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use helm::release::{HookRun, Info, StoredChart, StoredHook};
+
+    #[test]
+    fn digests_are_those_of_upstream() {
+        // The one record that upstream's own test digests.
+        let record = Record {
+            name: "foo".into(),
+            ..Record::default()
+        };
+        assert_eq!(
+            observe(&record, None).digest(""),
+            "sha256:f1498f27a16a09cd7e1ee610d924df065c03d30035638babc95dd9a8d412ce4d"
+        );
+    }
+
+    fn hook(name: &str, event: &str, phase: &str) -> StoredHook {
+        StoredHook {
+            name: name.into(),
+            events: vec![event.into()],
+            last_run: HookRun {
+                phase: phase.into(),
+                ..HookRun::default()
+            },
+            ..StoredHook::default()
+        }
+    }
+
+    fn record() -> Record {
+        let metadata = serde_json::json!({"version": "1.0.0", "name": "a<b", "apiVersion": "v2"});
+        Record {
+            name: "r".into(),
+            namespace: "n".into(),
+            version: 2,
+            manifest: "a: <b>\n".into(),
+            info: Some(Info {
+                status: "deployed".into(),
+                first_deployed: Some("2026-01-02T03:04:05.678901234Z".into()),
+                ..Info::default()
+            }),
+            chart: Some(StoredChart {
+                metadata: metadata.as_object().cloned(),
+                ..StoredChart::default()
+            }),
+            hooks: vec![hook("h", "pre-install", ""), hook("t", "test", "Failed")],
+            ..Record::default()
+        }
+    }
+
+    #[test]
+    fn observations_have_upstreams_fields_and_leave_tests_out() {
+        let observation = observe(&record(), None);
+        assert_eq!(
+            observation.json("sha256:x"),
+            "{\"name\":\"r\",\"version\":2,\"info\":{\"first_deployed\":\"2026-01-02T03:04:05.678901234Z\",\"status\":\"deployed\"},\"chartMetadata\":{\"name\":\"a\\u003cb\",\"version\":\"1.0.0\",\"apiVersion\":\"v2\"},\"config\":null,\"manifest\":\"a: \\u003cb\\u003e\\n\",\"hooks\":[{\"name\":\"h\",\"events\":[\"pre-install\"],\"last_run\":{\"phase\":\"\"}}],\"namespace\":\"n\",\"ociDigest\":\"sha256:x\"}\n"
+        );
+        let snapshot = observation.to_snapshot("sha256:x", "install");
+        assert_eq!(snapshot.first_deployed.to_string(), "2026-01-02T03:04:05Z");
+        assert_eq!(verify(&record(), &snapshot), Ownership::Verified);
+        let mut other = record();
+        other.hooks[1].last_run.phase = "Succeeded".into();
+        assert_eq!(verify(&other, &snapshot), Ownership::Verified);
+        other.manifest.clear();
+        assert_eq!(verify(&other, &snapshot), Ownership::Foreign);
+        let broken = Snapshot {
+            digest: "x".into(),
+            ..snapshot.clone()
+        };
+        assert_eq!(verify(&record(), &broken), Ownership::Unreadable);
+        let old = Snapshot {
+            api_version: String::new(),
+            ..broken
+        };
+        assert_eq!(verify(&record(), &old), Ownership::Verified);
+    }
+
+    #[test]
+    fn filters_choose_tests() {
+        let filter = |name: &str, exclude: bool| TestFilter {
+            name: name.into(),
+            exclude,
+        };
+        for (filters, selected) in [
+            (vec![], true),
+            (vec![filter("t", false)], true),
+            (vec![filter("other", false)], false),
+            (vec![filter("t", true)], false),
+            (vec![filter("other", true)], true),
+            (vec![filter("t", false), filter("t", true)], false),
+        ] {
+            assert_eq!(is_selected("t", &filters), selected, "{filters:?}");
+        }
+        let hooks = test_hooks(&record(), &[]);
+        assert_eq!(hooks["t"].as_ref().map(|t| t.phase.as_str()), Some("Failed"));
+    }
+}
