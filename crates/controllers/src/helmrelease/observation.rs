@@ -220,6 +220,9 @@ mod tests {
             assert_eq!(is_selected("t", &filters), selected, "{filters:?}");
         }
         let hooks = test_hooks(&record(), &[]);
-        assert_eq!(hooks["t"].as_ref().map(|t| t.phase.as_str()), Some("Failed"));
+        assert_eq!(
+            hooks["t"].as_ref().map(|t| t.phase.as_str()),
+            Some("Failed")
+        );
     }
 }
