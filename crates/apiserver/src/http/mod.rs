@@ -231,7 +231,7 @@ impl Call<'_> {
         let catalog = self.engine.catalog();
         match route {
             Route::Health(check) => respond::health(&check, &self.query),
-            Route::Version => Ok(respond::json_value(200, &crate::catalog::facts().version)),
+            Route::Version => Ok(respond::indented(&crate::catalog::facts().version)),
             Route::Metrics => Ok(respond::metrics(&self.engine)),
             Route::Root => Ok(respond::json_value(200, &discovery::root(&catalog))),
             Route::Discovery(what) => {
@@ -402,10 +402,7 @@ impl Call<'_> {
             place.sub.as_str(),
             "exec" | "attach" | "portforward" | "proxy"
         ) {
-            self.engine.entry(place)?;
-            return Err(Failure::bad_request(
-                "this server has no nodes: exec, attach, port-forward and proxy are not possible",
-            ));
+            return Err(kinds::no_node(&self.engine, place));
         }
         let options = ListOptions {
             resource_version: self

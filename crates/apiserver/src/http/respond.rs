@@ -297,6 +297,12 @@ pub fn json_value(code: u16, value: &impl serde::Serialize) -> Response<Response
     build(code, "application/json", to_bytes(value).into())
 }
 
+/// Builds a JSON response for people.
+pub fn indented(value: &impl serde::Serialize) -> Response<ResponseBody> {
+    let bytes = indent(&to_bytes(value));
+    build(200, "application/json", bytes.into())
+}
+
 /// Builds a plain text response.
 pub fn text(code: u16, text: impl Into<Bytes>) -> Response<ResponseBody> {
     let text = text.into();

@@ -68,7 +68,18 @@ pub fn columns(place: &Place) -> Value {
 
 /// Builds one row.
 pub fn row(engine: &Engine, place: &Place, object: &Map, include: Include) -> Value {
-    let cells = kinds::cells(&place.resource, object, engine.environment.clock.now());
+    let now = engine.environment.clock.now();
+    let cells = if place.resource.is("autoscaling", "horizontalpodautoscalers")
+        && place.resource.version() == "v1"
+    {
+        // Upstream prints the internal form, which is that of v2.
+        let modern = engine.builtin("autoscaling", "v2", "horizontalpodautoscalers");
+        let mut converted = object.clone();
+        kinds::convert("v1", &modern, &mut converted);
+        kinds::cells(&modern, &converted, now)
+    } else {
+        kinds::cells(&place.resource, object, now)
+    };
     let shown = match include {
         Include::None => Value::Null,
         Include::Metadata => partial(object),

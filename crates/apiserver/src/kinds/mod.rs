@@ -792,3 +792,21 @@ pub fn answers_with_deleted(resource: &Resource) -> bool {
         _ => false,
     }
 }
+
+/// Refuses what only a node could do, in upstream's words where it has any.
+pub fn no_node(engine: &Engine, place: &Place) -> Box<Failure> {
+    let entry = match engine.entry(place) {
+        Ok(entry) => entry,
+        Err(failure) => return failure,
+    };
+    let scheduled = entry
+        .field("spec.nodeName")
+        .is_some_and(|node| !node.is_empty());
+    if place.resource.is("", "pods") && place.sub != "proxy" && !scheduled {
+        let message = format!("pod {} does not have a host assigned", place.name);
+        return Failure::bad_request(message);
+    }
+    Failure::bad_request(
+        "this server has no nodes: exec, attach, port-forward and proxy are not possible",
+    )
+}

@@ -28,12 +28,7 @@ pub fn create(
         ("serviceaccounts", "token") => token(engine, context, place, body, options),
         ("pods", "eviction") => eviction(engine, context, place, body),
         ("pods", "binding") => binding(engine, context, place, body, options),
-        (_, "exec" | "attach" | "portforward" | "proxy") => {
-            engine.entry(place)?;
-            Err(Failure::bad_request(
-                "this server has no nodes: exec, attach, port-forward and proxy are not possible",
-            ))
-        }
+        (_, "exec" | "attach" | "portforward" | "proxy") => Err(super::no_node(engine, place)),
         _ => Err(Failure::method_not_allowed()),
     }
 }

@@ -5,10 +5,12 @@
 mod admission;
 mod api;
 mod auth;
+mod clients;
 mod conformance;
 mod definitions;
 mod durable;
 mod faults;
+mod kubectl;
 mod ownership;
 mod port;
 mod protobuf;
