@@ -6,6 +6,7 @@
 mod digest;
 pub mod disk;
 pub mod glob;
+mod gozip;
 mod ignore;
 mod layered;
 mod memory;
@@ -17,10 +18,11 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 
 pub use digest::{TreeDigest, tree_digest};
+pub use gozip::GoGzip;
 pub use ignore::{IGNORE_FILE, Ignore};
 pub use layered::LayeredTree;
 pub use memory::MemoryTree;
-pub use pack::{PackEntry, Packer, Tarball, select, selected_tree};
+pub use pack::{GoArchive, PackEntry, Packer, Tarball, select, selected_tree};
 pub use path::{base_name, clean, join, parent};
 pub use unpack::{UnpackError, UnpackLimits, unpack_tar, unpack_tar_gz};
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use sha2::{Digest, Sha256};
 
-use crate::{EntryKind, Ignore, MemoryTree, TreeError};
+use crate::{EntryKind, GoGzip, Ignore, MemoryTree, TreeError};
 
 /// A run ends with the entry that brings it to this many uncompressed bytes.
 const RUN_BYTES_MAX: usize = 64 * 1024;
@@ -254,24 +254,74 @@ fn write_entry(out: &mut Vec<u8>, entry: &PackEntry) {
         Some(_) => (entry.path.as_str(), b'0', 0o600),
     };
     let size = entry.content.as_ref().map_or(0, |content| content.len());
-    match split_name(name) {
-        Some((prefix, short)) => out.extend_from_slice(&header(short, prefix, kind, mode, size)),
-        None => {
-            let record = pax_record("path", name);
-            let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
-            let base = name.rsplit_once('/').map_or(name, |(_, base)| base);
-            let carrier = if directory.is_empty() {
-                format!("PaxHeaders.0/{base}")
-            } else {
-                format!("{directory}/PaxHeaders.0/{base}")
-            };
-            out.extend_from_slice(&pax_header(&ascii(&carrier), record.len()));
-            write_padded(out, &record);
-            out.extend_from_slice(&header(ascii(name).as_bytes(), b"", kind, mode, size));
-        }
+    for piece in headers(name, kind, mode, size) {
+        write_padded(out, &piece);
     }
     if let Some(content) = &entry.content {
         write_padded(out, content);
+    }
+}
+
+/// The headers of an entry: one block, or three pieces where the name needs a PAX record.
+fn headers(name: &str, kind: u8, mode: u64, size: usize) -> Vec<Vec<u8>> {
+    if let Some((prefix, short)) = split_name(name) {
+        return vec![header(short, prefix, kind, mode, size).to_vec()];
+    }
+    let record = pax_record("path", name);
+    let directory = name.rsplit_once('/').map_or("", |(directory, _)| directory);
+    let base = name.rsplit_once('/').map_or(name, |(_, base)| base);
+    let carrier = if directory.is_empty() {
+        format!("PaxHeaders.0/{base}")
+    } else {
+        format!("{directory}/PaxHeaders.0/{base}")
+    };
+    let carrier = pax_header(&ascii(&carrier), record.len()).to_vec();
+    let main = header(ascii(name).as_bytes(), b"", kind, mode, size).to_vec();
+    vec![carrier, record, main]
+}
+
+/// An archive with the bytes that upstream's command writes: Go's tar in Go's gzip, modes as they are on disk.
+#[derive(Default)]
+pub struct GoArchive {
+    stream: GoGzip,
+}
+
+/// Pieces in which Go copies a file.
+const COPIED: usize = 32 * 1024;
+
+impl GoArchive {
+    /// Adds a directory; `.` is the root.
+    pub fn directory(&mut self, name: &str, mode: u32) {
+        self.headers(name, b'5', mode, 0);
+    }
+
+    /// Adds a file.
+    pub fn file(&mut self, name: &str, mode: u32, content: &[u8]) {
+        self.headers(name, b'0', mode, content.len());
+        for piece in content.chunks(COPIED) {
+            self.stream.write(piece);
+        }
+        self.pad(content.len());
+    }
+
+    /// Ends the archive and returns it.
+    pub fn finish(mut self) -> Vec<u8> {
+        for _ in 0..2 {
+            self.stream.write(&[0; BLOCK]);
+        }
+        self.stream.finish()
+    }
+
+    fn headers(&mut self, name: &str, kind: u8, mode: u32, size: usize) {
+        for piece in headers(name, kind, u64::from(mode), size) {
+            self.stream.write(&piece);
+            self.pad(piece.len());
+        }
+    }
+
+    fn pad(&mut self, written: usize) {
+        let rest = written.next_multiple_of(BLOCK) - written;
+        self.stream.write(&[0; BLOCK][..rest]);
     }
 }
 
