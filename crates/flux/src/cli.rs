@@ -17,15 +17,11 @@ use crate::globals::GlobalArgs;
 const DEV_USAGE_EXIT_CODE: u8 = 2;
 
 /// Commands of upstream that this program does not have yet.
-const LATER_COMMANDS: [&str; 11] = [
+const LATER_COMMANDS: [&str; 7] = [
     "bootstrap",
     "install",
-    "list",
     "migrate",
     "plugin",
-    "pull",
-    "push",
-    "tag",
     "trigger",
     "uninstall",
     "docgen",

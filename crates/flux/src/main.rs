@@ -4,6 +4,7 @@
 //! [`commands`]), its outcome becomes an exit code ([`error`]). Nothing is started that the command does
 //! not ask for: no runtime, no TLS, no thread; a local build has to fit into a few milliseconds.
 
+mod artifact;
 mod cli;
 mod cluster_info;
 mod commands;

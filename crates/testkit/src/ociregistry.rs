@@ -243,6 +243,18 @@ fn sha256(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
+/// All bytes, or their number alone for HEAD.
+fn whole(call: &Call, bytes: &Bytes) -> Answer {
+    if call.method != Method::HEAD {
+        return Response::new(Full::new(bytes.clone()));
+    }
+    with_header(
+        plain(StatusCode::OK, ""),
+        "content-length",
+        &bytes.len().to_string(),
+    )
+}
+
 fn refuse(status: StatusCode, code: &str, message: &str) -> Answer {
     let body = json!({"errors": [{"code": code, "message": message}]});
     with_header(
@@ -359,12 +371,7 @@ impl Shared {
         let Some((media_type, bytes)) = found.manifests.get(digest) else {
             return not_found("MANIFEST_UNKNOWN", "Unknown manifest");
         };
-        let body = if call.method == Method::HEAD {
-            Bytes::new()
-        } else {
-            bytes.clone()
-        };
-        let answer = with_header(Response::new(Full::new(body)), "content-type", media_type);
+        let answer = with_header(whole(call, bytes), "content-type", media_type);
         with_header(answer, "docker-content-digest", digest)
     }
 
@@ -373,7 +380,7 @@ impl Shared {
             return not_found("BLOB_UNKNOWN", "Unknown blob");
         };
         if call.method == Method::HEAD {
-            return plain(StatusCode::OK, "");
+            return whole(call, bytes);
         }
         let range = call.header("range").strip_prefix("bytes=");
         let from: Option<usize> = range.and_then(|range| range.trim_end_matches('-').parse().ok());

@@ -21,11 +21,15 @@ mod get;
 mod helm;
 mod kustomize;
 mod leaf;
+mod list;
 mod logs;
+mod pull;
+mod push;
 mod reconcile;
 mod resume;
 mod stats;
 mod suspend;
+mod tag;
 mod trace;
 mod tree;
 mod version;
@@ -68,8 +72,14 @@ pub enum Command {
     Helm(helm::Args),
     /// Build kustomizations as the kustomize program does.
     Kustomize(kustomize::Args),
+    /// List what a registry holds.
+    List(list::Args),
     /// Print the controllers' logs.
     Logs(logs::Args),
+    /// Pull artifacts out of a registry.
+    Pull(pull::Args),
+    /// Push artifacts into a registry.
+    Push(Box<push::Args>),
     /// Reconcile an object now.
     Reconcile(reconcile::Args),
     /// Resume suspended objects.
@@ -78,6 +88,8 @@ pub enum Command {
     Stats(stats::Args),
     /// Suspend objects.
     Suspend(suspend::Args),
+    /// Tag artifacts in a registry.
+    Tag(tag::Args),
     /// Trace an object back to its source.
     Trace(trace::Args),
     /// Print what an object has applied.
@@ -107,11 +119,15 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Get(args) => get::run(ctx, args),
         Command::Helm(args) => helm::run(ctx, args),
         Command::Kustomize(args) => kustomize::run(ctx, args),
+        Command::List(args) => list::run(ctx, args),
         Command::Logs(args) => logs::run(ctx, args),
+        Command::Pull(args) => pull::run(ctx, args),
+        Command::Push(args) => push::run(ctx, *args),
         Command::Reconcile(args) => reconcile::run(ctx, args),
         Command::Resume(args) => resume::run(ctx, args),
         Command::Stats(args) => stats::run(ctx, args),
         Command::Suspend(args) => suspend::run(ctx, args),
+        Command::Tag(args) => tag::run(ctx, args),
         Command::Trace(args) => trace::run(ctx, args),
         Command::Tree(args) => tree::run(ctx, args),
         Command::Version(args) => version::run(ctx, args),

@@ -1,5 +1,6 @@
 //! `flux build`: what would be applied, from local files.
 
+mod artifact;
 pub mod kustomization;
 
 use clap::Subcommand;
@@ -17,6 +18,8 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Leaf {
+    /// Pack files as an artifact.
+    Artifact(Box<artifact::Args>),
     /// Build the objects of a Kustomization.
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::Args>),
@@ -26,6 +29,7 @@ enum Leaf {
 pub fn run(ctx: &Context, args: Args) -> CliResult {
     ctx.settings.check_namespace()?;
     match args.leaf {
+        Leaf::Artifact(args) => artifact::run(ctx, &args),
         Leaf::Kustomization(args) => kustomization::run(ctx, *args),
     }
 }

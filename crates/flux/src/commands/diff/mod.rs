@@ -1,5 +1,6 @@
 //! `flux diff`: what an apply would change in the cluster.
 
+mod artifact;
 mod kustomization;
 mod secret;
 
@@ -18,6 +19,8 @@ pub struct Args {
 
 #[derive(Subcommand, Debug)]
 enum Leaf {
+    /// Compare files with an artifact.
+    Artifact(Box<artifact::Args>),
     /// Compare the objects of a Kustomization with the cluster.
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::Args>),
@@ -27,6 +30,7 @@ enum Leaf {
 pub fn run(ctx: &Context, args: Args) -> CliResult {
     ctx.settings.check_namespace()?;
     match args.leaf {
+        Leaf::Artifact(args) => artifact::run(ctx, &args),
         Leaf::Kustomization(args) => kustomization::run(ctx, *args),
     }
 }
