@@ -81,7 +81,11 @@ async fn artifacts_have_upstreams_digests_and_come_back() {
     }
     let url = server.url("org/app:v1");
     let digest = RECORDED[0].1;
-    let (_, text, _) = flux(source.path(), &["tag", "artifact", &url, "--tag", "latest,x"]).await;
+    let (_, text, _) = flux(
+        source.path(),
+        &["tag", "artifact", &url, "--tag", "latest,x"],
+    )
+    .await;
     assert!(text.is_empty());
     assert_eq!(server.tags("org/app")["latest"], digest);
 
@@ -112,7 +116,11 @@ async fn artifacts_have_upstreams_digests_and_come_back() {
         assert_eq!((got, said.as_str()), (code, text));
     }
     let url = server.url("org/app");
-    let (_, table, _) = flux(source.path(), &["list", "artifacts", &url, "--filter-regex=^v1$"]).await;
+    let (_, table, _) = flux(
+        source.path(),
+        &["list", "artifacts", &url, "--filter-regex=^v1$"],
+    )
+    .await;
     let row = format!("{at}/org/app:v1\t{digest}\thttps://example.com/r\tmain@sha1:abc\t");
     assert_eq!(table.lines().nth(1), Some(row.as_str()));
 }
@@ -125,7 +133,11 @@ async fn credentials_come_from_flags() {
     files(source.path());
     let url = server.url("org/app:v1");
     let with = |creds: &'static str| {
-        [&["push", "artifact", &url, "--path", ".", "--creds", creds][..], &FACTS].concat()
+        [
+            &["push", "artifact", &url, "--path", ".", "--creds", creds][..],
+            &FACTS,
+        ]
+        .concat()
     };
     let (code, _, text) = flux(source.path(), &with("u:p")).await;
     assert_eq!(code, 0, "{text}");

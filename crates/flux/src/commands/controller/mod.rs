@@ -48,6 +48,12 @@ pub struct Args {
     /// Address in artifact URLs; the bound one where empty.
     #[arg(long, default_value = "", hide_default_value = true)]
     storage_adv_addr: String,
+    /// Largest index of a Helm repository, in bytes.
+    #[arg(long, default_value = "52428800")]
+    helm_index_max_size: u64,
+    /// Largest chart archive, in bytes.
+    #[arg(long, default_value = "10485760")]
+    helm_chart_max_size: u64,
     /// Most Kustomizations worked on at once.
     #[arg(long, default_value = "4")]
     concurrent: usize,
@@ -268,6 +274,14 @@ fn options(args: &Args) -> CliResult<Options> {
                 runtime_namespace()
             },
             instance: std::env::var("HOSTNAME").unwrap_or_default(),
+        },
+        sources: controllers::SourceSettings {
+            concurrency: args.concurrent,
+            requeue_dependency: args.requeue_dependency.to_std(),
+            index_bytes_max: args.helm_index_max_size,
+            chart_bytes_max: args.helm_chart_max_size,
+            configs_label_selector: args.watch_configs_label_selector.clone(),
+            ..controllers::SourceSettings::default()
         },
         kustomize: Settings {
             concurrency: args.concurrent,

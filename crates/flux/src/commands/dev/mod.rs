@@ -334,6 +334,10 @@ fn controller_options(args: &Args, copies: source::Copies) -> controllers::Optio
         local_access: git::LocalAccess::Allowed,
         local_copies: copies.copies,
         work_trees: copies.work_trees,
+        sources: controllers::SourceSettings {
+            configs_label_selector: String::new(),
+            ..controllers::SourceSettings::default()
+        },
         kustomize: controllers::kustomization::Settings {
             // In this process every watch is cheap, and nobody likes to wait for a broken rollout.
             configs_label_selector: String::new(),
