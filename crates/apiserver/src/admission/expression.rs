@@ -19,7 +19,7 @@ pub struct Expression {
 }
 
 impl Expression {
-    /// Compiles; a fault shows when it is evaluated, or by [`Expression::fault`].
+    /// Compiles; a fault shows when it is evaluated.
     pub fn compile(source: &str) -> Self {
         Self {
             source: source.to_owned(),
@@ -33,11 +33,6 @@ impl Expression {
     /// Returns the text of the expression.
     pub fn source(&self) -> &str {
         &self.source
-    }
-
-    /// Returns what is wrong with the text.
-    pub fn fault(&self) -> Option<&str> {
-        self.tree.as_ref().err().map(String::as_str)
     }
 }
 

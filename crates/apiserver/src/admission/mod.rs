@@ -20,7 +20,6 @@ use crate::failure::Answered;
 use crate::kinds;
 use crate::kinds::form;
 
-pub use expression::Expression;
 pub use rules::{Operation, selects};
 
 /// One write that is being admitted.

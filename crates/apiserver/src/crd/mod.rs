@@ -8,7 +8,7 @@ pub mod columns;
 mod names;
 pub mod schema;
 mod structural;
-mod typing;
+pub mod typing;
 mod validations;
 
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use objects::{Map, Value};
 
 use super::{Faults, Subject};
-use crate::admission::Expression;
 use crate::catalog::text;
+use crate::crd::typing::{self, Kind};
 use crate::failure::field;
 
 const POLICIES: [&str; 2] = ["Fail", "Ignore"];
@@ -182,23 +182,45 @@ fn check_condition(condition: &Map, path: &str, faults: &mut Faults) {
     {
         faults.invalid(&format!("{path}.name"), &name.into(), &problem);
     }
-    check_expression(condition, "expression", path, faults);
+    check_expression(condition, "expression", path, Gives::Truth, faults);
 }
 
-/// Checks that an expression is there and can be read.
-fn check_expression(item: &Map, key: &str, path: &str, faults: &mut Faults) {
+/// What an expression has to give.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gives {
+    Truth,
+    Text,
+    Anything,
+}
+
+/// Checks that an expression can be read, knows its variables and gives what it should.
+fn check_expression(item: &Map, key: &str, path: &str, gives: Gives, faults: &mut Faults) {
+    const VARIABLES: [&str; 7] = [
+        "object",
+        "oldObject",
+        "request",
+        "params",
+        "namespaceObject",
+        "authorizer",
+        "variables",
+    ];
     let source = text(item, key);
     let place = format!("{path}.{key}");
+    let value: Value = source.into();
     if source.trim().is_empty() {
         faults.required(&place, "");
         return;
     }
-    if let Some(fault) = Expression::compile(source).fault() {
-        faults.invalid(
-            &place,
-            &source.into(),
-            &format!("compilation failed: {fault}"),
-        );
+    match typing::check_untyped(source, &VARIABLES) {
+        Err(why) => faults.invalid(&place, &value, &format!("compilation failed: {why}")),
+        Ok(kind) => match (gives, kind) {
+            (_, Kind::Dyn)
+            | (Gives::Anything, _)
+            | (Gives::Truth, Kind::Bool)
+            | (Gives::Text, Kind::Text) => {}
+            (Gives::Truth, _) => faults.invalid(&place, &value, "must evaluate to bool"),
+            (Gives::Text, _) => faults.invalid(&place, &value, "must evaluate to string"),
+        },
     }
 }
 
@@ -237,16 +259,25 @@ pub(super) fn policy(subject: &Subject<'_>, faults: &mut Faults) {
         let path = format!("spec.variables[{index}]");
         if text(variable, "name").is_empty() {
             faults.required(&format!("{path}.name"), "name is not specified");
+        } else if !is_identifier(text(variable, "name")) {
+            let why = "must be a valid CEL identifier";
+            faults.invalid(&format!("{path}.name"), &text(variable, "name").into(), why);
         }
-        check_expression(variable, "expression", &path, faults);
+        check_expression(variable, "expression", &path, Gives::Anything, faults);
     }
     if is_empty(spec, "validations") && is_empty(spec, "auditAnnotations") {
         let why = "validations or auditAnnotations must contain at least one item";
         faults.required("spec.validations", why);
+        faults.required("spec.auditAnnotations", why);
     }
     for (index, validation) in members(spec, "validations") {
         check_validation(validation, &format!("spec.validations[{index}]"), faults);
     }
+}
+
+fn is_identifier(name: &str) -> bool {
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn check_validation(validation: &Map, path: &str, faults: &mut Faults) {
@@ -259,18 +290,21 @@ fn check_validation(validation: &Map, path: &str, faults: &mut Faults) {
     if text(validation, "expression").trim().is_empty() {
         faults.required(&format!("{path}.expression"), "expression is not specified");
     } else {
-        check_expression(validation, "expression", path, faults);
+        check_expression(validation, "expression", path, Gives::Truth, faults);
     }
     if !text(validation, "messageExpression").is_empty() {
-        check_expression(validation, "messageExpression", path, faults);
+        check_expression(validation, "messageExpression", path, Gives::Text, faults);
     }
     let message = text(validation, "message");
     if validation.contains_key("message") && message.trim().is_empty() {
-        let why = "message must be non-empty if specified";
+        let why = "must be non-empty if specified";
         faults.invalid(&format!("{path}.message"), &message.into(), why);
     } else if message.trim().contains('\n') {
-        let why = "message must not contain line breaks";
+        let why = "must not contain line breaks";
         faults.invalid(&format!("{path}.message"), &message.into(), why);
+    } else if text(validation, "expression").trim().contains('\n') && message.is_empty() {
+        let why = "message must be specified if expression contains line breaks";
+        faults.required(&format!("{path}.message"), why);
     }
     let reason = text(validation, "reason");
     if !reason.is_empty() {

@@ -36,6 +36,14 @@ fn report(world: &World, budget: &Map) {
         None => Vec::new(),
     };
     pods.retain(is_active);
+    if pods.is_empty() {
+        world.normal(
+            "controllermanager",
+            budget,
+            "NoPods",
+            "No matching pods found",
+        );
+    }
     let healthy = pods
         .iter()
         .filter(|pod| is_ready(pod) && !is_deleting(pod))

@@ -351,6 +351,18 @@ async fn malformed_configurations_are_refused() {
             ],
         ),
         (
+            "validatingadmissionpolicies",
+            json!({"spec": {"matchConstraints": {"resourceRules": [{"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*"]}]},
+                "validations": [{"expression": "objekt.a == 1"}, {"expression": "1 + 1"}, {"expression": "true", "messageExpression": "1"}],
+                "variables": [{"name": "a-b", "expression": "1"}]}}),
+            vec![
+                "spec.variables[0].name",
+                "spec.validations[0].expression",
+                "spec.validations[1].expression",
+                "spec.validations[2].messageExpression",
+            ],
+        ),
+        (
             "validatingadmissionpolicybindings",
             json!({"spec": {"policyName": "p", "validationActions": ["Deny", "Warn"], "paramRef": {"name": "x"}}}),
             vec![

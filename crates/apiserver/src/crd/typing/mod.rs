@@ -13,6 +13,18 @@ pub use infer::Kind;
 
 /// Checks an expression over `self` (and `oldSelf`) of a schema; returns its type, or the errors as cel-go prints them.
 pub fn check<'a>(source: &str, schema: &'a Value, root: bool) -> Result<Kind<'a>, String> {
+    let own = infer::kind_of(schema, root);
+    let variables = vec![("self".into(), own.clone()), ("oldSelf".into(), own)];
+    check_with(source, variables)
+}
+
+/// Checks an expression over variables of any type.
+pub fn check_untyped(source: &str, variables: &[&str]) -> Result<Kind<'static>, String> {
+    let variables = variables.iter().map(|name| ((*name).to_owned(), Kind::Dyn));
+    check_with(source, variables.collect())
+}
+
+fn check_with<'a>(source: &str, variables: Vec<(String, Kind<'a>)>) -> Result<Kind<'a>, String> {
     let Some(tree) = syntax::parse(source) else {
         // The evaluator's parser has cel-go's words, but cannot read optional selections.
         return match cel::Program::compile(source) {
@@ -20,8 +32,7 @@ pub fn check<'a>(source: &str, schema: &'a Value, root: bool) -> Result<Kind<'a>
             Err(error) => Err(error.to_string().replace("\n| ", "\n | ")),
         };
     };
-    let own = infer::kind_of(schema, root);
-    let mut scope = infer::Scope::new(vec![("self".into(), own.clone()), ("oldSelf".into(), own)]);
+    let mut scope = infer::Scope::new(variables);
     let kind = scope.infer(&tree);
     if scope.faults.is_empty() {
         return Ok(kind);
