@@ -1,6 +1,7 @@
 //! The whole of a build: accumulation, then what happens once at the end.
 
 use std::io::Write;
+use std::rc::Rc;
 
 use filetree::FileTree;
 use objects::{Map, Object};
@@ -30,6 +31,7 @@ const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 #[derive(Clone, Debug, Default)]
 pub struct Output {
     objects: Vec<Packed>,
+    warnings: Vec<String>,
 }
 
 /// Builds the kustomization in a directory of a tree.
@@ -38,8 +40,18 @@ pub struct Output {
 /// Whatever keeps kustomize from building it, in kustomize's words, with file, line and the chain of
 /// kustomizations where they are known.
 pub fn build(tree: &dyn FileTree, dir: &str, options: &BuildOptions<'_>) -> Result<Output> {
-    let schemas = Schemas::default();
     let loader = Loader::new(tree, dir, options)?;
+    let warnings = Rc::clone(&loader.warnings);
+    let outcome = build_from(loader, options);
+    let warnings = warnings.take();
+    match outcome {
+        Ok(objects) => Ok(Output { objects, warnings }),
+        Err(error) => Err(error.after(warnings)),
+    }
+}
+
+fn build_from(loader: Loader<'_>, options: &BuildOptions<'_>) -> Result<Vec<Packed>> {
+    let schemas = Schemas::default();
     let mut target = Target::load(loader, &schemas)?;
     target.set_schema()?;
     let Accumulator {
@@ -76,9 +88,7 @@ pub fn build(tree: &dyn FileTree, dir: &str, options: &BuildOptions<'_>) -> Resu
     }));
     let last: Vec<&dyn ObjectStep> = last.iter().map(Box::as_ref).collect();
     objects.each(&last, &schemas)?;
-    Ok(Output {
-        objects: objects.into_list(),
-    })
+    Ok(objects.into_list())
 }
 
 /// Takes away what only the build needed.
@@ -141,6 +151,11 @@ impl Output {
     /// Tells whether there are none.
     pub fn is_empty(&self) -> bool {
         self.objects.is_empty()
+    }
+
+    /// Returns what there is to tell though the build succeeded: deprecated fields, in upstream's words.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Prints all objects as YAML documents, byte for byte as kustomize does.

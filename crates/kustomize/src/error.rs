@@ -46,6 +46,7 @@ struct Inner {
     /// Known only together with the line.
     column: Option<u32>,
     chain: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl BuildError {
@@ -63,6 +64,7 @@ impl BuildError {
             line: None,
             column: None,
             chain: Vec::new(),
+            warnings: Vec::new(),
         }))
     }
 
@@ -96,6 +98,17 @@ impl BuildError {
     /// Returns the directories of the kustomizations from the one asked for to the one that failed.
     pub fn chain(&self) -> &[String] {
         &self.0.chain
+    }
+
+    /// Returns what was to be told before the build failed: deprecated fields, in upstream's words.
+    pub fn warnings(&self) -> &[String] {
+        &self.0.warnings
+    }
+
+    /// Notes what was to be told.
+    pub(crate) fn after(mut self, warnings: Vec<String>) -> Self {
+        self.0.warnings = warnings;
+        self
     }
 
     /// Puts words and a colon before the message.

@@ -341,8 +341,14 @@ impl VarTarget {
 }
 
 impl Kustomization {
-    /// Reads the content of the file `path` in the directory `root`.
-    pub fn read(content: &[u8], path: &str, root: &str) -> Result<Self> {
+    /// Reads the content of the file `path` in the directory `root`; deprecated fields are told as warnings,
+    /// of files with errors too.
+    pub fn read(
+        content: &[u8],
+        path: &str,
+        root: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self> {
         let invalid = |error: BuildError| error.wrap("invalid Kustomization");
         let document = crate::reading::KustomizationDocument::parse(content)
             .map_err(|error| invalid(error).at(path, None))?;
@@ -352,6 +358,7 @@ impl Kustomization {
             let line = document.line_of(&error.path);
             invalid(BuildError::new(error.message)).at(path, line)
         })?;
+        warnings.extend(deprecations(&document.json));
         kustomization.fix();
         if is_empty {
             return Err(BuildError::new("kustomization.yaml is empty").at(path, None));
@@ -438,6 +445,38 @@ fn required_version(kind: &str) -> &'static str {
     }
 }
 
+/// Fields that upstream warns of, in its order, with those that replace them.
+const DEPRECATED: [(&str, &str); 6] = [
+    ("bases", "resources"),
+    ("commonLabels", "labels"),
+    ("imageTags", "images"),
+    ("patchesJson6902", "patches"),
+    ("patchesStrategicMerge", "patches"),
+    ("vars", "replacements"),
+];
+
+/// Words a warning for every deprecated field that is there, though it may be empty.
+fn deprecations(document: &Value) -> Vec<String> {
+    let fields = document.as_object();
+    let is_there = |name: &str| {
+        let mut fields = fields.into_iter().flatten();
+        fields.any(|(key, value)| key.eq_ignore_ascii_case(name) && !value.is_null())
+    };
+    let present = DEPRECATED.iter().filter(|(old, _)| is_there(old));
+    let warning = |(old, new): &(&str, &str)| {
+        let experimental = if *old == "vars" {
+            " [EXPERIMENTAL]"
+        } else {
+            ""
+        };
+        format!(
+            "# Warning: '{old}' is deprecated. Please use '{new}' instead.{experimental} Run 'kustomize \
+             edit fix' to update your Kustomization automatically."
+        )
+    };
+    present.map(warning).collect()
+}
+
 /// Tells whether the file says nothing but what it is.
 fn is_empty(document: &Value) -> bool {
     const MOVED: [&str; 3] = ["bases", "imageTags", "helmChartInflationGenerator"];
@@ -483,7 +522,20 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Kustomization> {
-        Kustomization::read(text.as_bytes(), "kustomization.yaml", "/")
+        Kustomization::read(text.as_bytes(), "kustomization.yaml", "/", &mut Vec::new())
+    }
+
+    #[test]
+    fn deprecated_fields_are_told() {
+        let mut warnings = Vec::new();
+        let text = "Vars: []\nbases: [a]\nimageTags: null\n";
+        Kustomization::read(text.as_bytes(), "", "/", &mut warnings).unwrap();
+        assert_eq!(warnings.len(), 2);
+        assert_eq!(
+            warnings[0],
+            "# Warning: 'bases' is deprecated. Please use 'resources' instead. Run 'kustomize edit fix' to \
+             update your Kustomization automatically."
+        );
     }
 
     #[test]

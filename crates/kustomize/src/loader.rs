@@ -1,6 +1,8 @@
 //! Access to files from one kustomization: relative paths, the load restrictor, cycles.
 
+use std::cell::RefCell;
 use std::io::Read;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use filetree::{EntryKind, FileTree, TreeError};
@@ -26,6 +28,8 @@ pub(crate) struct Loader<'a> {
     remote: Option<Arc<dyn FileTree>>,
     /// URLs of the remote bases that led here.
     remotes: Arc<Vec<String>>,
+    /// What the build has to tell though it goes on, in order.
+    pub warnings: Rc<RefCell<Vec<String>>>,
 }
 
 /// Why objects could not be had from a file.
@@ -57,6 +61,7 @@ impl<'a> Loader<'a> {
             root,
             remote: None,
             remotes: Arc::default(),
+            warnings: Rc::default(),
         })
     }
 
@@ -141,6 +146,7 @@ impl<'a> Loader<'a> {
             visited: Arc::new(visited),
             remote,
             remotes: self.remotes.clone(),
+            warnings: Rc::clone(&self.warnings),
         })
     }
 

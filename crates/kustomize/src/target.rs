@@ -79,7 +79,11 @@ impl<'a> Target<'a> {
     pub fn load(loader: Loader<'a>, schemas: &'a Schemas) -> Result<Self> {
         let (content, file) = kustomization_file(&loader)?;
         let path = loader.file_name(file);
-        let kustomization = Kustomization::read(&content, &path, &loader.shown_root())?;
+        let root = loader.shown_root();
+        let mut warnings = loader.warnings.borrow_mut();
+        let kustomization = Kustomization::read(&content, &path, &root, &mut warnings);
+        drop(warnings);
+        let kustomization = kustomization?;
         Ok(Self {
             loader,
             kustomization,

@@ -131,7 +131,13 @@ fn build(ctx: &Context, args: &Args) -> Result<(), String> {
     let path = locate(dir)?;
     // The tree is the whole file system: bases may stand anywhere, and messages show absolute paths.
     let tree = DirectoryTree::open(Path::new("/")).map_err(|error| error.to_string())?;
-    let output = kustomize::build(&tree, &path, &options).map_err(|error| format!("{error:#}"))?;
+    let outcome = kustomize::build(&tree, &path, &options);
+    let warnings = match &outcome {
+        Ok(output) => output.warnings(),
+        Err(error) => error.warnings(),
+    };
+    warnings.iter().for_each(|warning| ctx.out.note(warning));
+    let output = outcome.map_err(|error| format!("{error:#}"))?;
     write(ctx, &output, Path::new(&args.output))
 }
 
