@@ -67,6 +67,21 @@ pub(super) fn cron_job(subject: &Subject<'_>, faults: &mut Faults) {
     } else if let Err(why) = cron(schedule) {
         faults.invalid("spec.schedule", &schedule.into(), &why);
     }
+    let before = subject.live.map_or("", |live| {
+        map_at(live, &["spec"]).map_or("", |spec| text(spec, "schedule"))
+    });
+    if schedule.contains("TZ") && !before.contains("TZ") {
+        let why = "cannot use TZ or CRON_TZ in schedule, use timeZone field instead";
+        faults.invalid("spec.schedule", &schedule.into(), why);
+    }
+    if let Some(zone) = at(spec, &["timeZone"]) {
+        time_zone(zone, faults);
+    }
+    let name = map_at(subject.object, &["metadata"]).map_or("", |metadata| text(metadata, "name"));
+    if subject.live.is_none() && name.len() > CRON_NAME_MAX {
+        let why = "must be no more than 52 characters";
+        faults.invalid("metadata.name", &name.into(), why);
+    }
     for key in [
         "startingDeadlineSeconds",
         "successfulJobsHistoryLimit",
@@ -86,6 +101,23 @@ pub(super) fn cron_job(subject: &Subject<'_>, faults: &mut Faults) {
             let why = "`selector` will be auto-generated";
             faults.invalid("spec.jobTemplate.spec.selector", &value, why);
         }
+    }
+}
+
+/// Longest name of a cron job, which leaves room for the suffix of its jobs.
+const CRON_NAME_MAX: usize = 52;
+
+fn time_zone(zone: &Value, faults: &mut Faults) {
+    const PATH: &str = "spec.timeZone";
+    let name = zone.as_str().unwrap_or("");
+    if name.is_empty() {
+        faults.invalid(PATH, zone, "timeZone must be nil or non-empty string");
+    } else if name.eq_ignore_ascii_case("local") {
+        let why =
+            "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
+        faults.invalid(PATH, zone, why);
+    } else if crate::schedule::zone(name).is_none() {
+        faults.invalid(PATH, zone, &format!("unknown time zone {name}"));
     }
 }
 

@@ -6,7 +6,7 @@ use objects::{Map, Value, json};
 
 use super::Task;
 use super::owned::{is_deleting, number, template_hash, text_at};
-use super::status::{Condition, Times, condition, count, set_condition};
+use super::status::{Condition, Times, condition, count, set_condition, set_unknown};
 use super::world::{DEPLOYMENTS, REPLICA_SETS, World, controller_reference};
 use crate::engine::{metadata_mut, metadata_text};
 
@@ -26,9 +26,11 @@ pub(super) fn step(world: &World, task: &Task) -> Option<Duration> {
     let present = sets.iter().position(|set| same_template(set, template));
     let paused = deployment.get("spec")?.get("paused") == Some(&Value::Bool(true));
     let Some(present) = present else {
-        if !paused {
-            create_set(world, &deployment, template, &sets);
+        if paused {
+            // Nothing has the new template yet; the status follows all the same.
+            return report(world, &deployment, &Map::new(), &sets);
         }
+        create_set(world, &deployment, template, &sets);
         return None;
     };
     let new = sets.remove(present);
@@ -382,6 +384,25 @@ fn progress(
         let text = present.and_then(|c| c.get(key)).and_then(Value::as_str);
         text.unwrap_or("")
     };
+    let paused = deployment.get("spec").and_then(|s| s.get("paused")) == Some(&Value::Bool(true));
+    let was_paused = text("reason") == "DeploymentPaused";
+    if paused || was_paused {
+        let (reason, message) = if paused {
+            ("DeploymentPaused", "Deployment is paused")
+        } else {
+            ("DeploymentResumed", "Deployment is resumed")
+        };
+        let halted = Condition {
+            kind: "Progressing",
+            status: false,
+            reason,
+            message,
+        };
+        if text("reason") != "ProgressDeadlineExceeded" {
+            set_unknown(status, &halted, Times::Updated, now);
+        }
+        return (!paused).then_some(Duration::from_millis(1));
+    }
     if complete {
         let message = format!("ReplicaSet \"{name}\" has successfully progressed.");
         let done = Condition {

@@ -33,13 +33,22 @@ pub(super) enum Times {
 /// Sets a condition: keeps its times where nothing changed, its transition time where only the words did. A changed one
 /// moves to the end of the list.
 pub(super) fn set_condition(status: &mut Map, new: &Condition<'_>, times: Times, now: &str) {
+    let state = if new.status { "True" } else { "False" };
+    set_state(status, new, state, times, now);
+}
+
+/// As [`set_condition`], for a condition of which nobody knows whether it holds.
+pub(super) fn set_unknown(status: &mut Map, new: &Condition<'_>, times: Times, now: &str) {
+    set_state(status, new, "Unknown", times, now);
+}
+
+fn set_state(status: &mut Map, new: &Condition<'_>, wanted: &str, times: Times, now: &str) {
     let list = status
         .entry("conditions")
         .or_insert_with(|| Value::Array(Vec::new()));
     let Some(list) = list.as_array_mut() else {
         return;
     };
-    let wanted = if new.status { "True" } else { "False" };
     let at = list
         .iter()
         .position(|c| c.get("type").and_then(Value::as_str) == Some(new.kind));

@@ -533,3 +533,65 @@ async fn events_go_after_an_hour() {
     };
     tokio::time::timeout(PATIENCE, gone).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_paused_deployment_waits_and_goes_on() {
+    let world = World::start().await;
+    let created = world.create(deployment("nginx:1", json!({}))).await;
+    let mut live = world.until(&created, settled).await;
+    live.set(&["spec", "paused"], json!(true));
+    live.set(
+        &["spec", "template", "spec", "containers"],
+        json!([{"name": "c", "image": "nginx:2"}]),
+    );
+    world.update(&live).await;
+    let mut live = world
+        .until(&created, |d| {
+            reason(d, "Progressing") == Some(("Unknown".into(), "DeploymentPaused".into()))
+                && d.get(&["status", "observedGeneration"]) == d.get(&["metadata", "generation"])
+        })
+        .await;
+    assert_eq!(world.list("apps", "ReplicaSet").await.len(), 1);
+    live.set(&["spec", "paused"], json!(false));
+    world.update(&live).await;
+    world.until(&created, settled).await;
+}
+
+#[tokio::test]
+async fn schedules_and_zones_are_checked() {
+    let world = World::start().await;
+    let cases = [
+        (
+            json!({"timeZone": "Mars/Olympus"}),
+            "spec.timeZone: Invalid value: \"Mars/Olympus\": unknown time zone Mars/Olympus",
+        ),
+        (
+            json!({"schedule": "TZ=UTC * * * * *"}),
+            "spec.schedule: Invalid value: \"TZ=UTC * * * * *\": cannot use TZ or CRON_TZ in schedule, use timeZone field instead",
+        ),
+        (
+            json!({"schedule": "* * *"}),
+            "spec.schedule: Invalid value: \"* * *\": expected exactly 5 fields, found 3: [* * *]",
+        ),
+    ];
+    for (spec, message) in cases {
+        let object = Object::from_value(cron_job(spec)).unwrap();
+        let target = world.target(&object).await;
+        let refused = world
+            .cluster
+            .create(&target, &object, &WriteParams::default())
+            .await;
+        let refused = refused.unwrap_err().to_string();
+        assert!(refused.contains(message), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn pods_without_an_owner_run_too() {
+    let world = World::start().await;
+    let pod = world
+        .create(json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "bare", "namespace": "default"},
+            "spec": {"containers": [{"name": "c", "image": "x:1"}]}}))
+        .await;
+    world.until(&pod, |p| condition(p, "Ready", "True")).await;
+}
