@@ -11,7 +11,9 @@ use std::sync::Arc;
 
 use ::remote::Clients;
 use api::names::{self, reason};
-use api::{Artifact, HelmChart, HelmChartSpec, HelmChartStatus, HelmRepository};
+use api::{
+    Artifact, HelmChart, HelmChartSpec, HelmChartStatus, HelmRepository, HelmRepositorySpec,
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use cluster::Target;
@@ -22,9 +24,13 @@ use reconcile::source::{Decision, Pass, Problem, Verdict};
 use serde::Deserialize;
 
 use crate::artifact::{ArtifactStore, Name, StoreError};
+use crate::helm_access::Access;
 use crate::helm_index::IndexCache;
 use crate::source::triggers::{self, BY_SECRET, generation, revision};
 use crate::source::{Place, SourceReconciler, SourceSettings, Worker, blocking, owner};
+
+pub use repository::download_chart;
+use repository::{ChartRepository, StoredIndex};
 
 const NAME: &str = "helmchart";
 /// Index over charts: `Kind/namespace/name` of the source.
@@ -141,6 +147,21 @@ impl Worker for HelmCharts {
 }
 
 impl HelmCharts {
+    /// Describes a repository, with its index where that is in the store.
+    fn repository(
+        &self,
+        spec: &HelmRepositorySpec,
+        access: &Access,
+        index: Option<Artifact>,
+    ) -> Result<ChartRepository<'_>, url::ParseError> {
+        let stored = index.map(|artifact| StoredIndex {
+            store: self.store.clone(),
+            cache: self.index.clone(),
+            artifact,
+        });
+        ChartRepository::new(&self.clients, &self.settings, spec, access, stored)
+    }
+
     async fn build(
         &self,
         place: &mut Place<'_>,

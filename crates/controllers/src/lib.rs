@@ -17,5 +17,6 @@ mod source;
 mod start;
 pub mod telemetry;
 
+pub use helmchart::download_chart;
 pub use source::SourceSettings;
 pub use start::{Components, Handle, Options, StartError, shard_digest, start};

@@ -17,7 +17,6 @@ use helm::package::{
 use reconcile::helmchart::{Build, BuildFailure, Failure, version_metadata};
 use reconcile::source::Pass;
 
-use super::repository::ChartRepository;
 use super::{Built, HelmCharts};
 use crate::helm_access::{self, Access};
 use crate::helmrepository::by_url;
@@ -281,8 +280,8 @@ async fn from_repository(
             (spec, None, Access::default())
         }
     };
-    let repository = ChartRepository::new(controller, &spec, &access, index)
-        .map_err(|error| error.to_string())?;
+    let repository = controller.repository(&spec, &access, index);
+    let repository = repository.map_err(|error| error.to_string())?;
     let fetching = async {
         let (name, version) = (&dependency.name, &dependency.version);
         let found = repository.find(name, version).await.map_err(|(_, error)| {

@@ -34,7 +34,7 @@ pub(super) async fn build(
     let access = helm_access::resolve(place.run, &repository.spec).await;
     let access = access.map_err(Failure::Around)?;
     let index = repository.status.artifact.clone();
-    let remote = ChartRepository::new(controller, &repository.spec, &access, index);
+    let remote = controller.repository(&repository.spec, &access, index);
     let remote = remote.map_err(|error| unusable_url(&error))?;
     check_type(repository)?;
     check_chart_name(&spec.chart)

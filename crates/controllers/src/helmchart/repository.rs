@@ -7,19 +7,43 @@ use bytes::Bytes;
 use helm::index::Entry;
 use reconcile::helmchart::{BuildFailure, Candidate, choose_tag, choose_version};
 use reconcile::ocirepository::parse_version;
+use remote::Clients;
 use remote::helm::{FetchError, RepositoryOptions, fetch_bytes, normalize_url, resolve_url};
 use remote::oci::{
     Manifest, Reference, Registry, RegistryError, RegistryOptions, Repository, media_type,
 };
 
-use super::HelmCharts;
+use crate::artifact::ArtifactStore;
 use crate::helm_access::Access;
-use crate::helm_index::{fetch_index, versions};
-use crate::source::blocking;
+use crate::helm_index::{IndexCache, fetch_index, versions};
+use crate::source::{SourceSettings, blocking};
+
+/// Finds a version of a chart in a repository (`https://…` or `oci://…`) and downloads its archive, logged in as nobody.
+///
+/// # Errors
+/// The repository cannot be reached, or has no such chart; in Helm's words.
+pub async fn download_chart(
+    clients: &Clients,
+    url: &str,
+    name: &str,
+    version: &str,
+) -> Result<Bytes, String> {
+    let settings = SourceSettings::default();
+    let spec = HelmRepositorySpec {
+        url: url.to_owned(),
+        ..HelmRepositorySpec::default()
+    };
+    let repository = ChartRepository::new(clients, &settings, &spec, &Access::default(), None)
+        .map_err(|error| format!("{url}: {error}"))?;
+    let found = repository.find(name, version).await;
+    let found = found.map_err(|(_, error)| error)?;
+    repository.download(&found).await
+}
 
 /// A repository with what it takes to use it.
 pub(super) struct ChartRepository<'a> {
-    controller: &'a HelmCharts,
+    clients: &'a Clients,
+    settings: &'a SourceSettings,
     /// Normalised URL.
     url: String,
     kind: Kind,
@@ -27,9 +51,16 @@ pub(super) struct ChartRepository<'a> {
 
 enum Kind {
     /// With an index: the stored one, or else fetched.
-    Index(RepositoryOptions, Option<Artifact>),
+    Index(RepositoryOptions, Option<StoredIndex>),
     /// In a registry.
     Registry(RegistryOptions),
+}
+
+/// The index of a HelmRepository in the artifact store.
+pub(super) struct StoredIndex {
+    pub store: Arc<ArtifactStore>,
+    pub cache: Arc<IndexCache>,
+    pub artifact: Artifact,
 }
 
 /// A version of a chart, found.
@@ -46,14 +77,15 @@ pub(super) type NotFound = (BuildFailure, String);
 impl<'a> ChartRepository<'a> {
     /// Describes a repository; nothing is sent yet.
     pub fn new(
-        controller: &'a HelmCharts,
+        clients: &'a Clients,
+        settings: &'a SourceSettings,
         spec: &HelmRepositorySpec,
         access: &Access,
-        index: Option<Artifact>,
+        index: Option<StoredIndex>,
     ) -> Result<Self, url::ParseError> {
         let url = normalize_url(&spec.url)?;
         let kind = if url.starts_with("oci://") {
-            Kind::Registry(access.in_registry(spec, controller.settings.retry))
+            Kind::Registry(access.in_registry(spec, settings.retry))
         } else {
             let options = RepositoryOptions {
                 url: url.clone(),
@@ -62,7 +94,8 @@ impl<'a> ChartRepository<'a> {
             Kind::Index(options, index)
         };
         Ok(Self {
-            controller,
+            clients,
+            settings,
             url,
             kind,
         })
@@ -71,8 +104,8 @@ impl<'a> ChartRepository<'a> {
     /// Finds a version: exactly the text, else the highest in the range.
     pub async fn find(&self, name: &str, wanted: &str) -> Result<Found, NotFound> {
         match &self.kind {
-            Kind::Index(options, artifact) => {
-                let entries = self.entries(options, artifact.as_ref(), name).await;
+            Kind::Index(options, stored) => {
+                let entries = self.entries(options, stored.as_ref(), name).await;
                 let entries = entries.map_err(|error| (BuildFailure::Pull, error))?;
                 let found = self.choose(entries.as_deref(), name, wanted);
                 found.map_err(|error| (BuildFailure::Reference, error))
@@ -87,17 +120,18 @@ impl<'a> ChartRepository<'a> {
     async fn entries(
         &self,
         options: &RepositoryOptions,
-        artifact: Option<&Artifact>,
+        stored: Option<&StoredIndex>,
         name: &str,
     ) -> Result<Option<Arc<Vec<Entry>>>, String> {
         let chart = name.to_owned();
-        if let Some(artifact) = artifact.cloned() {
-            let (store, index) = (self.controller.store.clone(), self.controller.index.clone());
-            let read = blocking(move || index.versions(&store, &artifact, &chart)).await;
+        if let Some(stored) = stored {
+            let (store, cache) = (stored.store.clone(), stored.cache.clone());
+            let artifact = stored.artifact.clone();
+            let read = blocking(move || cache.versions(&store, &artifact, &chart)).await;
             return read.unwrap_or_else(Err);
         }
-        let bytes_max = self.controller.settings.index_bytes_max;
-        let fetched = fetch_index(&self.controller.clients, options, bytes_max).await;
+        let bytes_max = self.settings.index_bytes_max;
+        let fetched = fetch_index(self.clients, options, bytes_max).await;
         let fetched = fetched.map_err(|error| format!("failed to cache index: {error}"))?;
         let read = blocking(move || versions(fetched.file, &chart)).await;
         let read = read.unwrap_or_else(Err);
@@ -162,7 +196,7 @@ impl<'a> ChartRepository<'a> {
     async fn tags(&self, options: &RegistryOptions, url: &str) -> Result<Vec<String>, String> {
         let name = url.trim_start_matches("oci://");
         let repository = Repository::parse(name).map_err(|error| error.to_string())?;
-        let registry = Registry::open(&self.controller.clients, repository, options);
+        let registry = Registry::open(self.clients, repository, options);
         let tags = registry.map_err(|error| error.to_string())?.tags().await;
         let tags = tags.map_err(|error| error.in_helms_words())?;
         let versions = tags.into_iter().map(|tag| tag.replace('_', "+"));
@@ -173,7 +207,7 @@ impl<'a> ChartRepository<'a> {
 
     /// Downloads an archive.
     pub async fn download(&self, found: &Found) -> Result<Bytes, String> {
-        let bytes_max = self.controller.settings.chart_bytes_max;
+        let bytes_max = self.settings.chart_bytes_max;
         let too_large = || {
             let (name, version) = (&found.name, &found.version);
             format!("size of chart '{name}-{version}.tgz' exceeds '{bytes_max}' bytes limit")
@@ -184,7 +218,7 @@ impl<'a> ChartRepository<'a> {
                     return Err(format!("chart '{}' has no downloadable URLs", found.name));
                 }
                 let url = resolve_url(&self.url, &found.url).map_err(|error| error.to_string())?;
-                let fetched = fetch_bytes(&self.controller.clients, options, &url, bytes_max).await;
+                let fetched = fetch_bytes(self.clients, options, &url, bytes_max).await;
                 fetched.map(Bytes::from).map_err(|error| match error {
                     FetchError::TooLarge { .. } => too_large(),
                     error => error.to_string(),
@@ -205,7 +239,7 @@ impl<'a> ChartRepository<'a> {
         let reference =
             Reference::parse(name).map_err(|error| RegistryError::Malformed(error.to_string()))?;
         let repository = reference.repository.clone();
-        let registry = Registry::open(&self.controller.clients, repository, options)?;
+        let registry = Registry::open(self.clients, repository, options)?;
         let (_, manifest) = registry.manifest(&reference).await?;
         check_is_chart(&manifest)?;
         let is_chart = |media_type: &str| {
@@ -220,7 +254,7 @@ impl<'a> ChartRepository<'a> {
             let message = format!("manifest does not contain a layer with mediatype {wanted}");
             RegistryError::Malformed(message)
         };
-        let bytes_max = self.controller.settings.chart_bytes_max;
+        let bytes_max = self.settings.chart_bytes_max;
         registry.blob(layer.ok_or_else(none)?, bytes_max).await
     }
 }

@@ -117,6 +117,7 @@ fn build(ctx: &Context, args: &Args) -> Result<(), String> {
     let charts = Charts {
         api_versions: args.helm_api_versions.clone(),
         kube_version: args.helm_kube_version.clone(),
+        ..Charts::default()
     };
     let options = BuildOptions {
         remote: Some(&remote),

@@ -1,12 +1,18 @@
 //! Charts of kustomizations (`helmCharts`), rendered as `helm template` does it.
 //!
-//! Follows kustomize's HelmChartInflationGenerator, which starts the helm program; here it is the `helm` engine. Only
-//! charts that lie below `chartHome` are rendered; nothing is pulled and nothing is written.
+//! Follows kustomize's HelmChartInflationGenerator, which starts the helm program; here it is the `helm` engine. A chart
+//! that does not lie below `chartHome` is downloaded from its repository, and kept in memory for the build: nothing is
+//! written to `charts/`.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use controllers::download_chart;
 use helm::Version;
 use helm::action::{ActionError, Options, PrintOptions, print, render_release};
 use helm::capabilities::{Capabilities, KubeVersion};
-use helm::load::load_directory;
+use helm::chart::Chart;
+use helm::load::{archive_files, load_archive, load_directory};
 use helm::values::UserValues;
 use helm::{Release, template};
 use kustomize::{ChartRenderer, ChartRequest};
@@ -27,6 +33,15 @@ pub struct Charts {
     pub api_versions: Vec<String>,
     /// Kubernetes version that charts see; empty leaves it to the kustomization.
     pub kube_version: String,
+    /// Downloaded archives by repository, name and version.
+    pub downloaded: Mutex<HashMap<[String; 3], Arc<[u8]>>>,
+}
+
+/// A chart and the values file that stands in it.
+struct Found {
+    chart: Chart,
+    /// Content of the `values.yaml` of a downloaded chart; `None` where the file is read like others.
+    values: Option<Vec<u8>>,
 }
 
 /// An entry of `helmCharts`.
@@ -46,6 +61,7 @@ struct Entry {
     include_crds: bool,
     skip_hooks: bool,
     skip_tests: bool,
+    devel: bool,
     api_versions: Vec<String>,
     kube_version: String,
     name_template: String,
@@ -85,17 +101,12 @@ impl ChartRenderer for Charts {
             return Err("chart name cannot be empty".to_owned());
         }
         let home = entry.home();
-        let path = format!("{home}/{}", entry.name);
-        let directory = filetree::join(request.dir, &path)
-            .filter(|path| request.tree.kind(path) == Ok(filetree::EntryKind::Directory));
-        let Some(directory) = directory else {
-            return Err(entry.missing(request.dir, &path));
-        };
-        let chart = load_directory(request.tree, &directory, HELM).map_err(|e| e.to_string())?;
+        let found = self.find(&entry, &home, request)?;
         let no_files = |name: &str| Err(format!("open {name}: no such file or directory"));
-        let values = entry.values(&home, request)?.merge(HELM, &no_files)?;
+        let values = entry.values(&home, request, found.values)?;
+        let values = values.merge(HELM, &no_files)?;
         let options = self.options(&entry)?;
-        let rendered = render_release(chart, &values, &options, &world())
+        let rendered = render_release(found.chart, &values, &options, &world())
             .map_err(|error: ActionError| error.to_string())?;
         let print_options = PrintOptions {
             no_hooks: entry.skip_hooks,
@@ -107,6 +118,60 @@ impl ChartRenderer for Charts {
 }
 
 impl Charts {
+    fn find(&self, entry: &Entry, home: &str, request: &ChartRequest<'_>) -> Result<Found, String> {
+        let path = filetree::join(request.dir, &format!("{home}/{}", entry.name));
+        let path = path.ok_or_else(|| format!("'{home}' leads outside of the root"))?;
+        if request.tree.kind(&path) == Ok(filetree::EntryKind::Directory) {
+            let chart = load_directory(request.tree, &path, HELM);
+            return Ok(Found {
+                chart: chart.map_err(|error| error.to_string())?,
+                values: None,
+            });
+        }
+        if entry.repo.is_empty() {
+            return Err(format!(
+                "no repo specified for pull, no chart found at '/{path}'"
+            ));
+        }
+        let archive = self.download(entry)?;
+        let files = archive_files(&archive).map_err(|error| error.to_string())?;
+        let values = files.iter().find(|file| file.name == "values.yaml");
+        let values = values.map(|file| file.data.to_vec()).unwrap_or_default();
+        Ok(Found {
+            chart: load_archive(&archive, HELM).map_err(|error| error.to_string())?,
+            values: Some(values),
+        })
+    }
+
+    fn download(&self, entry: &Entry) -> Result<Arc<[u8]>, String> {
+        let version = match entry.version.as_str() {
+            "" if entry.devel => ">0.0.0-0",
+            version => version,
+        };
+        let key = [&*entry.repo, &*entry.name, version].map(str::to_owned);
+        let known = || {
+            self.downloaded
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(archive) = known().get(&key) {
+            return Ok(archive.clone());
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| format!("cannot start the runtime: {error}"))?;
+        let clients = remote::Clients::default();
+        let repository = entry.repo.trim_end_matches('/');
+        let downloading = download_chart(&clients, repository, &entry.name, version);
+        let archive = runtime
+            .block_on(downloading)
+            .map_err(|error| format!("chart '{}' of '{}': {error}", entry.name, entry.repo))?;
+        let archive: Arc<[u8]> = archive.as_ref().into();
+        known().insert(key, archive.clone());
+        Ok(archive)
+    }
+
     fn options(&self, entry: &Entry) -> Result<Options, String> {
         let or = |first: &str, second: &str| {
             let chosen = if first.is_empty() { second } else { first };
@@ -158,37 +223,27 @@ impl Entry {
         format!("{home}/{}-{}", self.name, self.version)
     }
 
-    fn missing(&self, dir: &str, path: &str) -> String {
-        let path = filetree::join(dir, path).unwrap_or_else(|| path.to_owned());
-        if self.repo.is_empty() {
-            return format!("no repo specified for pull, no chart found at '/{path}'");
-        }
-        let version = match self.version.as_str() {
-            "" => String::new(),
-            version => format!(" --version {version}"),
-        };
-        let place = path.rsplit_once('/').map_or("", |(parent, _)| parent);
-        let pull = match self.repo.strip_prefix("oci://") {
-            Some(_) => format!("{}/{}", self.repo.trim_end_matches('/'), self.name),
-            None => format!("--repo {} {}", self.repo, self.name),
-        };
-        format!(
-            "no chart found at '/{path}', and charts are not pulled here: run \
-             `helm pull {pull}{version} --untar --untardir /{place}` first"
-        )
-    }
-
     /// The values files in the order in which helm gets them.
-    fn values(&self, home: &str, request: &ChartRequest<'_>) -> Result<UserValues, String> {
+    fn values(
+        &self,
+        home: &str,
+        request: &ChartRequest<'_>,
+        packed: Option<Vec<u8>>,
+    ) -> Result<UserValues, String> {
         let own = match self.values_file.as_str() {
             "" => format!("{home}/{}/values.yaml", self.name),
             file => file.to_owned(),
         };
+        let packed = packed.filter(|_| self.values_file.is_empty());
+        let read = || match &packed {
+            Some(content) => Ok(content.clone()),
+            None => (request.load)(&own).map(|content| content.to_vec()),
+        };
         let mut files = Vec::new();
         let first = if self.values_inline.is_empty() {
-            (request.load)(&own)?.to_vec()
+            read()?
         } else {
-            self.with_inline(&own, request)?
+            self.with_inline(&read)?
         };
         files.push((own, first));
         for file in &self.additional_values_files {
@@ -203,11 +258,10 @@ impl Entry {
     }
 
     /// Joins the inline values with those of the file.
-    fn with_inline(&self, file: &str, request: &ChartRequest<'_>) -> Result<Vec<u8>, String> {
+    fn with_inline(&self, file: &dyn Fn() -> Result<Vec<u8>, String>) -> Result<Vec<u8>, String> {
         let inline = Value::Object(self.values_inline.clone());
         let read = || {
-            let content = (request.load)(file)?;
-            kyaml::yaml_to_json(&content)
+            kyaml::yaml_to_json(&file()?)
                 .map_err(|error| format!("could not parse values file into rnode: {error}"))
         };
         let merged = match self.values_merge {
