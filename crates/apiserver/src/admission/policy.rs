@@ -244,11 +244,6 @@ fn findings(
             reason: String::new(),
         }]
     };
-    match holds_all(&policy.conditions, &Scope::new(&sight.variables(engine))) {
-        Ok(true) => {}
-        Ok(false) => return Vec::new(),
-        Err(why) => return failed(why),
-    }
     let params = match params(engine, request, policy, binding) {
         Ok(params) => params,
         Err(why) => return failed(format!("failed to configure binding: {why}")),
@@ -258,6 +253,14 @@ fn findings(
         let mut values = sight.variables(engine);
         values.push(("params", param));
         let mut scope = Scope::new(&values);
+        match holds_all(&policy.conditions, &scope) {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(why) => {
+                found.extend(failed(why));
+                continue;
+            }
+        }
         for (name, expression) in &policy.variables {
             scope.define(name, expression);
         }

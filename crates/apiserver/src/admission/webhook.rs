@@ -51,7 +51,7 @@ pub fn mutate(engine: &Engine, request: &Request<'_>, object: &mut Map) -> Answe
             if round == 1 && !(again && wants) {
                 continue;
             }
-            let Some(answer) = ask(engine, request, shown(object), webhook)? else {
+            let Some(answer) = ask(engine, request, shown(object), webhook, true)? else {
                 continue;
             };
             if let Some(patch) = answer {
@@ -78,7 +78,7 @@ fn shown(object: &Map) -> Option<&Map> {
 /// Asks validating webhooks.
 pub fn validate(engine: &Engine, request: &Request<'_>, object: Option<&Map>) -> Answered<()> {
     for webhook in webhooks(engine, VALIDATING, request) {
-        ask(engine, request, object, &webhook)?;
+        ask(engine, request, object, &webhook, false)?;
     }
     Ok(())
 }
@@ -89,6 +89,7 @@ fn ask(
     request: &Request<'_>,
     object: Option<&Map>,
     webhook: &Map,
+    mutating: bool,
 ) -> Answered<Option<Option<Value>>> {
     let Some(seen) = rules::matched(engine, request, object, webhook) else {
         return Ok(None);
@@ -130,7 +131,15 @@ fn ask(
     if response.get("allowed") != Some(&Value::Bool(true)) {
         return Err(denial(name, &response));
     }
-    match patch(&response) {
+    let patched = if mutating {
+        patch(&response)
+    } else {
+        unpatched(&response)
+    };
+    match patched {
+        Ok(Some(_)) if object.is_none() => Err(internal(&format!(
+            "admission webhook \"{name}\" attempted to modify the object, which is not supported for this operation"
+        ))),
         Ok(patch) => Ok(Some(patch)),
         Err(_) if ignores => Ok(Some(None)),
         Err(why) => Err(internal(&format!(
@@ -180,6 +189,16 @@ fn denial(name: &str, response: &Map) -> Box<Failure> {
     failure
 }
 
+/// Validating webhooks change nothing.
+fn unpatched(response: &Map) -> Result<Option<Value>, String> {
+    for key in ["patch", "patchType"] {
+        if response.get(key).is_some_and(|given| !given.is_null()) {
+            return Err(format!("validating webhook may not return response.{key}"));
+        }
+    }
+    Ok(None)
+}
+
 fn patch(response: &Map) -> Result<Option<Value>, String> {
     let encoded = text(response, "patch");
     let kind = text(response, "patchType");
@@ -193,9 +212,7 @@ fn patch(response: &Map) -> Result<Option<Value>, String> {
         return Err("webhook returned response.patch but not response.patchType".into());
     }
     if kind != "JSONPatch" {
-        return Err(format!(
-            "invalid value of response.patchType: {kind}: must be JSONPatch"
-        ));
+        return Err(format!("unsupported patch type {kind:?}"));
     }
     let bytes = base64::engine::general_purpose::STANDARD
         .decode(encoded)
@@ -211,14 +228,6 @@ fn send(engine: &Engine, webhook: &Map, review: &Value, uid: &str) -> Result<Map
     let body = caller::call(&endpoint, review.to_string().into_bytes()).map_err(failed)?;
     let invalid = |why: String| format!("received invalid webhook response: {why}");
     let answer: Value = serde_json::from_slice(&body).map_err(|error| failed(error.to_string()))?;
-    let (version, kind) = (&answer["apiVersion"], &answer["kind"]);
-    if version != "admission.k8s.io/v1" || kind != "AdmissionReview" {
-        return Err(invalid(format!(
-            "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {}, Kind={}",
-            version.as_str().unwrap_or(""),
-            kind.as_str().unwrap_or("")
-        )));
-    }
     let Some(response) = answer["response"].as_object() else {
         return Err(invalid("webhook response was absent".into()));
     };
@@ -226,6 +235,14 @@ fn send(engine: &Engine, webhook: &Map, review: &Value, uid: &str) -> Result<Map
     if given != uid {
         return Err(invalid(format!(
             "expected response.uid=\"{uid}\", got \"{given}\""
+        )));
+    }
+    let (version, kind) = (&answer["apiVersion"], &answer["kind"]);
+    if version != "admission.k8s.io/v1" || kind != "AdmissionReview" {
+        return Err(invalid(format!(
+            "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {}, Kind={}",
+            version.as_str().unwrap_or(""),
+            kind.as_str().unwrap_or("")
         )));
     }
     Ok(response.clone())
