@@ -18,3 +18,8 @@ pub(crate) use pem::decode as decode_pem;
 
 /// A source of random bytes.
 pub(crate) type Random<'r> = &'r mut dyn FnMut(&mut [u8]);
+
+/// A source of random bytes that repeats itself: no key can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the source of randomness repeats itself")]
+pub(crate) struct NotRandom;

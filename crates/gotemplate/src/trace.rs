@@ -45,6 +45,8 @@ pub struct Level {
 
 /// Most levels that are looked at; deeper recursion repeats itself.
 const LEVELS_MAX: usize = 64;
+/// Longest way into the data that is followed.
+const STEPS_MAX: usize = 64;
 /// Most paths that one node is said to depend on.
 const PATHS_MAX: usize = 16;
 
@@ -133,6 +135,7 @@ impl Shape {
 
     fn step(self, step: Step) -> Self {
         match self {
+            Self::Path(path) if path.len() >= STEPS_MAX => Self::unknown(),
             Self::Path(mut path) => {
                 path.push(step);
                 Self::Path(path)
@@ -150,6 +153,9 @@ impl Shape {
     }
 
     fn fields(self, names: &[Text]) -> Self {
+        if names.len() > STEPS_MAX {
+            return Self::unknown();
+        }
         names.iter().fold(self, |shape, name| {
             shape.step(Step::Key(name.to_str().into_owned()))
         })
@@ -510,7 +516,7 @@ mod tests {
         check(
             "{{ .a.s | toDate \"2006\" | until }}",
             1,
-            "toDate \"2006\"",
+            "until",
             &[".a.s"],
         );
         check(

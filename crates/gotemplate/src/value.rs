@@ -481,15 +481,19 @@ impl Value {
 
     /// Whether two values are deeply equal, dynamic types included (`reflect.DeepEqual`).
     pub fn deep_equal(&self, other: &Self) -> bool {
-        deep_equal(self, other, 0)
+        deep_equal(self, other, 0, &mut 0)
     }
 }
 
 /// Deepest nesting that is compared; deeper values count as different.
 const COMPARE_DEPTH_MAX: usize = 500;
 
-fn deep_equal(left: &Value, right: &Value, depth: usize) -> bool {
-    if depth > COMPARE_DEPTH_MAX {
+/// Most parts that are compared: shared ones could be compared without end.
+const COMPARE_STEPS_MAX: u64 = 10_000_000;
+
+fn deep_equal(left: &Value, right: &Value, depth: usize, steps: &mut u64) -> bool {
+    *steps += 1;
+    if depth > COMPARE_DEPTH_MAX || *steps > COMPARE_STEPS_MAX {
         return false;
     }
     match (left, right) {
@@ -508,7 +512,7 @@ fn deep_equal(left: &Value, right: &Value, depth: usize) -> bool {
                 && a.items()
                     .iter()
                     .zip(b.items())
-                    .all(|(a, b)| deep_equal(a, b, depth + 1))
+                    .all(|(a, b)| deep_equal(a, b, depth + 1, steps))
         }
         (Value::Map(a), Value::Map(b)) => {
             if a.kind != b.kind || a.nil != b.nil {
@@ -521,11 +525,12 @@ fn deep_equal(left: &Value, right: &Value, depth: usize) -> bool {
             a.len() == b.len()
                 && a.iter()
                     .zip(&b)
-                    .all(|((ka, va), (kb, vb))| ka == kb && deep_equal(va, vb, depth + 1))
+                    .all(|((ka, va), (kb, vb))| ka == kb && deep_equal(va, vb, depth + 1, steps))
         }
         (Value::Object(a), Value::Object(b)) => {
             Arc::ptr_eq(a, b)
-                || a.type_name() == b.type_name() && deep_equal(&a.plain(), &b.plain(), depth + 1)
+                || a.type_name() == b.type_name()
+                    && deep_equal(&a.plain(), &b.plain(), depth + 1, steps)
         }
         _ => false,
     }

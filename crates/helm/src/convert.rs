@@ -9,7 +9,7 @@ use serde_json::Number;
 /// Deepest nesting that is converted.
 const DEPTH_MAX: usize = 1_000;
 /// Most nodes that one conversion may produce: shared structure could otherwise grow without bound.
-const NODES_MAX: usize = 4_000_000;
+const NODES_MAX: usize = 1_000_000;
 
 /// A value that JSON cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

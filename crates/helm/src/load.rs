@@ -19,6 +19,12 @@ use crate::values::read_values;
 pub const FILE_BYTES_MAX: u64 = 5 << 20;
 /// Most bytes of a chart's files together.
 pub const CHART_BYTES_MAX: u64 = 100 << 20;
+/// Most files of a chart; upstream has no bound.
+const FILES_MAX: usize = 100_000;
+/// Most bytes of a chart's directory; upstream has no bound, but for archives.
+const DIRECTORY_BYTES_MAX: u64 = 256 << 20;
+/// Deepest nesting of directories: links may lead in circles.
+const DIRECTORIES_DEPTH_MAX: usize = 64;
 /// Deepest nesting of charts; upstream has no bound.
 const CHARTS_DEPTH_MAX: usize = 32;
 
@@ -82,7 +88,8 @@ fn directory_files(tree: &dyn FileTree, directory: &str) -> Result<Vec<File>, Lo
         Rules::parse(&text.unwrap_or_default()).map_err(|error| LoadError(error.to_string()))?;
     rules.add_defaults();
     let mut files = Vec::new();
-    walk(tree, directory, "", &rules, &mut files)?;
+    let mut bytes = 0;
+    walk(tree, directory, "", &rules, &mut files, &mut bytes)?;
     Ok(files)
 }
 
@@ -92,7 +99,13 @@ fn walk(
     relative: &str,
     rules: &Rules,
     files: &mut Vec<File>,
+    bytes: &mut u64,
 ) -> Result<(), LoadError> {
+    if relative.split('/').count() > DIRECTORIES_DEPTH_MAX {
+        return fail(format!(
+            "directories of the chart are nested deeper than {DIRECTORIES_DEPTH_MAX}: {relative}"
+        ));
+    }
     let at = |name: &str| {
         if name.is_empty() {
             directory.to_owned()
@@ -112,7 +125,7 @@ fn walk(
             continue;
         }
         if is_directory {
-            walk(tree, directory, &name, rules, files)?;
+            walk(tree, directory, &name, rules, files, bytes)?;
             continue;
         }
         let path = at(&name);
@@ -121,6 +134,12 @@ fn walk(
             let shown = quote(name.as_bytes());
             return fail(format!(
                 "chart file {shown} is larger than the maximum file size {FILE_BYTES_MAX}"
+            ));
+        }
+        *bytes += data.len() as u64;
+        if *bytes > DIRECTORY_BYTES_MAX || files.len() == FILES_MAX {
+            return fail(format!(
+                "the chart has more than {FILES_MAX} files or {DIRECTORY_BYTES_MAX} bytes"
             ));
         }
         files.push(File {
@@ -151,7 +170,14 @@ pub fn load_archive(bytes: &[u8], version: Version) -> Result<Chart, LoadError> 
 /// # Errors
 /// As [`load_archive`], but for the chart itself.
 pub fn archive_files(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
-    let io = |error: std::io::Error| LoadError(error.to_string());
+    let io = |error: std::io::Error| {
+        let text = error.to_string();
+        // The words of Go for a stream that is no gzip.
+        LoadError(match text.as_str() {
+            "invalid gzip header" => "gzip: invalid header".to_owned(),
+            _ => text,
+        })
+    };
     if bytes.len() < 3 || bytes[..2] != [0x1f, 0x8b] {
         return fail("gzip: invalid header");
     }
@@ -163,6 +189,9 @@ pub fn archive_files(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
         let kind = entry.header().entry_type();
         if kind.is_dir() || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
             continue;
+        }
+        if files.len() == FILES_MAX {
+            return fail(format!("the chart has more than {FILES_MAX} files"));
         }
         let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if path.ends_with('/') {

@@ -120,13 +120,15 @@ pub(super) fn public_point(private: &BigUint) -> Vec<u8> {
 /// Signs a 256-bit digest.
 pub(super) fn sign(private: &BigUint, digest: &[u8], random: Random<'_>) -> (BigUint, BigUint) {
     let message = BigUint::from_bytes_be(digest);
+    let mut nonce = generate(random);
     loop {
-        let nonce = generate(random);
         let r = BASE.times(&nonce).affine().0 % &*ORDER;
         let inverse = nonce.modinv(&ORDER).unwrap_or_default();
         let s = inverse * (&message + &r * private) % &*ORDER;
         if r != BigUint::ZERO && s != BigUint::ZERO {
             return (r, s);
         }
+        // Never seen to happen; the next number will do as well as a random one.
+        nonce += 1_u8;
     }
 }

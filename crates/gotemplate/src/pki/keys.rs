@@ -4,8 +4,8 @@ use num_bigint::BigUint;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::der::{self, bits, element, integer, object, sequence, small};
-use super::rsa::{RsaKey, is_prime, random_number};
-use super::{Random, curve, pem};
+use super::rsa::{RsaKey, random_number, search};
+use super::{NotRandom, Random, curve, pem};
 
 /// A private key.
 #[derive(Clone, Debug)]
@@ -30,8 +30,8 @@ fn null() -> Vec<u8> {
 }
 
 impl Key {
-    pub(crate) fn generate_rsa(random: Random<'_>, bits: usize) -> Self {
-        Self::Rsa(RsaKey::generate(random, bits))
+    pub(crate) fn generate_rsa(random: Random<'_>, bits: usize) -> Result<Self, NotRandom> {
+        RsaKey::generate(random, bits).map(Self::Rsa)
     }
 
     pub(crate) fn generate_curve(random: Random<'_>) -> Self {
@@ -200,26 +200,22 @@ impl Key {
 }
 
 /// A DSA key of 2048 and 256 bits as a PEM block.
-pub(crate) fn generate_dsa(random: Random<'_>) -> String {
+pub(crate) fn generate_dsa(random: Random<'_>) -> Result<String, NotRandom> {
     let one = BigUint::from(1_u8);
-    let q = loop {
+    let q = search(random, |random| {
         let mut candidate = random_number(random, 256);
         candidate.set_bit(255, true);
         candidate.set_bit(0, true);
-        if is_prime(&candidate, random) {
-            break candidate;
-        }
-    };
-    let p = loop {
+        Some(candidate)
+    })?;
+    let p = search(random, |random| {
         let mut candidate = random_number(random, 2048);
         candidate.set_bit(2047, true);
         let candidate = &candidate - &candidate % (&q * 2_u8) + &one;
-        if candidate.bits() == 2048 && is_prime(&candidate, random) {
-            break candidate;
-        }
-    };
+        (candidate.bits() == 2048).then_some(candidate)
+    })?;
     let exponent = (&p - &one) / &q;
-    let generators = (2_u32..).map(|h| BigUint::from(h).modpow(&exponent, &p));
+    let generators = (2_u32..1000).map(|h| BigUint::from(h).modpow(&exponent, &p));
     let g = generators
         .into_iter()
         .find(|g| *g != one)
@@ -234,5 +230,5 @@ pub(crate) fn generate_dsa(random: Random<'_>) -> String {
         integer(&y),
         integer(&x),
     ];
-    pem::encode("DSA PRIVATE KEY", &sequence(&parts))
+    Ok(pem::encode("DSA PRIVATE KEY", &sequence(&parts)))
 }

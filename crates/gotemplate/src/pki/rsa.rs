@@ -2,7 +2,7 @@
 
 use num_bigint::BigUint;
 
-use super::Random;
+use super::{NotRandom, Random};
 
 /// An RSA private key.
 #[derive(Clone, Debug)]
@@ -38,7 +38,7 @@ fn small_primes() -> Vec<u32> {
 }
 
 /// Whether an odd number above the sieve is most probably prime.
-pub(super) fn is_prime(number: &BigUint, random: Random<'_>) -> bool {
+fn is_prime(number: &BigUint, random: Random<'_>) -> bool {
     let one = BigUint::from(1_u8);
     let zero = BigUint::ZERO;
     if small_primes()
@@ -63,35 +63,63 @@ pub(super) fn is_prime(number: &BigUint, random: Random<'_>) -> bool {
     })
 }
 
+/// Most candidates for one prime. One of 710 odd numbers of 2,048 bits is prime: the chance that good
+/// randomness needs more is below 2^-40.
+const CANDIDATES_MAX: usize = 20_000;
+
+/// Draws candidates until one is prime.
+///
+/// # Errors
+/// The source repeats itself, or is otherwise no source of randomness.
+pub(super) fn search(
+    random: Random<'_>,
+    draw: impl Fn(Random<'_>) -> Option<BigUint>,
+) -> Result<BigUint, NotRandom> {
+    let mut last = None;
+    for _ in 0..CANDIDATES_MAX {
+        let candidate = draw(random);
+        if candidate.is_some() && candidate == last {
+            return Err(NotRandom);
+        }
+        if let Some(number) = candidate.as_ref().filter(|number| is_prime(number, random)) {
+            return Ok(number.clone());
+        }
+        last = candidate;
+    }
+    Err(NotRandom)
+}
+
+/// Most pairs of primes that are tried; equal ones do not happen with good randomness.
+const PAIRS_MAX: usize = 8;
+
 /// A prime with its two highest bits set.
-fn prime(random: Random<'_>, bits: usize) -> BigUint {
-    loop {
+fn prime(random: Random<'_>, bits: usize) -> Result<BigUint, NotRandom> {
+    search(random, |random| {
         let mut candidate = random_number(random, bits);
         for bit in [bits as u64 - 1, bits as u64 - 2, 0] {
             candidate.set_bit(bit, true);
         }
         let fits = (&candidate - 1_u8) % PUBLIC_EXPONENT != BigUint::ZERO;
-        if fits && is_prime(&candidate, random) {
-            return candidate;
-        }
-    }
+        fits.then_some(candidate)
+    })
 }
 
 impl RsaKey {
-    pub(super) fn generate(random: Random<'_>, bits: usize) -> Self {
-        loop {
-            let (p, q) = (prime(random, bits / 2), prime(random, bits / 2));
+    pub(super) fn generate(random: Random<'_>, bits: usize) -> Result<Self, NotRandom> {
+        for _ in 0..PAIRS_MAX {
+            let (p, q) = (prime(random, bits / 2)?, prime(random, bits / 2)?);
             let public = BigUint::from(PUBLIC_EXPONENT);
             let totient = (&p - 1_u8) * (&q - 1_u8);
             if let Some(private) = public.modinv(&totient).filter(|_| p != q) {
-                return Self {
+                return Ok(Self {
                     modulus: &p * &q,
                     public,
                     private,
                     primes: [p, q],
-                };
+                });
             }
         }
+        Err(NotRandom)
     }
 
     /// Exponents and coefficient for the Chinese remainder theorem.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::function::{Call, CallError, CallResult, Function, Type};
 use crate::object::Object;
-use crate::pki::{CertificateInput, Key, decode_pem, generate_dsa, issue, subject_of};
+use crate::pki::{CertificateInput, Key, NotRandom, decode_pem, generate_dsa, issue, subject_of};
 use crate::value::{Kind, Value};
 
 const T: Type = Type::Text;
@@ -70,22 +70,26 @@ impl Object for Certificate {
     }
 }
 
-/// Work charged for making one key; a chart makes a handful.
-const KEY_COST: u64 = 20_000_000;
+/// Work charged for making one key of 2,048 bits, about half a second; a chart makes a handful.
+const KEY_COST: u64 = 60_000_000;
+/// Work charged for larger keys and for parameters of DSA: some seconds.
+const LARGE_KEY_COST: u64 = 300_000_000;
 
 fn private_key(c: &mut Call<'_, '_>) -> CallResult {
     let kind = c.str(0).into_owned();
-    c.run.charge(KEY_COST)?;
+    let large = matches!(kind.as_str(), "" | "rsa" | "dsa");
+    c.run
+        .charge(if large { LARGE_KEY_COST } else { KEY_COST })?;
     let host = c.host();
     let mut random = |buffer: &mut [u8]| host.random(buffer);
     let key = match kind.as_str() {
         "" | "rsa" => Key::generate_rsa(&mut random, 4096),
-        "ecdsa" => Key::generate_curve(&mut random),
-        "ed25519" => Key::generate_edwards(&mut random),
-        "dsa" => return Ok(generate_dsa(&mut random).into()),
+        "ecdsa" => Ok(Key::generate_curve(&mut random)),
+        "ed25519" => Ok(Key::generate_edwards(&mut random)),
+        "dsa" => return Ok(generate_dsa(&mut random).map_err(no_key)?.into()),
         other => return Ok(format!("Unknown type {other}").into()),
     };
-    Ok(key.to_pem().into())
+    Ok(key.map_err(no_key)?.to_pem().into())
 }
 
 fn given_or_new_key(c: &mut Call<'_, '_>, index: Option<usize>) -> Result<Key, CallError> {
@@ -95,10 +99,12 @@ fn given_or_new_key(c: &mut Call<'_, '_>, index: Option<usize>) -> Result<Key, C
     }
     c.run.charge(KEY_COST)?;
     let host = c.host();
-    Ok(Key::generate_rsa(
-        &mut |buffer: &mut [u8]| host.random(buffer),
-        RSA_BITS,
-    ))
+    let key = Key::generate_rsa(&mut |buffer: &mut [u8]| host.random(buffer), RSA_BITS);
+    key.map_err(no_key)
+}
+
+fn no_key(error: NotRandom) -> CallError {
+    CallError::text(format!("failed to generate private key: {error}"))
 }
 
 fn finish(

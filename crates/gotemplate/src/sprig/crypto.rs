@@ -23,12 +23,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("adler32sum", &[T], T, |c| {
         Ok(adler32(c.text(0)).to_string().into())
     }),
-    Function::fixed("bcrypt", &[T], T, |c| Ok(bcrypt_text(c, 0).into())),
+    Function::fixed("bcrypt", &[T], T, |c| {
+        c.run.charge(BCRYPT_WORK)?;
+        Ok(bcrypt_text(c, 0).into())
+    }),
     Function::fixed("htpasswd", &[T, T], T, |c| {
         let user = c.str(0).into_owned();
         if user.contains(':') {
             return Ok(format!("invalid username: {user}").into());
         }
+        c.run.charge(BCRYPT_WORK)?;
         Ok(format!("{user}:{}", bcrypt_text(c, 1)).into())
     }),
     Function::fixed(
@@ -50,6 +54,8 @@ fn adler32(bytes: &[u8]) -> u32 {
     high << 16 | low
 }
 
+/// Work charged for one hash, about 50 ms.
+const BCRYPT_WORK: u64 = 10_000_000;
 const BCRYPT_COST: u32 = 10;
 /// Longest password that the algorithm takes.
 const BCRYPT_BYTES_MAX: usize = 72;

@@ -157,13 +157,17 @@ fn deep_copy(c: &mut Call<'_, '_>, prefix: &str) -> CallResult {
     })
 }
 
+/// What copying a map or list costs: a million of them fit memory, and shared ones may be copied often.
+const NESTED_COST: u64 = 5_000;
+
 fn copy(c: &mut Call<'_, '_>, value: &Value, depth: usize) -> CallResult {
     if depth > COPY_DEPTH_MAX {
         return Err(CallError::Limit(format!(
             "values are nested deeper than {COPY_DEPTH_MAX}"
         )));
     }
-    c.run.charge(1)?;
+    let nested = matches!(value, Value::List(_) | Value::Map(_));
+    c.run.charge(if nested { NESTED_COST } else { 16 })?;
     Ok(match value {
         Value::List(list) if !list.is_nil() => {
             let items = list.items().iter().map(|item| copy(c, item, depth + 1));

@@ -64,7 +64,17 @@ fn find(c: &mut Call<'_, '_>, re: Regexp) -> CallResult {
     Ok(Value::text(re.find(c.text(1)).unwrap_or_default()))
 }
 
+/// Refuses to find more places in a large text than a result may hold.
+fn check_count(c: &Call<'_, '_>, re: &Regexp) -> Result<(), CallError> {
+    let text = c.text(1);
+    if text.len() < 1 << 16 {
+        return Ok(());
+    }
+    check_size(re.count(text).saturating_mul(64))
+}
+
 fn find_all(c: &mut Call<'_, '_>, re: Regexp) -> CallResult {
+    check_count(c, &re)?;
     let found = re.find_all(c.text(1), c.int(2));
     if found.is_empty() {
         return Ok(List::nil(Element::Text).into());
@@ -84,6 +94,7 @@ fn replace(c: &mut Call<'_, '_>, re: Regexp, literal: bool) -> CallResult {
 }
 
 fn split(c: &mut Call<'_, '_>, re: Regexp) -> CallResult {
+    check_count(c, &re)?;
     match re.split(c.text(1), c.int(2)) {
         Some(parts) => Ok(List::texts(parts).into()),
         None => Ok(List::nil(Element::Text).into()),

@@ -109,16 +109,39 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::fixed("join", &[T, A], T, join),
     Function::fixed("split", &[T, T], Type::Concrete, |c| {
+        check_pieces(c.text(1), c.text(0))?;
         Ok(numbered(split(c.text(1), c.text(0), None)))
     }),
     Function::fixed("splitList", &[T, T], Type::Concrete, |c| {
+        check_pieces(c.text(1), c.text(0))?;
         Ok(List::texts(split(c.text(1), c.text(0), None)).into())
     }),
     Function::fixed("splitn", &[T, I, T], Type::Concrete, |c| {
+        check_pieces(c.text(2), c.text(0))?;
         Ok(numbered(split(c.text(2), c.text(0), Some(c.int(1)))))
     }),
     Function::fixed("sortAlpha", &[A], Type::Concrete, sort_alpha),
 ];
+
+/// Bytes that one piece of a text takes, list and map included.
+const PIECE_BYTES: usize = 64;
+
+/// Refuses to cut a text into more pieces than a result may hold.
+fn check_pieces(text: &[u8], separator: &[u8]) -> Result<(), CallError> {
+    let longest = text.len() / separator.len().max(1);
+    if longest * PIECE_BYTES <= 1 << 20 {
+        return Ok(());
+    }
+    let pieces = match separator {
+        [] => text.len(),
+        [first, ..] => text
+            .iter()
+            .filter(|byte| *byte == first)
+            .count()
+            .min(longest),
+    };
+    check_size(pieces * PIECE_BYTES)
+}
 
 /// `unicode.IsSpace`.
 pub(super) fn is_go_space(c: char) -> bool {

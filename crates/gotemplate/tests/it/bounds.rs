@@ -1,5 +1,8 @@
 //! Nothing panics, and everything ends: hostile templates and arbitrary text.
 
+use std::sync::Arc;
+
+use gotemplate::{MissingKey, Registry, Set, Text, Value, sprig};
 use proptest::prelude::*;
 
 use super::language::run;
@@ -50,5 +53,58 @@ proptest! {
     #[test]
     fn arbitrary_patterns_never_panic(pattern in "[a-c()\\[\\]{}*+?|^$.\\\\dwpQE0-9,:<>P=!-]{0,20}") {
         let _ = run(&format!("{{{{ regexReplaceAll {pattern:?} \"abcabc\" \"$1x\" }}}}"));
+    }
+}
+
+/// Randomness that always says the same.
+struct Stuck;
+
+impl gotemplate::Host for Stuck {
+    fn now(&self) -> gotemplate::time::Time {
+        gotemplate::time::Time::unix(0, 0)
+    }
+
+    fn random(&self, buffer: &mut [u8]) {
+        buffer.fill(0x5a);
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+#[test]
+fn keys_from_repeating_randomness_are_refused() {
+    for template in [
+        "{{ genPrivateKey \"rsa\" }}",
+        "{{ genPrivateKey \"dsa\" }}",
+        "{{ genCA \"x\" 1 }}",
+        "{{ genSelfSignedCert \"x\" nil nil 1 }}",
+    ] {
+        let mut registry = Registry::new();
+        registry.add(&sprig::functions());
+        let mut set = Set::new("set", Arc::new(registry), MissingKey::Zero);
+        set.parse("t", &Text::from(template)).unwrap();
+        let error = Arc::new(set).execute("t", &Value::Nil, &Stuck).unwrap_err();
+        let error = error.to_string();
+        let known = error.contains("the source of randomness repeats itself")
+            || error.contains("expected []interface {}");
+        assert!(known, "{template}: {error}");
+    }
+    for template in [
+        "{{ genPrivateKey \"ecdsa\" }}",
+        "{{ genPrivateKey \"ed25519\" }}",
+        "{{ randAlphaNum 10 }}",
+        "{{ randInt 1 10 }}",
+        "{{ shuffle \"abc\" }}",
+        "{{ uuidv4 }}",
+        "{{ bcrypt \"x\" }}",
+        "{{ encryptAES \"k\" \"x\" }}",
+    ] {
+        let mut registry = Registry::new();
+        registry.add(&sprig::functions());
+        let mut set = Set::new("set", Arc::new(registry), MissingKey::Zero);
+        set.parse("t", &Text::from(template)).unwrap();
+        Arc::new(set).execute("t", &Value::Nil, &Stuck).unwrap();
     }
 }

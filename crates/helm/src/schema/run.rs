@@ -12,7 +12,7 @@ use super::fault::{Fault, float, grouped, listed, quoted, shown};
 use super::format;
 
 /// Most steps of one check; schemas can ask for exponentially many.
-const STEPS_MAX: u64 = 20_000_000;
+const STEPS_MAX: u64 = 2_000_000;
 /// Deepest nesting of schemas at work; the stack is sized for it.
 const DEPTH_MAX: usize = 5_000;
 

@@ -12,4 +12,5 @@ mod goldens;
 mod known;
 mod lint;
 mod package;
+mod properties;
 mod schema;

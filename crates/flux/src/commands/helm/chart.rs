@@ -8,7 +8,7 @@ use helm::Version;
 use helm::capabilities::KubeVersion;
 use helm::chart::Chart;
 use helm::functions::World;
-use helm::load::{load_any_directory, load_archive, load_directory};
+use helm::load::{archive_files, load_any_directory, load_directory, load_files};
 use helm::values::UserValues;
 
 use crate::context::Context;
@@ -206,7 +206,20 @@ fn load_file(place: &Path, shown: &str, version: Version) -> Result<Chart, Strin
             content_type(&bytes)
         ));
     }
-    load_archive(&bytes, version).map_err(|error| error.to_string())
+    let files = archive_files(&bytes).map_err(|error| match (error.to_string(), version) {
+        (text, _) if text == "gzip: invalid header" => {
+            format!("file '{shown}' does not appear to be a valid chart file (details: {text})")
+        }
+        (text, Version::V3) => text.replace("maximum size", "maximum file size"),
+        (text, Version::V4) => {
+            // Helm 4 says no more than this; what is wrong helps.
+            format!("unable to load chart archive\n\n  {text}")
+        }
+    })?;
+    if version == Version::V4 && !files.iter().any(|file| file.name == "Chart.yaml") {
+        return Err("unable to detect chart version, no Chart.yaml found".to_owned());
+    }
+    load_files(files, version).map_err(|error| error.to_string())
 }
 
 /// What Go's sniffer says about the first 512 bytes; shorter files are filled up with zeros.

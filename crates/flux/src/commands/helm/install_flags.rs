@@ -132,10 +132,10 @@ impl InstallFlags {
             (self.repo.is_some(), "--repo", "fetches a chart"),
             (self.verify, "--verify", "checks signatures"),
         ];
-        for (_, flag, what) in refused.iter().filter(|(given, ..)| *given) {
-            return Err(format!("{flag} is not supported: it {what}"));
+        match refused.iter().find(|(given, ..)| *given) {
+            Some((_, flag, what)) => Err(format!("{flag} is not supported: it {what}")),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     fn deprecated(&self, ctx: &Context, sub_notes: bool) {
