@@ -67,11 +67,8 @@ pub(super) fn is_pending(status: &str) -> bool {
 impl Session<'_> {
     /// Reads the last revision; `None` where the release does not exist.
     pub(super) async fn last(&self) -> Result<Option<Record>, String> {
-        let heads = self.heads().await?;
-        match heads.last() {
-            Some(head) => self.storage.get(&self.release, head.version).await,
-            None => Ok(None),
-        }
+        let last = self.storage.last(&self.release).await;
+        last.map_err(|error| error.to_string())
     }
 
     pub(super) async fn heads(&self) -> Result<Vec<Head>, String> {

@@ -92,6 +92,23 @@ impl Storage {
         decode(&secret).map(Some)
     }
 
+    /// Reads the newest revision that can be read; others are passed over, as Helm does.
+    pub(super) async fn last(&self, release: &str) -> Result<Option<Record>, Error> {
+        for head in self.heads(release).await?.iter().rev() {
+            let target = self.target(release, head.version).await?;
+            let secret = match self.cluster.get(&target).await {
+                Ok(secret) => secret,
+                Err(error) if error.is_not_found() => continue,
+                Err(error) => return Err(error),
+            };
+            match decode(&secret) {
+                Ok(record) => return Ok(Some(record)),
+                Err(error) => tracing::warn!(%error, secret = %target.name, "unreadable release"),
+            }
+        }
+        Ok(None)
+    }
+
     /// Reads a revision that must exist.
     pub(super) async fn read(&self, release: &str, version: i64) -> Result<Record, String> {
         let found = self.get(release, version).await?;

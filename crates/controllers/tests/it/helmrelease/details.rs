@@ -424,3 +424,118 @@ async fn dependencies_and_suspension_hold_a_release_back() {
     lab.wait_ready("True", "InstallSucceeded", "Helm install")
         .await;
 }
+
+#[tokio::test]
+async fn releases_of_other_tools_are_taken_over_wherever_they_stopped() {
+    let lab = Lab::start().await;
+    lab.chart("1.0.0", &simple()).await;
+    for status in [
+        "pending-install",
+        "pending-upgrade",
+        "pending-rollback",
+        "uninstalling",
+        "superseded",
+        "failed",
+        "deployed",
+    ] {
+        let record = helm::release::Record {
+            name: "demo".into(),
+            namespace: "default".into(),
+            version: 3,
+            info: Some(helm::release::Info {
+                status: status.into(),
+                ..Default::default()
+            }),
+            ..Default::default()
+        };
+        let text = record.encode(helm::Version::V3).unwrap();
+        lab.apply(json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+            "metadata": {"name": "sh.helm.release.v1.demo.v3", "namespace": "default", "labels": {
+                "owner": "helm", "name": "demo", "version": "3", "status": status, "team": "x",
+            }},
+            "stringData": {"release": text},
+        }))
+        .await;
+        let life = lab.live();
+        lab.create("demo", json!({})).await;
+        lab.wait_condition("demo", "Released", "True", "", "Helm ")
+            .await;
+        lab.wait_observed("demo").await;
+        let records = lab.records("demo").await;
+        assert!(
+            records.last().unwrap().ends_with(" deployed"),
+            "{status}: {records:?}"
+        );
+        lab.delete(&release(), "demo").await;
+        lab.wait(&release(), "demo", |o| o.is_none()).await;
+        assert!(lab.records("demo").await.is_empty(), "{status}");
+        life.runtime.shutdown().await;
+        lab.chart("1.0.0", &simple()).await;
+    }
+}
+
+#[tokio::test]
+async fn what_an_account_may_not_do_is_told() {
+    let lab = Lab::start().await;
+    let _life = lab.live();
+    lab.chart("1.0.0", &simple()).await;
+    lab.create("demo", json!({"serviceAccountName": "nobody"}))
+        .await;
+    lab.wait_ready(
+        "False",
+        "StateError",
+        "Could not determine release state: failed to retrieve last release from storage: secrets is forbidden: User \"system:serviceaccount:default:nobody\" cannot list resource \"secrets\"",
+    )
+    .await;
+    // Without the account there is nobody to uninstall as, and nothing was installed.
+    lab.delete(&release(), "demo").await;
+    lab.wait(&release(), "demo", |o| o.is_none()).await;
+}
+
+#[tokio::test]
+async fn unreadable_records_and_large_values_do_no_harm() {
+    let lab = Lab::start().await;
+    let _life = lab.live();
+    lab.chart("1.0.0", &simple()).await;
+    // Text that compresses badly, more than a Secret holds.
+    let mut state = 7u64;
+    let mut noise = String::new();
+    while noise.len() < 1_500_000 {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        noise.push_str(&format!("{state:x}"));
+    }
+    let values = json!({"noise": noise});
+    lab.create("demo", json!({"values": values})).await;
+    lab.wait_ready("True", "InstallSucceeded", "Helm install")
+        .await;
+    lab.wait_observed("demo").await;
+    let record = lab.stored("demo", 1).await;
+    assert!(record.config.is_none() && record.manifest.contains("color"));
+    // The values are recognised all the same: nothing is upgraded.
+    let annotation = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "x"}}});
+    lab.patch(&release(), "demo", annotation).await;
+    lab.wait(&release(), "demo", |o| {
+        o.is_some_and(|o| o.str_at(&["status", "lastHandledReconcileAt"]) == "x")
+    })
+    .await;
+    assert_eq!(lab.records("demo").await, ["1: deployed"]);
+    lab.apply(json!({
+        "apiVersion": "v1", "kind": "Secret", "type": "helm.sh/release.v1",
+        "metadata": {"name": "sh.helm.release.v1.demo.v9", "namespace": "default", "labels": {
+            "owner": "helm", "name": "demo", "version": "9", "status": "deployed",
+        }},
+        "stringData": {"release": "garbage"},
+    }))
+    .await;
+    let annotation = json!({"metadata": {"annotations": {"reconcile.fluxcd.io/requestedAt": "y"}}});
+    lab.patch(&release(), "demo", annotation).await;
+    lab.wait(&release(), "demo", |o| {
+        o.is_some_and(|o| o.str_at(&["status", "lastHandledReconcileAt"]) == "y")
+    })
+    .await;
+    lab.wait_ready("True", "InstallSucceeded", "Helm install")
+        .await;
+}
