@@ -12,22 +12,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::names::{self, reason};
-use api::{Artifact, GitRepository, GitRepositorySpec, Severity};
+use api::{Artifact, GitRepository, GitRepositorySpec};
 use async_trait::async_trait;
-use cluster::Target;
-use controller_runtime::{
-    Controller, EventRecord, Failed, Key, Outcome, Reconciler, Run, Runtime, Trigger,
-    add_finalizer, patch_status, remove_finalizer,
-};
+use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runtime, Trigger};
 use filetree::{FileTree, Ignore, MemoryTree, clean, select};
 use git::{Auth, Client, Commit, FetchRequest, Fetched, LocalAccess, LocalCopies};
-use objects::{Object, Value};
+use objects::Object;
 use reconcile::gitrepository::{
-    Class, CommitFact, Decision, Next, Notice, OWNED, Pass, Problem, Start, Stored, Verdict, start,
+    Class, CommitFact, OWNED, Pass, Problem, Start, Stored, Verdict, start,
 };
 use tracing::info;
 
 use crate::artifact::{ArtifactStore, Owner, StoreError};
+use crate::source::{Place, stored};
 use watch::{RepositoryWatcher, Watched};
 
 const NAME: &str = "gitrepository";
@@ -103,22 +100,10 @@ enum Done {
     Success,
 }
 
-/// Where one pass writes to.
-struct Place<'a> {
-    run: &'a Run,
-    target: Target,
-    /// Newest state known; moves with each write.
-    object: Arc<Object>,
-}
-
 #[async_trait]
 impl Reconciler for GitRepositoryReconciler {
     async fn reconcile(&self, run: &Run) -> Result<Outcome, Failed> {
-        let mut place = Place {
-            run,
-            target: run.target().await?,
-            object: run.object.clone(),
-        };
+        let mut place = Place::new(run, &OWNED).await?;
         let mut repository = decode(&place.object)?;
         if start(&repository) == Start::AddFinalizer {
             place.add_finalizer().await?;
@@ -126,7 +111,11 @@ impl Reconciler for GitRepositoryReconciler {
         }
         let now = run.runtime.clock.now();
         let decision = match start(&repository) {
-            Start::Delete => return self.delete(&place, &repository).await,
+            Start::Delete => {
+                self.watcher.forget(&run.key);
+                place.remove_artifacts(&self.store, owner(&repository))?;
+                return place.remove_finalizer().await;
+            }
             Start::AddFinalizer => return Ok(Outcome::Now),
             Start::Suspended => {
                 self.watcher.forget(&run.key);
@@ -142,7 +131,9 @@ impl Reconciler for GitRepositoryReconciler {
                 }
             }
         };
-        place.conclude(decision).await
+        place
+            .conclude(&decision.status, decision.events, decision.next)
+            .await
     }
 
     fn forgotten(&self, key: &Key) {
@@ -179,7 +170,7 @@ impl GitRepositoryReconciler {
         let included = includes::gather(place.run, spec, self.options.requeue_dependency)?;
         pass.includes(included.clone());
         if local.is_none() {
-            place.show_progress(pass).await;
+            place.show(pass.progress()).await;
         }
         let mut request = request(spec, auth);
         if let Some(path) = local {
@@ -226,19 +217,7 @@ impl GitRepositoryReconciler {
         let now = run.runtime.clock.now();
         // As upstream: failing to collect garbage does not stop a pass.
         pass.garbage_collected(self.store.garbage_collect(artifact, now).unwrap_or(0));
-        pass.storage(match self.store.verify(artifact) {
-            Ok(()) => Stored::Present {
-                url: self.store.url(&artifact.path),
-            },
-            Err(StoreError::NotFound(_)) => Stored::Missing,
-            Err(error) => {
-                // What cannot be removed is overwritten by the next artifact.
-                let _ = self.store.remove(artifact);
-                Stored::Corrupt {
-                    error: error.to_string(),
-                }
-            }
-        });
+        pass.storage(stored(&self.store, artifact));
     }
 
     async fn fetch(&self, run: &Run, request: &FetchRequest) -> Result<Fetched, Problem> {
@@ -311,42 +290,6 @@ impl GitRepositoryReconciler {
             let message = format!("unable to archive artifact to storage: {error}");
             Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
         })?
-    }
-
-    async fn delete(
-        &self,
-        place: &Place<'_>,
-        repository: &GitRepository,
-    ) -> Result<Outcome, Failed> {
-        self.watcher.forget(&place.run.key);
-        match self.store.remove_all(owner(repository)) {
-            Ok(true) => place.record(Notice {
-                severity: Severity::Trace,
-                reason: reason::GARBAGE_COLLECTION_SUCCEEDED,
-                message: "garbage collected artifacts for deleted resource".to_owned(),
-                metadata: Default::default(),
-            }),
-            Ok(false) => {}
-            Err(error) => {
-                let message = format!("garbage collection for deleted resource failed: {error}");
-                place.record(Notice {
-                    severity: Severity::Error,
-                    reason: reason::GARBAGE_COLLECTION_FAILED,
-                    message: message.clone(),
-                    metadata: Default::default(),
-                });
-                return Err(Failed(message));
-            }
-        }
-        remove_finalizer(
-            &*place.run.runtime.cluster,
-            &place.target,
-            &place.object,
-            names::FINALIZER,
-            names::SOURCE_CONTROLLER,
-        )
-        .await?;
-        Ok(Outcome::Done)
     }
 }
 
@@ -426,85 +369,4 @@ fn check_sparse_checkout(spec: &GitRepositorySpec, tree: &MemoryTree) -> Result<
         }
     }
     Ok(())
-}
-
-impl Place<'_> {
-    async fn add_finalizer(&mut self) -> Result<(), Failed> {
-        let stored = add_finalizer(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.object,
-            names::FINALIZER,
-            names::SOURCE_CONTROLLER,
-        )
-        .await?;
-        self.advance(stored);
-        Ok(())
-    }
-
-    /// Takes a written object as the newest state, here and in the caches.
-    fn advance(&mut self, stored: Option<Object>) {
-        if let Some(stored) = stored {
-            self.run.runtime.observe(&stored);
-            self.object = Arc::new(stored);
-        }
-    }
-
-    /// Writes progress before something slow. A failure to do so is left to the write at the end.
-    async fn show_progress(&mut self, pass: &Pass) {
-        if let Some(status) = pass.progress() {
-            let value = to_value(status);
-            if let Ok(stored) = self.patch(&value).await {
-                self.advance(stored);
-            }
-        }
-    }
-
-    async fn patch(&self, status: &Value) -> Result<Option<Object>, cluster::Error> {
-        patch_status(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.object,
-            status,
-            &OWNED,
-            names::SOURCE_CONTROLLER,
-        )
-        .await
-    }
-
-    /// Writes what a pass came to, records its events and tells the queue.
-    async fn conclude(&mut self, decision: Decision) -> Result<Outcome, Failed> {
-        match self.patch(&to_value(&decision.status)).await {
-            Ok(stored) => self.advance(stored),
-            Err(error) if error.is_not_found() => return Ok(Outcome::Done),
-            Err(error) => return Err(error.into()),
-        }
-        for notice in decision.events {
-            self.record(notice);
-        }
-        match decision.next {
-            Next::Nothing => Ok(Outcome::Done),
-            Next::Interval(interval) => Ok(Outcome::Interval(interval)),
-            Next::After(duration) => Ok(Outcome::After(duration)),
-            Next::Retry(message) => Err(Failed(message)),
-        }
-    }
-
-    fn record(&self, notice: Notice) {
-        if notice.severity == Severity::Info {
-            info!("{}", notice.message);
-        }
-        self.run.runtime.recorder.record(EventRecord {
-            object: self.object.clone(),
-            severity: notice.severity,
-            reason: notice.reason.to_owned(),
-            message: notice.message,
-            metadata: notice.metadata,
-            controller: names::SOURCE_CONTROLLER,
-        });
-    }
-}
-
-fn to_value(status: &api::GitRepositoryStatus) -> Value {
-    serde_json::to_value(status).expect("a status is plain data")
 }

@@ -1,20 +1,13 @@
 //! Secrets of a GitRepository turned into credentials, with upstream's checks and texts.
 
-use std::collections::BTreeMap;
-
 use api::GitRepositorySpec;
 use api::names::{self, reason};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use cluster::Target;
 use controller_runtime::Run;
 use git::Auth;
-use objects::{Gvk, Value};
 use reconcile::gitrepository::{Class, Problem};
-use remote::{Proxy, Secret};
 use url::Url;
 
-type Data = BTreeMap<String, Vec<u8>>;
+use crate::source::secrets::{self, Data};
 
 const GITHUB_APP_ID: &str = "githubAppID";
 const GATE: &str = "ObjectLevelWorkloadIdentity";
@@ -30,15 +23,8 @@ pub(super) async fn resolve(run: &Run, spec: &GitRepositorySpec) -> Result<Auth,
     let namespace = &run.key.namespace;
     let proxy = match &spec.proxy_secret_ref {
         Some(reference) => {
-            let name = &reference.name;
-            let data = read(run, name).await.map_err(|error| {
-                if error.is_not_found() {
-                    format!("secret '{namespace}/{name}' not found")
-                } else {
-                    format!("failed to get secret '{namespace}/{name}': {error}")
-                }
-            });
-            let proxy = data.and_then(|data| proxy(&data, namespace, name));
+            let secret = secrets::read_referenced(run, &reference.name).await;
+            let proxy = secret.and_then(|secret| secret.proxy());
             Some(proxy.map_err(|error| {
                 let message = format!("failed to configure proxy options: {error}");
                 Problem::fetch(reason::AUTHENTICATION_FAILED, message)
@@ -51,13 +37,17 @@ pub(super) async fn resolve(run: &Run, spec: &GitRepositorySpec) -> Result<Auth,
         stalling(reason::URL_INVALID, message)
     })?;
     let data = match &spec.secret_ref {
-        Some(reference) => read(run, &reference.name).await.map_err(|error| {
-            let name = &reference.name;
-            // Upstream says it twice.
-            let once = format!("failed to get secret '{namespace}/{name}'");
-            let message = format!("{once}: {once}: {error}");
-            Problem::fetch(reason::AUTHENTICATION_FAILED, message)
-        })?,
+        Some(reference) => {
+            let secret = secrets::read(run, &reference.name).await;
+            let failed = |error: cluster::Error| {
+                let name = &reference.name;
+                // Upstream says it twice.
+                let once = format!("failed to get secret '{namespace}/{name}'");
+                let message = format!("{once}: {once}: {error}");
+                Problem::fetch(reason::AUTHENTICATION_FAILED, message)
+            };
+            secret.map_err(failed)?.data
+        }
         None => Data::new(),
     };
     let mut auth = Auth::from_secret(&url, &data).map_err(|error| {
@@ -113,7 +103,7 @@ async fn check_verification(run: &Run, spec: &GitRepositorySpec) -> Result<(), P
         return Ok(());
     };
     let verified = names::SOURCE_VERIFIED;
-    if let Err(error) = read(run, &verify.secret_ref.name).await {
+    if let Err(error) = secrets::read(run, &verify.secret_ref.name).await {
         let message = format!("public keys secret error: {error}");
         let reason = reason::VERIFICATION_ERROR;
         return Err(Problem::new(Class::Generic, verified, reason, message));
@@ -124,43 +114,6 @@ async fn check_verification(run: &Run, spec: &GitRepositorySpec) -> Result<(), P
         reason::VERIFICATION_ERROR,
         "signature verification is not supported yet",
     ))
-}
-
-/// Reads a Secret of the repository's namespace, uncached as upstream.
-async fn read(run: &Run, name: &str) -> Result<Data, cluster::Error> {
-    let cluster = &run.runtime.cluster;
-    let resource = cluster.resolve(&Gvk::new("", "v1", "Secret")).await?;
-    let target = Target::new(&resource, &run.key.namespace, name);
-    let object = cluster.get(&target).await?;
-    let data = object.get(&["data"]).and_then(Value::as_object);
-    let decode = |(key, value): (&String, &Value)| {
-        let bytes = STANDARD.decode(value.as_str()?).ok()?;
-        Some((key.clone(), bytes))
-    };
-    Ok(data.into_iter().flatten().filter_map(decode).collect())
-}
-
-fn proxy(data: &Data, namespace: &str, name: &str) -> Result<Proxy, String> {
-    let text = |key: &str| {
-        data.get(key)
-            .map(|value| String::from_utf8_lossy(value).into_owned())
-    };
-    let address = text("address")
-        .ok_or_else(|| format!("secret '{namespace}/{name}': key 'address' not found"))?;
-    if address.is_empty() {
-        return Err(format!(
-            "secret '{namespace}/{name}': proxy address is empty"
-        ));
-    }
-    let proxy = Proxy {
-        address,
-        username: text("username").unwrap_or_default(),
-        password: Secret::new(text("password").unwrap_or_default()),
-    };
-    proxy
-        .validate()
-        .map_err(|error| format!("secret '{namespace}/{name}': {error}"))?;
-    Ok(proxy)
 }
 
 #[cfg(test)]
@@ -219,19 +172,5 @@ mod tests {
                 (got, _) => panic!("{name}: {got:?}"),
             }
         }
-    }
-
-    #[test]
-    fn proxies_need_a_usable_address() {
-        let check = |keys: &[(&str, &str)]| proxy(&data(keys), "ns", "p").err();
-        assert_eq!(check(&[("address", "http://h:1")]), None);
-        assert_eq!(
-            check(&[]).as_deref(),
-            Some("secret 'ns/p': key 'address' not found")
-        );
-        assert_eq!(
-            check(&[("address", "")]).as_deref(),
-            Some("secret 'ns/p': proxy address is empty")
-        );
     }
 }

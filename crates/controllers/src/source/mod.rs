@@ -7,12 +7,11 @@ pub(crate) mod triggers;
 
 use std::sync::Arc;
 
-use api::names::{self, reason};
-use api::{Artifact, Resource, Severity};
+use api::{Artifact, Resource};
 use async_trait::async_trait;
-use controller_runtime::{Failed, Outcome, Reconciler, Run, remove_finalizer};
+use controller_runtime::{Failed, Outcome, Reconciler, Run};
 use objects::{Object, json};
-use reconcile::source::{Decision, Notice, Pass, Source, Start, Stored, start};
+use reconcile::source::{Decision, Pass, Source, Start, Stored, start};
 use tracing::info;
 
 use crate::artifact::{ArtifactStore, Owner, StoreError};
@@ -59,7 +58,10 @@ impl<W: Worker> Reconciler for SourceReconciler<W> {
         }
         let now = run.runtime.clock.now();
         let decision = match start(&object) {
-            Start::Delete => return self.delete(&place, &object).await,
+            Start::Delete => {
+                place.remove_artifacts(self.0.store(), owner(&object))?;
+                return place.remove_finalizer().await;
+            }
             Start::AddFinalizer => return Ok(Outcome::Now),
             Start::Suspended => {
                 info!("reconciliation is suspended for this object");
@@ -93,29 +95,6 @@ impl<W: Worker> SourceReconciler<W> {
         pass.storage(stored(store, &artifact));
     }
 
-    async fn delete(&self, place: &Place<'_>, object: &Object_<W>) -> Result<Outcome, Failed> {
-        match self.0.store().remove_all(owner(object)) {
-            Ok(true) => place.record(Notice {
-                severity: Severity::Trace,
-                reason: reason::GARBAGE_COLLECTION_SUCCEEDED,
-                message: "garbage collected artifacts for deleted resource".to_owned(),
-                metadata: Default::default(),
-            }),
-            Ok(false) => {}
-            Err(error) => {
-                let message = format!("garbage collection for deleted resource failed: {error}");
-                place.record(Notice {
-                    severity: Severity::Error,
-                    reason: reason::GARBAGE_COLLECTION_FAILED,
-                    message: message.clone(),
-                    metadata: Default::default(),
-                });
-                return Err(Failed(message));
-            }
-        }
-        self.remove_finalizer(place).await
-    }
-
     /// Takes away what an earlier life of a static object left: artifacts, status, finalizer.
     async fn leave_alone(
         &self,
@@ -134,23 +113,12 @@ impl<W: Worker> SourceReconciler<W> {
         if !object.metadata.is_deleted() {
             place.write(&json!({})).await?;
         }
-        self.remove_finalizer(place).await
-    }
-
-    async fn remove_finalizer(&self, place: &Place<'_>) -> Result<Outcome, Failed> {
-        remove_finalizer(
-            &*place.run.runtime.cluster,
-            &place.target,
-            &place.object,
-            names::FINALIZER,
-            names::SOURCE_CONTROLLER,
-        )
-        .await?;
-        Ok(Outcome::Done)
+        place.remove_finalizer().await
     }
 }
 
-fn stored(store: &ArtifactStore, artifact: &Artifact) -> Stored {
+/// Tells what became of an artifact; a spoilt one is removed.
+pub(crate) fn stored(store: &ArtifactStore, artifact: &Artifact) -> Stored {
     match store.verify(artifact) {
         Ok(()) => Stored::Present {
             url: store.url(&artifact.path),

@@ -3,13 +3,17 @@
 use std::sync::Arc;
 
 use api::Severity;
-use api::names;
+use api::names::{self, reason};
 use cluster::Target;
-use controller_runtime::{EventRecord, Failed, Outcome, Run, add_finalizer, patch_status};
+use controller_runtime::{
+    EventRecord, Failed, Outcome, Run, add_finalizer, patch_status, remove_finalizer,
+};
 use objects::{Object, Value};
 use reconcile::source::{Next, Notice, Pass, Source};
 use serde::Serialize;
 use tracing::info;
+
+use crate::artifact::{ArtifactStore, Owner};
 
 /// One object with its newest known state, which moves with each write.
 pub(crate) struct Place<'a> {
@@ -51,12 +55,17 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Writes progress before something slow. A failure to do so is left to the write at the end.
-    pub async fn show_progress<S: Source>(&mut self, pass: &Pass<S>) {
-        if let Some(status) = pass.progress() {
-            let value = to_value(status);
-            let _ = self.write(&value).await;
+    /// Writes progress before something slow, where there is any to show. A failure to do so is left to the write at
+    /// the end.
+    pub async fn show(&mut self, status: Option<&impl Serialize>) {
+        if let Some(status) = status {
+            let _ = self.write(&to_value(status)).await;
         }
+    }
+
+    /// Writes the progress of a pass, as [`Place::show`] does.
+    pub async fn show_progress<S: Source>(&mut self, pass: &Pass<S>) {
+        self.show(pass.progress()).await;
     }
 
     /// Writes a whole status; nothing where nothing changed.
@@ -95,6 +104,44 @@ impl<'a> Place<'a> {
             Next::After(duration) => Ok(Outcome::After(duration)),
             Next::Retry(message) => Err(Failed(message)),
         }
+    }
+
+    /// Removes everything that is stored for the object.
+    pub fn remove_artifacts(&self, store: &ArtifactStore, owner: Owner<'_>) -> Result<(), Failed> {
+        let notice = |severity, reason, message: String| Notice {
+            severity,
+            reason,
+            message,
+            metadata: Default::default(),
+        };
+        match store.remove_all(owner) {
+            Ok(true) => {
+                let message = "garbage collected artifacts for deleted resource".to_owned();
+                let reason = reason::GARBAGE_COLLECTION_SUCCEEDED;
+                self.record(notice(Severity::Trace, reason, message));
+                Ok(())
+            }
+            Ok(false) => Ok(()),
+            Err(error) => {
+                let message = format!("garbage collection for deleted resource failed: {error}");
+                let reason = reason::GARBAGE_COLLECTION_FAILED;
+                self.record(notice(Severity::Error, reason, message.clone()));
+                Err(Failed(message))
+            }
+        }
+    }
+
+    /// Lets the object go.
+    pub async fn remove_finalizer(&self) -> Result<Outcome, Failed> {
+        remove_finalizer(
+            &*self.run.runtime.cluster,
+            &self.target,
+            &self.object,
+            names::FINALIZER,
+            names::SOURCE_CONTROLLER,
+        )
+        .await?;
+        Ok(Outcome::Done)
     }
 
     pub fn record(&self, notice: Notice) {
