@@ -131,3 +131,23 @@ proptest::proptest! {
         let _ = filetree::unpack_tar(&bytes[..], UnpackLimits::ARTIFACT);
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(32))]
+
+    /// Whatever is written in whatever pieces comes back; few different bytes make many matches.
+    #[test]
+    fn gos_stream_unpacks(
+        pieces in proptest::collection::vec(proptest::collection::vec(0_u8..4, 0..3000), 0..80),
+    ) {
+        let mut stream = filetree::GoGzip::new();
+        for piece in &pieces {
+            stream.write(piece);
+        }
+        let packed = stream.finish();
+        let mut back = Vec::new();
+        let mut reader = GzDecoder::new(&packed[..]);
+        Read::read_to_end(&mut reader, &mut back).unwrap();
+        proptest::prop_assert_eq!(back, pieces.concat());
+    }
+}
