@@ -25,6 +25,7 @@ pub mod manifest;
 pub mod metadata;
 pub mod origin;
 pub mod package;
+pub mod provenance;
 pub mod release;
 pub mod render;
 pub mod schema;

@@ -43,3 +43,15 @@ fn conformance_release() {
     }
     report.check(&[]);
 }
+
+#[test]
+fn conformance_provenance() {
+    let Some(dir) = data_dir("helm") else { return };
+    let charts = dir.join("helm-cmd/4.2/testcharts");
+    let archive = std::fs::read(charts.join("signtest-0.1.0.tgz")).unwrap();
+    let text = std::fs::read(charts.join("signtest-0.1.0.tgz.prov")).unwrap();
+    let provenance = helm::provenance::Provenance::parse(&text).unwrap();
+    assert_eq!(provenance.metadata.name, "signtest");
+    provenance.check("signtest-0.1.0.tgz", &archive).unwrap();
+    assert!(provenance.check("signtest-0.1.0.tgz", b"x").is_err());
+}
