@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use cel::common::ast::{CallExpr, EntryExpr, Expr};
-use cel::objects::{Key, Map as CelMap};
-use cel::{Context, ExecutionError, IdedExpr, Program, Value as CelValue};
+use cel::common::ast::{CallExpr, EntryExpr, Expr, LiteralValue};
+use cel::objects::{Key, Map as CelMap, OptionalValue};
+use cel::parser::Parser;
+use cel::{Context, ExecutionError, IdedExpr, Value as CelValue};
 use kube_cel::KubeCelExt as _;
 use objects::Value;
 
@@ -23,11 +24,16 @@ impl Expression {
     pub fn compile(source: &str) -> Self {
         Self {
             source: source.to_owned(),
-            tree: match Program::compile(source) {
-                Ok(program) => Ok(guarded(program.expression())),
+            tree: match Parser::new().enable_optional_syntax(true).parse(source) {
+                Ok(tree) => Ok(guarded(&tree)),
                 Err(error) => Err(error.to_string()),
             },
         }
+    }
+
+    /// Tells whether the text can be read.
+    pub fn is_readable(&self) -> bool {
+        self.tree.is_ok()
     }
 
     /// Returns the text of the expression.
@@ -49,6 +55,7 @@ impl Scope {
     pub fn new(values: &[(&str, Value)]) -> Self {
         let mut context = Context::default().with_all();
         context.add_function(SELECTABLE, selectable);
+        context.add_function(OPTIONAL, optional);
         for (name, value) in values {
             context.add_variable_from_value(*name, to_cel(value));
         }
@@ -130,6 +137,28 @@ fn selectable(value: CelValue) -> Result<CelValue, ExecutionError> {
     }
 }
 
+/// Function that stands for optional selections (`a.?b`): the evaluator's own fails where there is nothing.
+const OPTIONAL: &str = "@optional";
+
+fn optional(value: CelValue, field: Arc<String>) -> Result<CelValue, ExecutionError> {
+    let inner = match <&OptionalValue>::try_from(&value) {
+        Ok(optional) => optional.value().cloned(),
+        Err(_) => Some(value),
+    };
+    let found = match inner {
+        Some(CelValue::Map(map)) => map.map.get(&Key::String(field)).cloned(),
+        None | Some(CelValue::Null) => None,
+        Some(_) => return Err(ExecutionError::NoSuchOverload),
+    };
+    let found = found.map_or_else(OptionalValue::none, OptionalValue::of);
+    Ok(CelValue::Opaque(Arc::new(found)))
+}
+
+/// Tells whether a part gives an optional value, whose members are optional too.
+fn is_optional(tree: &IdedExpr) -> bool {
+    matches!(&tree.expr, Expr::Call(call) if call.func_name == OPTIONAL)
+}
+
 /// Copies a tree so that every selection of a field is checked.
 fn guarded(tree: &IdedExpr) -> IdedExpr {
     let mut copy = tree.clone();
@@ -142,6 +171,9 @@ fn guard(tree: &mut IdedExpr) {
         Expr::Call(call) => {
             call.target.iter_mut().for_each(|target| guard(target));
             call.args.iter_mut().for_each(guard);
+            if call.func_name == "_?._" {
+                OPTIONAL.clone_into(&mut call.func_name);
+            }
         }
         Expr::Comprehension(parts) => {
             for part in [
@@ -166,6 +198,19 @@ fn guard(tree: &mut IdedExpr) {
         Expr::Select(select) => {
             guard(&mut select.operand);
             let operand = std::mem::take(&mut *select.operand);
+            if is_optional(&operand) && !select.test {
+                let field = LiteralValue::String(select.field.as_str().into());
+                let field = IdedExpr {
+                    id: tree.id,
+                    expr: Expr::Literal(field),
+                };
+                tree.expr = Expr::Call(CallExpr {
+                    func_name: OPTIONAL.into(),
+                    target: None,
+                    args: vec![operand, field],
+                });
+                return;
+            }
             let call = CallExpr {
                 func_name: SELECTABLE.into(),
                 target: None,

@@ -4,7 +4,7 @@
 //! policies, webhooks, quotas. A cluster without such objects pays a few look-ups.
 
 mod caller;
-mod expression;
+pub mod expression;
 mod limits;
 pub mod policy;
 pub mod quota;

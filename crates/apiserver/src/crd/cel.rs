@@ -9,6 +9,9 @@ use crate::failure::field;
 /// The compiled rules of one version.
 pub struct Rules {
     compiled: CompiledSchema,
+    schema: Value,
+    /// Whether a rule has to be evaluated by [`super::optional`].
+    optional: bool,
 }
 
 impl std::fmt::Debug for Rules {
@@ -22,6 +25,8 @@ impl Rules {
     pub fn compile(schema: &Value) -> Option<Self> {
         has_rules(schema, 0).then(|| Self {
             compiled: compile_schema(schema),
+            schema: schema.clone(),
+            optional: super::optional::is_needed_in(schema, 0),
         })
     }
 
@@ -30,12 +35,14 @@ impl Rules {
         let object = Value::Object(object.clone());
         let live = live.map(|live| Value::Object(live.clone()));
         let outcome = Validator::new().validate_compiled(&self.compiled, &object, live.as_ref());
-        let Err(errors) = outcome else {
-            return Vec::new();
-        };
-        errors
-            .into_vec()
-            .into_iter()
+        let mut causes = Vec::new();
+        if self.optional {
+            super::optional::evaluate(&self.schema, &object, live.as_ref(), "", &mut causes, 0);
+        }
+        let errors = outcome.err().map(kube_cel::ValidationErrors::into_vec);
+        let errors = errors.into_iter().flatten();
+        let found = errors
+            .filter(|error| !super::optional::is_needed(&error.rule))
             .filter_map(|error| {
                 let path = error.field_path.trim_start_matches('.');
                 let value = at(&object, path);
@@ -46,8 +53,9 @@ impl Rules {
                     return None;
                 }
                 Some(cause(path, value, &error.message, error.reason.as_deref()))
-            })
-            .collect()
+            });
+        causes.extend(found);
+        causes
     }
 }
 
@@ -67,7 +75,13 @@ pub fn default_faults(schema: &Value, default: &Value) -> Vec<StatusCause> {
     faults.collect()
 }
 
-fn cause(path: &str, value: Option<&Value>, message: &str, reason: Option<&str>) -> StatusCause {
+/// Words a rule that does not hold.
+pub(super) fn cause(
+    path: &str,
+    value: Option<&Value>,
+    message: &str,
+    reason: Option<&str>,
+) -> StatusCause {
     match reason {
         Some("FieldValueForbidden") => field::forbidden(path, message),
         Some("FieldValueRequired") => field::required(path, message),

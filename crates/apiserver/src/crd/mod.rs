@@ -6,6 +6,7 @@ mod cel;
 mod check;
 pub mod columns;
 mod names;
+mod optional;
 pub mod schema;
 mod structural;
 pub mod typing;

@@ -75,3 +75,35 @@ async fn definitions_are_judged_as_upstream_judges_them() {
     }
     assert!(differing.is_empty(), "{}", differing.join("\n"));
 }
+
+#[tokio::test]
+async fn rules_with_optional_selections_are_evaluated() {
+    let api = Api::start().await;
+    let spec = json!({"type": "object", "properties": {"size": {"type": "integer"}, "max-size": {"type": "integer"}}, "x-kubernetes-validations": [
+        {"rule": "self.?size.orValue(0) <= self.?max__dash__size.orValue(10)", "message": "too large"},
+        {"rule": "self.?size.hasValue() || !oldSelf.?size.hasValue()", "message": "size stays"},
+    ]});
+    let crd = json!({
+        "metadata": {"name": "things.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"plural": "things", "kind": "Thing"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": spec}}}}]},
+    });
+    api.ok(
+        "POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        crd,
+    )
+    .await;
+    let things = "POST /apis/example.com/v1/things";
+    let thing = |spec: Value| json!({"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a"}, "spec": spec});
+    let large = "Thing.example.com \"a\" is invalid: spec: Invalid value: too large";
+    api.fails(things, thing(json!({"size": 11})), 422, large)
+        .await;
+    api.fails(things, thing(json!({"size": 3, "max-size": 2})), 422, large)
+        .await;
+    api.ok(things, thing(json!({"size": 2, "max-size": 2})))
+        .await;
+    let update = "PATCH /apis/example.com/v1/things/a";
+    let stays = "Thing.example.com \"a\" is invalid: spec: Invalid value: size stays";
+    api.fails(update, json!({"spec": {"size": null}}), 422, stays)
+        .await;
+}

@@ -611,7 +611,7 @@ fn metadata() -> &'static Value {
 }
 
 /// Escapes a property's name as Kubernetes does.
-fn escaped(name: &str) -> String {
+pub fn escaped(name: &str) -> String {
     const RESERVED: [&str; 18] = [
         "true",
         "false",

@@ -9,7 +9,7 @@ mod syntax;
 
 use objects::Value;
 
-pub use infer::Kind;
+pub use infer::{Kind, escaped};
 
 /// Checks an expression over `self` (and `oldSelf`) of a schema; returns its type, or the errors as cel-go prints them.
 pub fn check<'a>(source: &str, schema: &'a Value, root: bool) -> Result<Kind<'a>, String> {
