@@ -1,14 +1,20 @@
-//! `flux debug kustomization`: status, history or variables of a Kustomization.
+//! `flux debug kustomization|helmrelease`: status, history, and what variables or values come to.
 
+use api::{HelmRelease, ValuesReference};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
-use objects::Value;
+use cluster::{Cluster, Target};
+use controllers::helmrelease::values::{Resolved, compose};
+use objects::{Object, Value};
 
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
-use crate::kinds::KUSTOMIZATION;
+use crate::kinds::{FluxKind, HELM_RELEASE, KUSTOMIZATION, builtin};
 use crate::{local_build, manifest};
 
-const DOCUMENTATION: &str = "https://fluxcd.io/flux/components/kustomize/kustomizations/";
+const KUSTOMIZATIONS: &str = "https://fluxcd.io/flux/components/kustomize/kustomizations/";
+const HELM_RELEASES: &str = "https://fluxcd.io/flux/components/helm/helmreleases/";
 
 /// Arguments of `flux debug`.
 #[derive(clap::Args, Debug)]
@@ -23,6 +29,25 @@ enum Leaf {
     /// Debug a Kustomization.
     #[command(visible_alias = "ks")]
     Kustomization(Kustomization),
+    /// Debug a HelmRelease.
+    #[command(visible_alias = "hr")]
+    Helmrelease(Release),
+}
+
+#[derive(clap::Args, Debug)]
+struct Release {
+    /// Name of the HelmRelease.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+    /// Print the status.
+    #[arg(long)]
+    show_status: bool,
+    /// Print the values that the chart gets; these may be secret.
+    #[arg(long)]
+    show_values: bool,
+    /// Print the history.
+    #[arg(long)]
+    show_history: bool,
 }
 
 #[derive(clap::Args, Debug)]
@@ -41,48 +66,131 @@ struct Kustomization {
     show_history: bool,
 }
 
+/// What is asked for.
+enum Wanted {
+    Status,
+    History,
+    /// Variables or values.
+    Input,
+}
+
 /// Prints what is asked for on stdout.
 pub fn run(ctx: &Context, args: Args) -> CliResult {
     ctx.settings.check_namespace()?;
-    let Leaf::Kustomization(args) = args.leaf;
-    let [name] = &args.names[..] else {
-        let message = format!("accepts 1 arg(s), received {}", args.names.len());
+    let (kind, names, flags, input): (&'static FluxKind, _, _, _) = match args.leaf {
+        Leaf::Kustomization(args) => {
+            let flags = [args.show_status, args.show_vars, args.show_history];
+            (&KUSTOMIZATION, args.names, flags, "--show-vars")
+        }
+        Leaf::Helmrelease(args) => {
+            let flags = [args.show_status, args.show_values, args.show_history];
+            (&HELM_RELEASE, args.names, flags, "--show-values")
+        }
+    };
+    let [name] = &names[..] else {
+        let message = format!("accepts 1 arg(s), received {}", names.len());
         return Err(CliError::user(message));
     };
-    let wanted = [args.show_status, args.show_vars, args.show_history];
-    if wanted.iter().filter(|wanted| **wanted).count() != 1 {
-        return Err(CliError::user(
-            "exactly one of --show-status, --show-vars, or --show-history must be set",
-        ));
-    }
+    let wanted = match flags {
+        [true, false, false] => Wanted::Status,
+        [false, true, false] => Wanted::Input,
+        [false, false, true] => Wanted::History,
+        _ => {
+            return Err(CliError::user(format!(
+                "exactly one of --show-status, {input}, or --show-history must be set"
+            )));
+        }
+    };
     let text = ctx.block_on(async {
         let cluster = ctx.cluster().await?;
-        let object = cluster
-            .get(&KUSTOMIZATION.target(ctx.namespace(), name))
-            .await?;
-        let empty = Value::Array(Vec::new());
-        if args.show_status {
-            let status = object.get(&["status"]).cloned().unwrap_or_default();
-            let yaml = manifest::to_yaml(&status)?;
-            return Ok(format!(
-                "# Status documentation: {DOCUMENTATION}#kustomization-status\n{yaml}"
-            ));
-        }
-        if args.show_history {
-            let yaml = manifest::to_yaml(object.get(&["status", "history"]).unwrap_or(&empty))?;
-            return Ok(format!(
-                "# History documentation: {DOCUMENTATION}#history\n{yaml}"
-            ));
-        }
-        if object.get(&["spec", "postBuild"]).is_none() {
-            return Err(CliError::user("no post build substitutions found"));
-        }
-        let values = local_build::variables(Some(&*cluster), &object).await?;
-        Ok(values
-            .into_iter()
-            .map(|(key, value)| format!("{key}={value}\n"))
-            .collect())
+        let object = cluster.get(&kind.target(ctx.namespace(), name)).await?;
+        show(&*cluster, kind, &object, &wanted).await
     })?;
     ctx.out.data(&text);
     Ok(())
+}
+
+async fn show(
+    cluster: &dyn Cluster,
+    kind: &FluxKind,
+    object: &Object,
+    wanted: &Wanted,
+) -> CliResult<String> {
+    let documentation = match kind.kind {
+        "HelmRelease" => HELM_RELEASES,
+        _ => KUSTOMIZATIONS,
+    };
+    let empty = Value::Array(Vec::new());
+    match wanted {
+        Wanted::Status => {
+            let status = object.get(&["status"]).cloned().unwrap_or_default();
+            let yaml = manifest::to_yaml(&status)?;
+            let anchor = kind.kind.to_lowercase();
+            Ok(format!(
+                "# Status documentation: {documentation}#{anchor}-status\n{yaml}"
+            ))
+        }
+        Wanted::History => {
+            let yaml = manifest::to_yaml(object.get(&["status", "history"]).unwrap_or(&empty))?;
+            Ok(format!(
+                "# History documentation: {documentation}#history\n{yaml}"
+            ))
+        }
+        Wanted::Input if kind.kind == HELM_RELEASE.kind => values(cluster, object).await,
+        Wanted::Input => variables(cluster, object).await,
+    }
+}
+
+async fn variables(cluster: &dyn Cluster, object: &Object) -> CliResult<String> {
+    if object.get(&["spec", "postBuild"]).is_none() {
+        return Err(CliError::user("no post build substitutions found"));
+    }
+    let values = local_build::variables(Some(cluster), object).await?;
+    let lines = values
+        .into_iter()
+        .map(|(key, value)| format!("{key}={value}\n"));
+    Ok(lines.collect())
+}
+
+/// Composes the values of a HelmRelease as its controller does.
+async fn values(cluster: &dyn Cluster, object: &Object) -> CliResult<String> {
+    let release = HelmRelease::from_object(object).map_err(|e| CliError::user(e.to_string()))?;
+    let mut references = Vec::new();
+    for reference in &release.spec.values_from {
+        let resolved = referenced(cluster, object.namespace(), reference).await?;
+        references.push((reference.clone(), resolved));
+    }
+    let values = compose(
+        object.namespace(),
+        release.spec.values.as_ref(),
+        &references,
+    )
+    .map_err(|error| CliError::user(error.to_string()))?;
+    manifest::to_yaml(&Value::Object(values.config()))
+}
+
+async fn referenced(
+    cluster: &dyn Cluster,
+    namespace: &str,
+    reference: &ValuesReference,
+) -> CliResult<Resolved> {
+    let plural = format!("{}s", reference.kind.to_lowercase());
+    let resource = builtin("", &reference.kind, &plural, true);
+    let found = match cluster
+        .get(&Target::new(&resource, namespace, &reference.name))
+        .await
+    {
+        Ok(found) => found,
+        Err(error) if error.is_not_found() => return Ok(Resolved::NoObject(error.to_string())),
+        Err(error) => return Err(error.into()),
+    };
+    let key = reference.values_key();
+    let decode = |field: &str| STANDARD.decode(found.str_at(&[field, key])).ok();
+    let data = match (reference.kind.as_str(), found.get(&["data", key])) {
+        ("Secret", Some(_)) => decode("data"),
+        (_, Some(text)) => text.as_str().map(|text| text.as_bytes().to_vec()),
+        (_, None) if found.get(&["binaryData", key]).is_some() => decode("binaryData"),
+        _ => None,
+    };
+    Ok(data.map_or(Resolved::NoKey, Resolved::Data))
 }

@@ -255,3 +255,64 @@ fn followers_end_when_nobody_reads_them() {
     let line = world.first_line(&["get", "kustomizations", "-A", "--watch"]);
     assert!(line.starts_with("NAMESPACE"), "{line}");
 }
+
+#[test]
+fn create_helm_objects() {
+    let world = World::new();
+    let commands: Vec<Vec<&str>> = CREATE_HELM
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let commands: Vec<&[&str]> = commands.iter().map(Vec::as_slice).collect();
+    world.check("create-helm", &commands);
+}
+
+/// Compared with upstream's v2.9.4, all of them.
+const CREATE_HELM: &str = "\
+create source helm podinfo --url=https://x.io/charts --interval=10m --export
+create source helm podinfo --url=https://x.io/charts --username=u --password=p --pass-credentials --export
+create source helm podinfo --url=https://x.io/charts --secret-ref=s --pass-credentials --fetch-timeout 1m --label a=b --export
+create source helm podinfo --url=oci://x.io/charts --export
+create source helm podinfo --url=oci://x.io/charts --oci-provider aws --secret-ref s --export
+create source helm podinfo --url=ftp://x.io/charts --export
+create source helm podinfo --url=https:// --export
+create source helm podinfo --export
+create source helm --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --interval 5m --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --tag-semver >1 --digest sha256:aa --secret-ref s --proxy-secret-ref p --service-account sa --cert-ref c --insecure --ignore-paths a,b --export
+create source oci podinfo --url=oci://ghcr.io/p --export
+create source oci podinfo --tag 1 --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --verify-provider cosign --verify-secret-ref k --verify-subject ^s --verify-issuer ^i --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --verify-secret-ref k --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --verify-subject k --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --layer-selector application/x:copy --provider aws --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --layer-selector application/x --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --layer-selector application/x:foo --export
+create source oci podinfo --url=oci://ghcr.io/p --tag 1 --provider foo --export
+create source oci podinfo --url=https://ghcr.io/p --tag 1 --export
+create source chart podinfo --source=HelmRepository/podinfo --chart=podinfo --chart-version=6.x --export
+create source chart podinfo --source=helmrepository/podinfo.ns --chart=podinfo --reconcile-strategy=Revision --interval 3m --export
+create source chart podinfo --chart=podinfo --export
+create source chart podinfo --source=HelmRepository/podinfo --export
+create source chart podinfo --source=Foo/podinfo --chart x --export
+create source chart podinfo --source=podinfo --chart x --export
+create source chart podinfo --source=HelmRepository/podinfo --chart=podinfo --verify-provider cosign --verify-secret-ref k --verify-subject s --verify-issuer i --export
+create source chart podinfo --source=HelmRepository/podinfo --chart=podinfo --reconcile-strategy=foo --export
+create helmrelease podinfo --source=HelmRepository/podinfo --chart=podinfo --chart-version=>4.0.0 --interval=10m --export
+create hr podinfo --source=GitRepository/podinfo.ns --chart=./charts/podinfo --values=values-1.yaml,values-2.yaml --values-from Secret/a,ConfigMap/b --export
+create hr podinfo --source=HelmRepository/podinfo --chart=podinfo --release-name r --target-namespace t --create-target-namespace --service-account sa --crds CreateReplace --depends-on a,b/c --kubeconfig-secret-ref k --reconcile-strategy Revision --chart-interval 5m --export
+create hr podinfo --source=HelmRepository/podinfo --chart=podinfo --target-namespace t --storage-namespace st --export
+create hr podinfo --chart-ref OCIRepository/podinfo.flux --values values-1.yaml --values values-2.yaml --label a=b --export
+create hr podinfo --chart-ref HelmChart/podinfo --export
+create hr podinfo --chart-ref Foo/podinfo --export
+create hr podinfo --chart-ref podinfo --export
+create hr podinfo --export
+create hr podinfo --chart x --chart-ref OCIRepository/p --export
+create hr podinfo --chart x --export
+create hr podinfo --chart x --source HelmRepository/y --reconcile-strategy foo --export
+create hr podinfo --chart x --source HelmRepository/y --values nope.yaml --export
+create hr podinfo --chart x --source HelmRepository/y --values-from Foo/x --export
+create hr podinfo --chart x --source HelmRepository/y --values-from x --export
+create hr podinfo --chart x --source HelmRepository/y --crds foo --export
+create hr podinfo --chart x --source HelmRepository/y.z.w --crds Skip --export
+create hr";

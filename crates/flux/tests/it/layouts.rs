@@ -9,18 +9,18 @@ use objects::{Gvk, Object};
 use testkit::gitrepo::GitRepo;
 
 /// Repositories beside each other, as a developer has them, and the cluster that they make.
-struct Desk(tempfile::TempDir);
+pub struct Desk(tempfile::TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
-    fn repository(&self, name: &str, files: &[(&str, &str)]) -> GitRepo {
+    pub fn repository(&self, name: &str, files: &[(&str, &str)]) -> GitRepo {
         let path = self.path(name);
         std::fs::create_dir(&path).unwrap();
         let mut repository = GitRepo::init(&path);
@@ -29,7 +29,7 @@ impl Desk {
     }
 
     /// Runs `flux dev --once` on one of the repositories; the others stand in for their remotes.
-    fn converge(&self, followed: &str, local: &[&str], flags: &[&str]) -> Output {
+    pub fn converge(&self, followed: &str, local: &[&str], flags: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_flux"));
         command
             .args(["dev", "--once", "--timeout", "1m", "--data"])
@@ -44,6 +44,7 @@ impl Desk {
             ));
         }
         command
+            // An absolute path stands for itself.
             .arg(self.path(followed))
             .env_remove("KUBECONFIG")
             .stdin(Stdio::null())
@@ -52,7 +53,7 @@ impl Desk {
     }
 
     /// Returns how much the cluster's log holds; it is filled up with zeros.
-    fn written(&self) -> usize {
+    pub fn written(&self) -> usize {
         let files = std::fs::read_dir(self.path("data")).unwrap().flatten();
         let logs = files.filter(|file| file.file_name().to_string_lossy().starts_with("log-"));
         let used = |path: PathBuf| {
@@ -63,7 +64,7 @@ impl Desk {
     }
 
     /// Looks up objects in the cluster that the run left behind.
-    fn found(&self, wanted: &[(&str, &str, &str, &str)]) -> Vec<Option<Object>> {
+    pub fn found(&self, wanted: &[(&str, &str, &str, &str)]) -> Vec<Option<Object>> {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
             let options = apiserver::Options {
@@ -88,11 +89,11 @@ async fn get(cluster: &dyn Cluster, gvk: &Gvk, namespace: &str, name: &str) -> O
     cluster.get(&target).await.ok()
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn check(output: &Output, code: i32, expected: &[&str]) {
+pub fn check(output: &Output, code: i32, expected: &[&str]) {
     let text = stderr(output);
     assert_eq!(output.status.code(), Some(code), "{text}");
     for line in expected {
@@ -100,7 +101,7 @@ fn check(output: &Output, code: i32, expected: &[&str]) {
     }
 }
 
-fn sync(namespace: &str, name: &str, path: &str, more: &str) -> String {
+pub fn sync(namespace: &str, name: &str, path: &str, more: &str) -> String {
     format!(
         "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  interval: 10m\n  path: {path}\n  prune: true\n  wait: true\n{more}"
     )
@@ -112,7 +113,7 @@ fn source(namespace: &str, name: &str, branch: &str) -> String {
     )
 }
 
-fn from(name: &str) -> String {
+pub fn from(name: &str) -> String {
     format!("  sourceRef:\n    kind: GitRepository\n    name: {name}\n")
 }
 

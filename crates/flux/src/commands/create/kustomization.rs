@@ -202,7 +202,8 @@ fn spec(args: &Args, shared: &Shared, source: &Source) -> CliResult<Map> {
     Ok(spec)
 }
 
-fn dependencies(list: &[String]) -> Vec<Value> {
+/// Reads `[NAMESPACE/]NAME` references.
+pub fn dependencies(list: &[String]) -> Vec<Value> {
     let reference = |text: &String| {
         let (namespace, name) = text.split_once('/').unwrap_or(("", text));
         let mut reference = Map::new();

@@ -1,8 +1,14 @@
 //! `flux create`: generate objects, print them with `--export`, or apply them and wait.
 
+mod apply_source;
+mod helm_reference;
+mod helmrelease;
 mod kustomization;
 mod secret_git;
+mod source_chart;
 mod source_git;
+mod source_helm;
+mod source_oci;
 mod tenant;
 mod upsert;
 
@@ -42,6 +48,9 @@ enum Leaf {
     /// Create or update a Kustomization.
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::Args>),
+    /// Create or update a HelmRelease.
+    #[command(visible_alias = "hr")]
+    Helmrelease(Box<helmrelease::Args>),
     /// Create or update a source.
     #[command(subcommand_required = true, arg_required_else_help = true)]
     Source(Source),
@@ -71,6 +80,12 @@ struct Source {
 enum SourceLeaf {
     /// Create or update a GitRepository.
     Git(Box<source_git::Args>),
+    /// Create or update a HelmRepository.
+    Helm(Box<source_helm::Args>),
+    /// Create or update a HelmChart.
+    Chart(Box<source_chart::Args>),
+    /// Create or update an OCIRepository.
+    Oci(Box<source_oci::Args>),
 }
 
 #[derive(Subcommand, Debug)]
@@ -84,10 +99,16 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
     let shared = &args.shared;
     match args.leaf {
         Leaf::Kustomization(args) => kustomization::run(ctx, shared, *args),
+        Leaf::Helmrelease(args) => helmrelease::run(ctx, shared, *args),
         Leaf::Source(Source {
             fetch_timeout,
-            leaf: SourceLeaf::Git(args),
-        }) => source_git::run(ctx, shared, fetch_timeout, *args),
+            leaf,
+        }) => match leaf {
+            SourceLeaf::Git(args) => source_git::run(ctx, shared, fetch_timeout, *args),
+            SourceLeaf::Helm(args) => source_helm::run(ctx, shared, fetch_timeout, *args),
+            SourceLeaf::Chart(args) => source_chart::run(ctx, shared, *args),
+            SourceLeaf::Oci(args) => source_oci::run(ctx, shared, fetch_timeout, *args),
+        },
         Leaf::Secret(SecretLeaf::Git(args)) => secret_git::run(ctx, shared, *args),
         Leaf::Tenant(args) => tenant::run(ctx, shared, args),
     }

@@ -70,7 +70,14 @@ pub struct Board {
 }
 
 /// Kinds that the controllers of this version reconcile, in the order in which they are shown.
-pub const ATTENDED_KINDS: &[&str] = &["GitRepository", "Kustomization"];
+pub const ATTENDED_KINDS: &[&str] = &[
+    "GitRepository",
+    "OCIRepository",
+    "HelmRepository",
+    "HelmChart",
+    "Kustomization",
+    "HelmRelease",
+];
 
 /// Namespace and name of the objects that `flux dev` creates.
 pub const ROOT: &str = "flux-system";
@@ -145,7 +152,7 @@ impl Row {
     fn is_blocked(&self) -> bool {
         matches!(
             self.reason.as_str(),
-            "DependencyNotReady" | "ArtifactFailed"
+            "DependencyNotReady" | "ArtifactFailed" | "SourceNotReady"
         )
     }
 }
@@ -174,7 +181,10 @@ fn row_of(object: &Object) -> Row {
     let reconciling = condition(object, "Reconciling");
     let progress = reconciling.filter(|c| c.reason == "Progressing");
     let shown = progress.or(ready).unwrap_or_default();
-    let applied = object.str_at(&["status", "lastAppliedRevision"]);
+    let applied = match object.kind() {
+        "HelmRelease" => crate::flux_object::helm_release_revision(object),
+        _ => object.str_at(&["status", "lastAppliedRevision"]),
+    };
     Row {
         phase: phase_of(object, ready, progress.is_some()),
         revision: match applied {
@@ -201,6 +211,10 @@ fn phase_of(object: &Object, ready: Option<Condition<'_>>, progressing: bool) ->
     if object.get(&["spec", "suspend"]).and_then(|v| v.as_bool()) == Some(true) {
         return Phase::Suspended;
     }
+    // Registries have nothing to fetch, and no status.
+    if object.kind() == "HelmRepository" && object.str_at(&["spec", "type"]) == "oci" {
+        return Phase::Ready;
+    }
     let Some(ready) = ready else {
         return Phase::Working;
     };
@@ -209,12 +223,19 @@ fn phase_of(object: &Object, ready: Option<Condition<'_>>, progressing: bool) ->
     }
     match (ready.status, ready.reason) {
         ("True", _) => Phase::Ready,
-        ("False", "DependencyNotReady") => Phase::Working,
+        ("False", "DependencyNotReady" | "SourceNotReady") => Phase::Working,
         // The source has produced nothing yet; its own row says whether it ever will.
-        ("False", "ArtifactFailed") if ready.message.contains("retrying in") => Phase::Working,
+        ("False", "ArtifactFailed") if waits_for_source(ready.message) => Phase::Working,
         ("False", _) => Phase::Failed,
         _ => Phase::Working,
     }
+}
+
+/// Tells whether the source is not there yet, or has no artifact yet; other failures are about what is in it.
+fn waits_for_source(message: &str) -> bool {
+    let is_missing =
+        message.contains(".source.toolkit.fluxcd.io \"") && message.ends_with("not found");
+    message.contains("retrying in") || is_missing
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -244,7 +265,11 @@ fn last_duration(object: &Object) -> &str {
         .unwrap_or("")
 }
 
+/// Returns the source whose revision the object applies; charts and releases have revisions of their own.
 fn source_of(object: &Object) -> Option<RowKey> {
+    if object.kind() != "Kustomization" {
+        return None;
+    }
     let reference = object.get(&["spec", "sourceRef"])?;
     let text = |field: &str| reference.get(field).and_then(|v| v.as_str());
     Some(RowKey::new(

@@ -15,11 +15,16 @@ use super::hints;
 pub fn converged(board: &Board, elapsed: Duration) {
     let appliers: Vec<_> = appliers(board).collect();
     let objects: usize = appliers.iter().map(|(_, row)| row.applied_count).sum();
+    let number = |kind: &str| appliers.iter().filter(|(key, _)| key.kind == kind).count();
+    let releases = match number("HelmRelease") {
+        0 => String::new(),
+        releases => format!(" and {}", counted(releases, "HelmRelease")),
+    };
     eprintln!(
-        "\n\u{1b}[32m✔\u{1b}[0m converged in {}: {} applied by {}",
+        "\n\u{1b}[32m✔\u{1b}[0m converged in {}: {} applied by {}{releases}",
         seconds(elapsed),
         counted(objects, "object"),
-        counted(appliers.len(), "Kustomization")
+        counted(number("Kustomization"), "Kustomization")
     );
     let width = appliers
         .iter()
@@ -88,7 +93,10 @@ pub fn next_steps(kubeconfig: &Path) {
 }
 
 fn appliers(board: &Board) -> impl Iterator<Item = (&RowKey, &Row)> {
-    board.rows().filter(|(key, _)| key.kind == "Kustomization")
+    let kinds = ["Kustomization", "HelmRelease"];
+    board
+        .rows()
+        .filter(move |(key, _)| kinds.contains(&key.kind.as_str()))
 }
 
 fn not_ready(board: &Board) {
