@@ -4,6 +4,7 @@
 //! Everything is a pure function of its arguments: no clock, no socket, no environment.
 
 pub mod decode;
+pub mod expression;
 mod health;
 mod key;
 pub mod managed;

@@ -1,7 +1,7 @@
 //! CEL expressions over Kubernetes objects: `readyExpr` of dependencies and health checks of custom kinds.
 //!
-//! Whole numbers of objects are CEL ints. What a compiled program may cost is bounded by its text and the objects;
-//! texts come from the API and are bounded there.
+//! Whole numbers of objects are CEL ints. What a compiled program may cost is bounded by the objects and its text, which is
+//! checked before it is parsed.
 
 use std::collections::HashMap;
 
@@ -76,10 +76,12 @@ pub struct Expression {
 impl Expression {
     /// Compiles an expression.
     pub fn new(text: &str) -> Result<Self, ExpressionError> {
-        let program = Program::compile(text).map_err(|error| ExpressionError::Parse {
+        let refused = |cause: String| ExpressionError::Parse {
             text: text.to_owned(),
-            cause: error.to_string(),
-        })?;
+            cause,
+        };
+        objects::expression::check_size(text).map_err(|error| refused(error.to_string()))?;
+        let program = Program::compile(text).map_err(|error| refused(error.to_string()))?;
         Ok(Self {
             text: text.to_owned(),
             program,

@@ -24,10 +24,13 @@ impl Expression {
     pub fn compile(source: &str) -> Self {
         Self {
             source: source.to_owned(),
-            tree: match Parser::new().enable_optional_syntax(true).parse(source) {
-                Ok(tree) => Ok(guarded(&tree)),
-                Err(error) => Err(error.to_string()),
-            },
+            tree: objects::expression::check_size(source)
+                .map_err(|error| error.to_string())
+                .and_then(|()| {
+                    let tree = Parser::new().enable_optional_syntax(true).parse(source);
+                    tree.map(|tree| guarded(&tree))
+                        .map_err(|error| error.to_string())
+                }),
         }
     }
 

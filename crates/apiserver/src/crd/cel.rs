@@ -2,7 +2,7 @@
 
 use cluster::StatusCause;
 use kube_cel::{CompiledSchema, Validator, compile_schema};
-use objects::{Map, Value};
+use objects::{Map, Value, expression};
 
 use crate::failure::field;
 
@@ -23,10 +23,14 @@ impl std::fmt::Debug for Rules {
 impl Rules {
     /// Compiles the rules of a schema; `None` where it has none.
     pub fn compile(schema: &Value) -> Option<Self> {
-        has_rules(schema, 0).then(|| Self {
-            compiled: compile_schema(schema),
-            schema: schema.clone(),
-            optional: super::optional::is_needed_in(schema, 0),
+        if !has_rules(schema, 0) {
+            return None;
+        }
+        let schema = bounded_rules(schema.clone());
+        Some(Self {
+            compiled: compile_schema(&schema),
+            optional: super::optional::is_needed_in(&schema, 0),
+            schema,
         })
     }
 
@@ -130,5 +134,134 @@ fn has_rules(schema: &Value, depth: usize) -> bool {
         }
         Value::Array(items) => items.iter().any(|item| has_rules(item, depth + 1)),
         _ => false,
+    }
+}
+
+/// Puts a text that does not compile in the place of rules beyond the bounds: they fail when they are evaluated.
+fn bounded_rules(mut schema: Value) -> Value {
+    fn visit(schema: &mut Value) {
+        match schema {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    match value {
+                        Value::String(text) if RULE_KEYS.contains(&key.as_str()) => {
+                            if expression::check_size(text).is_err() {
+                                "this rule is too large".clone_into(text);
+                            }
+                        }
+                        value => visit(value),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(visit),
+            _ => {}
+        }
+    }
+    visit(&mut schema);
+    schema
+}
+
+const RULE_KEYS: &[&str] = &["rule", "messageExpression"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use objects::json;
+    use proptest::prelude::*;
+
+    fn faults(rule: &str, spec: Value, live: Option<Value>) -> Vec<StatusCause> {
+        let schema = json!({
+            "type": "object",
+            "properties": {"spec": {
+                "type": "object", "properties": {"n": {"type": "integer"}, "s": {"type": "string"}},
+                "x-kubernetes-validations": [{"rule": rule, "message": "no"}],
+            }},
+        });
+        let object = |spec: Value| json!({ "spec": spec }).as_object().cloned().unwrap();
+        let live = live.map(object);
+        let rules = Rules::compile(&schema).unwrap();
+        rules.evaluate(&object(spec), live.as_ref())
+    }
+
+    #[test]
+    fn a_rule_holds_or_fails() {
+        assert!(faults("self.n > 1", json!({"n": 2}), None).is_empty());
+        assert_eq!(faults("self.n > 1", json!({"n": 1}), None).len(), 1);
+        let grows = "self.n >= oldSelf.n";
+        assert!(faults(grows, json!({"n": 2}), Some(json!({"n": 1}))).is_empty());
+        assert_eq!(
+            faults(grows, json!({"n": 1}), Some(json!({"n": 2}))).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_deeply_nested_rule_is_a_fault_and_no_crash() {
+        for (open, close) in [
+            ("(", ")"),
+            ("[", "]"),
+            ("!", ""),
+            ("-", ""),
+            ("1+", ""),
+            ("self.", ""),
+        ] {
+            let rule = format!("{}1{}", open.repeat(5_000), close.repeat(5_000));
+            assert!(!faults(&rule, json!({"n": 1}), None).is_empty(), "{open}");
+        }
+    }
+
+    #[test]
+    fn rules_at_the_bound_are_evaluated() {
+        for rule in [
+            format!("{}self.n == 1{}", "(".repeat(39), ")".repeat(39)),
+            format!("self.n{} == 1", " + 0".repeat(390)),
+            format!("true{}", " && self.n == 1".repeat(90)),
+        ] {
+            assert!(faults(&rule, json!({"n": 1}), None).is_empty(), "{rule}");
+        }
+    }
+
+    /// Texts made of what rules are made of.
+    fn rule_text() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            Just("self"),
+            Just(".n"),
+            Just(".s"),
+            Just("oldSelf"),
+            Just(" == "),
+            Just(" && "),
+            Just("!"),
+            Just("("),
+            Just(")"),
+            Just("["),
+            Just("]"),
+            Just("1"),
+            Just("'a'"),
+            Just(".size()"),
+            Just("?"),
+            Just(":"),
+            Just(".all(x, x)"),
+            Just(" in "),
+            Just("has(self.n)"),
+            Just("{"),
+            Just("}"),
+            Just("-"),
+            Just(".matches('(')"),
+            Just("/ 0"),
+            Just("9223372036854775807"),
+            Just(" + "),
+            Just(","),
+            Just("'"),
+        ];
+        prop::collection::vec(token, 1..10).prop_map(|tokens| tokens.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_rules_never_panic(plausible in rule_text(), any: String) {
+            for rule in [plausible, any] {
+                let _ = faults(&rule, json!({"n": 1, "s": "a"}), Some(json!({"n": 2})));
+            }
+        }
     }
 }

@@ -465,7 +465,57 @@ mod tests {
         }
     }
 
+    /// Texts made of what selectors are made of, so that most of them get beyond the first token.
+    fn selector_text() -> impl Strategy<Value = String> {
+        let token = prop_oneof![
+            Just(","),
+            Just("="),
+            Just("=="),
+            Just("!="),
+            Just("!"),
+            Just(" in "),
+            Just(" notin "),
+            Just("("),
+            Just(")"),
+            Just("<"),
+            Just(">"),
+            Just("a"),
+            Just("b.c/d"),
+            Just("7"),
+            Just(" "),
+        ];
+        prop::collection::vec(token, 0..12).prop_map(|tokens| tokens.concat())
+    }
+
     proptest! {
+        #[test]
+        fn selectors_of_plausible_tokens_never_panic(text in selector_text()) {
+            let _ = Selection::of_labels(&text);
+            for term in split_terms(&text) {
+                let _ = split_term(term).map(|(_, value, _)| unescape(value));
+            }
+        }
+
+        #[test]
+        fn what_labels_say_is_selected_by_it(
+            key in "[a-z]([-a-z0-9.]{0,10}[a-z0-9])?",
+            value in "[a-z0-9]([-a-z0-9_.]{0,10}[a-z0-9])?",
+        ) {
+            let text = serde_json::json!({"metadata": {"name": "a", "labels": {key.clone(): value.clone()}}});
+            let object = text.as_object().unwrap();
+            let entry = crate::store::Draft::new(object, Vec::new()).seal(1);
+            let outcomes = [
+                format!("{key}={value}"),
+                format!("{key} in (x, {value})"),
+                format!("{key},!{key}-x"),
+                format!("{key}!={value}"),
+                format!("{key} notin ({value})"),
+                format!("!{key}"),
+            ]
+            .map(|text| Selection::of_labels(&text).unwrap().matches(&entry));
+            prop_assert_eq!(outcomes, [true, true, true, false, false, false]);
+        }
+
         #[test]
         fn arbitrary_selectors_never_panic(text: String) {
             let _ = Selection::of_labels(&text);

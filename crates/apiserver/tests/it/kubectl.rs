@@ -49,6 +49,11 @@ const SESSION: &[(&str, i32, &str)] = &[
         0,
         "successfully rolled out",
     ),
+    (
+        "get deploy web -o jsonpath={.metadata.generation}{.spec.replicas}",
+        0,
+        "11",
+    ),
     ("get deploy web", 0, "1/1"),
     (
         "diff -f web2.yaml --server-side",

@@ -25,6 +25,7 @@ pub fn check_untyped(source: &str, variables: &[&str]) -> Result<Kind<'static>, 
 }
 
 fn check_with<'a>(source: &str, variables: Vec<(String, Kind<'a>)>) -> Result<Kind<'a>, String> {
+    objects::expression::check_size(source).map_err(|error| error.to_string())?;
     let Some(tree) = syntax::parse(source) else {
         // The evaluator's parser has cel-go's words, but cannot read optional selections.
         return match cel::Program::compile(source) {
@@ -47,6 +48,9 @@ fn check_with<'a>(source: &str, variables: Vec<(String, Kind<'a>)>) -> Result<Ki
 
 /// Tells whether an expression uses a variable.
 pub fn mentions(source: &str, name: &str) -> bool {
+    if objects::expression::check_size(source).is_err() {
+        return false;
+    }
     syntax::parse(source).map_or_else(
         || source.contains(name),
         |tree| syntax::variables(&tree).any(|variable| variable == name),
