@@ -14,8 +14,8 @@ use crate::artifact::ArtifactStore;
 
 /// Charts whose versions are kept in memory, over all repositories.
 const KEPT_MAX: usize = 256;
-/// Versions kept in memory, over all charts.
-const KEPT_VERSIONS_MAX: usize = 20_000;
+/// Versions kept in memory, over all charts; one takes some two kilobytes.
+const KEPT_VERSIONS_MAX: usize = 4_000;
 
 /// A fetched index.
 pub(crate) struct Fetched {

@@ -393,3 +393,34 @@ async fn lying_registries_are_refused_until_they_stop() {
         .any(|event| event.contains("error verifying sha256 checksum"));
     assert!(told, "{events:#?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_charts_are_collected() {
+    let server = HelmHttp::start().await;
+    let world = with_http(&server).await;
+    let spec = chart("app", "HelmRepository", json!({}));
+    world.create(source(KIND, "app", spec)).await;
+    says(&world, KIND, "app", "False ").await;
+    let versions = ["1.0.0", "1.1.0", "1.2.0", "1.3.0"];
+    for version in versions {
+        server.add_chart("app", version, &[]);
+        request(&world, "HelmRepository", "repo", version).await;
+        ready_at(&world, KIND, "app", version).await;
+    }
+    request(&world, KIND, "app", "last").await;
+    let store = world.controllers.artifacts();
+    let kept = |version: &&&str| {
+        let path = format!("helmchart/default/app/app-{version}.tgz");
+        store.read(&path).unwrap().is_some()
+    };
+    let kept: Vec<&&str> = versions.iter().filter(kept).collect();
+    assert_eq!(kept, [&"1.2.0", &"1.3.0"]);
+    let linked = store.read("helmchart/default/app/latest.tar.gz").unwrap();
+    let newest = store.read("helmchart/default/app/app-1.3.0.tgz").unwrap();
+    assert_eq!(linked, newest);
+    let events = world.events("app").await;
+    let told = events
+        .iter()
+        .any(|event| event.starts_with("GarbageCollectionSucceeded: garbage collected"));
+    assert!(told, "{events:#?}");
+}

@@ -199,6 +199,14 @@ fn a_source_without_artifact_is_waited_for() {
     );
     assert_eq!(decision.next, Next::After(wait));
     assert_eq!(decision.status.observed_generation, Some(-1));
+
+    // Waiting on says nothing new.
+    let mut waiting = chart;
+    waiting.status = decision.status.clone();
+    let problem = no_artifact(&waiting.spec, wait);
+    let again = run(&waiting).failed(Failure::Other(problem));
+    assert!(again.events.is_empty(), "{:?}", again.events);
+    assert_eq!(again.status, decision.status);
 }
 
 #[test]

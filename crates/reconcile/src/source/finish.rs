@@ -45,7 +45,9 @@ impl<S: Source> Pass<S> {
             Class::Waiting(_) => Severity::Trace,
             _ => Severity::Error,
         };
-        self.notice(severity, problem.reason, problem.message.clone());
+        if !self.is_told(&problem) {
+            self.notice(severity, problem.reason, problem.message.clone());
+        }
         self.record_request();
         let stamp = self.stamp;
         conditions::mark_retry(self.status.conditions_mut(), stamp);
@@ -57,6 +59,13 @@ impl<S: Source> Pass<S> {
             self.delete(names::STALLED);
         }
         self.conclude(Some(problem))
+    }
+
+    /// Whether people know already what is waited for.
+    fn is_told(&self, problem: &Problem) -> bool {
+        let mut known = self.before.status.conditions().iter();
+        matches!(problem.class, Class::Waiting(_))
+            && known.any(|c| c.reason == problem.reason && c.message == problem.message)
     }
 
     pub(super) fn finish_suspended(mut self) -> Decision<S::Status> {

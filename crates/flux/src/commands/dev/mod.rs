@@ -335,6 +335,7 @@ fn controller_options(args: &Args, copies: source::Copies) -> controllers::Optio
         local_copies: copies.copies,
         work_trees: copies.work_trees,
         sources: controllers::SourceSettings {
+            concurrency: 8,
             configs_label_selector: String::new(),
             ..controllers::SourceSettings::default()
         },
