@@ -7,7 +7,7 @@ use remote::oci::{
     Descriptor, Layer, Package, Reference, Registry, RegistryError, RegistryOptions, Repository,
     Retry, media_type,
 };
-use remote::{ClientOptions, Clients, Credentials, Secret};
+use remote::{ClientOptions, Clients, Credentials, Proxy, Secret};
 use testkit::loopback::Fault;
 use testkit::ociregistry::OciRegistry;
 
@@ -226,4 +226,31 @@ async fn blobs_without_a_size_are_still_checked() {
     registry.blob(&unsized_, MAX).await.unwrap();
     let reference = Reference::parse(&format!("{}/org/app:v1", server.address())).unwrap();
     assert_eq!(reference.tag(), Some("v1"));
+}
+
+#[tokio::test]
+async fn a_proxy_leads_to_registries_out_of_reach() {
+    // The loopback server answers as a proxy in front of itself.
+    let server = OciRegistry::start().await;
+    server.push_files("org/app", "v1", &[("a", "b")]);
+    let client = ClientOptions {
+        proxy: Some(Proxy {
+            address: format!("http://{}", server.address()),
+            username: String::new(),
+            password: Secret::default(),
+        }),
+        ..ClientOptions::default()
+    };
+    let options = RegistryOptions {
+        client,
+        ..options()
+    };
+    let repository = Repository::parse("10.254.254.254:5000/org/app").unwrap();
+    let registry = Registry::open(&Clients::default(), repository, &options).unwrap();
+    first_layer(&registry, "v1").await.unwrap();
+    let log = server.take_log();
+    assert!(
+        log.contains(&"GET /v2/org/app/manifests/v1".to_owned()),
+        "{log:?}"
+    );
 }
