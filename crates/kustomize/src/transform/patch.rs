@@ -18,6 +18,8 @@ pub(crate) struct PatchEntry {
     form: Form,
     target: Option<Selector>,
     source: String,
+    /// File that holds the patch; empty where it stands in the kustomization.
+    file: String,
 }
 
 enum Form {
@@ -60,17 +62,19 @@ impl PatchEntry {
                 (content, format!("[path: {path:?}]"))
             }
         };
+        let file = match text.path {
+            "" => String::new(),
+            path => loader.file_name(path),
+        };
         let form = Self::form(&content, &source, options).map_err(|error| {
-            if text.path.is_empty() {
-                error
-            } else {
-                error.at(&loader.file_name(text.path), None)
-            }
+            let line = error.line();
+            error.at(&file, line)
         })?;
         Ok(Self {
             form,
             target: target.cloned(),
             source,
+            file,
         })
     }
 
@@ -89,7 +93,7 @@ impl PatchEntry {
                 let place = strategic.line().or(json.line());
                 let error =
                     BuildError::new(format!("unable to parse SM or JSON patch from {source}"));
-                Err(error.at(source, place))
+                Err(error.at("", place))
             }
             (Ok(patches), _) if patches.is_empty() => Ok(Form::Nothing),
             (Ok(mut patches), _) => {
@@ -285,11 +289,12 @@ fn make_annotations(json: &mut Value) {
 
 impl Transformer for PatchEntry {
     fn transform(&self, objects: &mut ResMap, schemas: &Schemas) -> Result<()> {
-        match &self.form {
+        let applied = match &self.form {
             Form::Strategic(patches) => self.strategic(patches, objects, schemas),
             Form::Json(patch) => self.json(patch, objects, schemas),
             Form::Nothing => Ok(()),
-        }
+        };
+        applied.map_err(|error| error.at(&self.file, None))
     }
 }
 

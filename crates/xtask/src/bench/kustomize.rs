@@ -99,6 +99,7 @@ fn report(inputs: &Path, ours: &Path, reference: Option<&Path>) -> Result<String
          | Input | size | goal | flux | kustomize | ratio | flux memory | kustomize memory | output |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );
+    let mut costs = Vec::new();
     for (index, input) in INPUTS.iter().enumerate() {
         let dir = inputs.join(index.to_string());
         (input.write)(&dir)?;
@@ -117,8 +118,32 @@ fn report(inputs: &Path, ours: &Path, reference: Option<&Path>) -> Result<String
         };
         let theirs = theirs.map(|(cost, _)| cost);
         row(&mut text, input, &dir, &cost, theirs.as_ref(), same)?;
+        costs.push((cost, size_of(&dir)? / 1024));
     }
+    scaling(&mut text, &costs)?;
     Ok(text)
+}
+
+/// Says how the last input, the largest, relates to the one before it, and to its own size.
+fn scaling(text: &mut String, costs: &[(Cost, u64)]) -> Result<()> {
+    let [.., (thousand, _), (largest, input_kib)] = costs else {
+        return Ok(());
+    };
+    let times = largest.cpu_seconds / thousand.cpu_seconds.max(1e-4);
+    write!(
+        text,
+        "\nThe largest input costs {times:.0} times the CPU time of the line above it (goal: at most 110 times)"
+    )?;
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    if let Some(kib) = largest.peak_kib {
+        let ratio = kib as f64 / (*input_kib).max(1) as f64;
+        write!(
+            text,
+            " and at its peak {ratio:.2} KB of memory, the\nprogram itself included, per KB of input (goal: at most 2)"
+        )?;
+    }
+    writeln!(text, ".")?;
+    Ok(())
 }
 
 fn row(
