@@ -208,6 +208,11 @@ impl Server {
         &self.engine.credentials.admin_token
     }
 
+    /// Follows what keeps changes from the disk, such as a full one; `None` while all is well.
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.engine.store.trouble()
+    }
+
     /// Stops at once, as a crash would: requests and watches get no answer any more, what is not on disk is lost.
     pub fn kill(&self) {
         self.engine.injector.kill(&self.engine);

@@ -103,6 +103,8 @@ pub struct Log {
     roomier: Condvar,
     flushes: AtomicU64,
     flushed: watch::Sender<Flushed>,
+    /// What keeps writes from the disk at the moment, for people.
+    trouble: watch::Sender<Option<String>>,
     store: OnceLock<Weak<Store>>,
     /// Locked while the folder is in use.
     lock: File,
@@ -145,12 +147,14 @@ impl Log {
             // What is there can be read, and written once there is space again.
             Err(error) => queue.full = Some(full_reason(&error)),
         }
+        let trouble = queue.full.clone();
         let log = Arc::new(Self {
             queue: Mutex::new(queue),
             wake: Condvar::new(),
             roomier: Condvar::new(),
             flushes: AtomicU64::new(0),
             flushed: watch::Sender::new(Flushed::default()),
+            trouble: watch::Sender::new(trouble),
             store: OnceLock::new(),
             lock,
         });
@@ -295,6 +299,7 @@ impl Log {
                         f.upto = upto;
                         f.failure = None;
                     });
+                    self.tell();
                     if writer.end > LOG_BYTES_MAX
                         && let Err(error) = self.fold(&mut writer)
                     {
@@ -314,6 +319,7 @@ impl Log {
             let reason = format!("the log cannot be written: {error}");
             tracing::error!(reason, "changes are not durable");
             self.flushed.send_modify(|f| f.failure = Some(reason));
+            self.tell();
             self.roomier.notify_all();
             let mut queue = self.queue.lock();
             if queue.closing {
@@ -350,7 +356,25 @@ impl Log {
                 queue.wanted = 0;
             }
         }
+        drop(queue);
+        self.tell();
         self.roomier.notify_all();
+    }
+
+    /// Tells people when trouble begins, changes or ends.
+    fn tell(&self) {
+        let full = self.queue.lock().full.clone();
+        let now = self.failure().or(full);
+        self.trouble.send_if_modified(|told| {
+            let news = *told != now;
+            *told = now;
+            news
+        });
+    }
+
+    /// Follows what keeps writes from the disk.
+    pub fn trouble(&self) -> watch::Receiver<Option<String>> {
+        self.trouble.subscribe()
     }
 
     fn next_work(&self) -> Work {

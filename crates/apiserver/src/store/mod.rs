@@ -334,6 +334,14 @@ impl Store {
         }
     }
 
+    /// Follows what keeps changes from the disk; `None` for good without a log.
+    pub fn trouble(&self) -> tokio::sync::watch::Receiver<Option<String>> {
+        match &self.log {
+            Some(log) => log.trouble(),
+            None => tokio::sync::watch::Sender::new(None).subscribe(),
+        }
+    }
+
     /// Counts records queued for the log and flushes of it since the start; zeros without a log.
     pub fn log_counts(&self) -> (u64, u64) {
         self.log.as_ref().map_or((0, 0), |log| log.counts())

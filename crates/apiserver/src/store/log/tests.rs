@@ -97,10 +97,13 @@ async fn a_full_disk_refuses_changes_whole_until_there_is_space() {
     let revision = store.revision();
     assert_eq!(names(&store), stored);
     store.flushed().await.unwrap();
+    let mut trouble = store.trouble();
+    trouble.wait_for(Option::is_some).await.unwrap();
     limits.lock().size_max = 0;
     while put(&store, "later", 100_000).is_err() {
         tokio::task::yield_now().await;
     }
+    trouble.wait_for(Option::is_none).await.unwrap();
     stored.insert(0, "later".into());
     assert_eq!(store.revision(), revision + 1);
     store.flushed().await.unwrap();
