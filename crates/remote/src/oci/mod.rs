@@ -10,6 +10,7 @@ mod manifest;
 mod push;
 mod reference;
 mod registry;
+mod session;
 
 use async_trait::async_trait;
 
