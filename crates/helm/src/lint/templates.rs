@@ -12,6 +12,7 @@ use super::{Linter, deprecated, manifests, names};
 use crate::action::coalesced;
 use crate::capabilities::Capabilities;
 use crate::chart::{Chart, File};
+use crate::coalesce::Coalescer;
 use crate::context::Release;
 use crate::render::{RenderInput, render};
 use crate::{Version, schema};
@@ -57,6 +58,10 @@ impl Linter<'_> {
         // What is wrong with dependencies is said elsewhere.
         let (values, mut warnings) = coalesced(&mut chart, self.input.values, version).ok()?;
         self.warnings.append(&mut warnings);
+        // Upstream coalesces what it has coalesced: defaults come back where a user's null took them away.
+        let mut coalescer = Coalescer::new(version);
+        let values = coalescer.coalesce(&chart, &values).ok()?;
+        self.warnings.append(&mut coalescer.warnings);
         if !self.input.skip_schema
             && let Err(error) = schema::validate(&chart, &values)
         {
