@@ -112,7 +112,12 @@ impl Engine {
                 }
                 return Ok(created(Reply::Loose(Box::new(object))));
             }
-            match self.commit(&place, Expect::Absent, &object)? {
+            let stored = self.commit(&place, Expect::Absent, &object)?;
+            if stored.is_none() {
+                // What quotas were charged for is not there.
+                self.quotas.touch(&self.store, &place.namespace);
+            }
+            match stored {
                 Some(entry) => {
                     kinds::created(self, &place);
                     return Ok(created(Reply::Stored(entry)));

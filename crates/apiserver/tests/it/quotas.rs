@@ -65,6 +65,23 @@ async fn counted_objects_are_limited() {
 }
 
 #[tokio::test]
+async fn names_that_are_taken_cost_nothing() {
+    let api = Api::start().await;
+    quota(&api, json!({"configmaps": "3"})).await;
+    let body = json!({"metadata": {"name": "a"}});
+    api.ok(CONFIG_MAPS, body.clone()).await;
+    let taken = "configmaps \"a\" already exists";
+    api.fails(CONFIG_MAPS, body, 409, taken).await;
+    for _ in 0..1000 {
+        if used(&api).await["configmaps"] == "1" {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(used(&api).await["configmaps"], "1");
+}
+
+#[tokio::test]
 async fn resources_of_pods_are_limited() {
     let api = Api::start().await;
     quota(
