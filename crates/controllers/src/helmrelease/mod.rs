@@ -38,6 +38,7 @@ use crate::artifact::ArtifactStore;
 use crate::drift::{DriftWatch, OwnerLabels};
 use chart::ChartCache;
 use render::CapabilitiesCache;
+pub use render::render_offline;
 pub use settings::{Gates, Settings};
 
 /// Condition types that this controller owns.

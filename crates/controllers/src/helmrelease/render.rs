@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use api::{HelmReleaseSpec, names};
+use api::{HelmRelease, HelmReleaseSpec, names};
 use cluster::{Cluster, Discovery, Error, ListParams, Scope, Target};
 use helm::action::{Options, Rendered, render_release_with};
 use helm::capabilities::{Capabilities, DEFAULT_KUBE_VERSION, KubeVersion};
@@ -14,6 +14,7 @@ use helm::{Release, Version};
 use jiff::Timestamp;
 use objects::{Gvk, Value, json};
 use parking_lot::Mutex;
+use reconcile::helmrelease::shorten;
 
 use super::post_render::{PostRenderer, Strategy};
 use super::values::Values;
@@ -101,6 +102,40 @@ fn to_record(mut rendered: Rendered, values: &Values, release: &Release) -> Rend
         apply_method: String::new(),
     };
     RenderedRelease { record, chart }
+}
+
+/// Renders a chart for a HelmRelease as a first installation, without a cluster to ask, post-renderers included.
+///
+/// # Errors
+/// The chart's or a post-renderer's words.
+pub fn render_offline(
+    own: &HelmRelease,
+    chart: Chart,
+    values: &Values,
+    capabilities: Capabilities,
+    world: &World,
+) -> Result<Rendered, String> {
+    let spec = &own.spec;
+    let (name, namespace) = (shorten(&own.release_name()), own.release_namespace());
+    let options = Options {
+        release: Release {
+            name,
+            namespace: namespace.to_owned(),
+            revision: 1,
+            is_upgrade: false,
+        },
+        capabilities,
+        include_crds: false,
+        skip_schema: false,
+        sub_notes: false,
+        strict: false,
+    };
+    let user = gotemplate::Map::new(from_map(&values.0, true));
+    let (own_name, own_namespace) = (&own.metadata.name, &own.metadata.namespace);
+    let renderer = post_renderer(spec, own_name, own_namespace, false);
+    let change = |files| renderer.run(files);
+    let rendered = render_release_with(chart, &user, &options, world, Some(&change));
+    rendered.map_err(|error| error.to_string())
 }
 
 /// What is changed in everything that a HelmRelease renders.

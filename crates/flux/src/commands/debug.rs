@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
 use cluster::{Cluster, Target};
-use controllers::helmrelease::values::{Resolved, compose};
+use controllers::helmrelease::values::{Resolved, Values, compose};
 use objects::{Object, Value};
 
 use crate::context::Context;
@@ -152,21 +152,28 @@ async fn variables(cluster: &dyn Cluster, object: &Object) -> CliResult<String> 
     Ok(lines.collect())
 }
 
-/// Composes the values of a HelmRelease as its controller does.
 async fn values(cluster: &dyn Cluster, object: &Object) -> CliResult<String> {
+    let values = compose_values(Some(cluster), object).await?;
+    manifest::to_yaml(&Value::Object(values.config()))
+}
+
+/// Composes the values of a HelmRelease as its controller does; without a cluster, what it refers to is missing.
+pub async fn compose_values(cluster: Option<&dyn Cluster>, object: &Object) -> CliResult<Values> {
     let release = HelmRelease::from_object(object).map_err(|e| CliError::user(e.to_string()))?;
     let mut references = Vec::new();
     for reference in &release.spec.values_from {
-        let resolved = referenced(cluster, object.namespace(), reference).await?;
+        let resolved = match cluster {
+            Some(cluster) => referenced(cluster, object.namespace(), reference).await?,
+            None => Resolved::NoObject("no cluster was asked".to_owned()),
+        };
         references.push((reference.clone(), resolved));
     }
-    let values = compose(
+    compose(
         object.namespace(),
         release.spec.values.as_ref(),
         &references,
     )
-    .map_err(|error| CliError::user(error.to_string()))?;
-    manifest::to_yaml(&Value::Object(values.config()))
+    .map_err(|error| CliError::user(error.to_string()))
 }
 
 async fn referenced(

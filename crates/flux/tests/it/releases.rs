@@ -149,3 +149,46 @@ fn releases_of_repositories_and_registries_converge_per_cluster() {
         std::fs::remove_dir_all(desk.path("data")).unwrap();
     }
 }
+
+#[test]
+fn a_release_is_built_from_files_alone() {
+    let example = fleet::repository();
+    let build = |name: &str| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_flux"))
+            .args([
+                "build",
+                "helmrelease",
+                name,
+                "-n",
+                "newsroom",
+                "--dry-run",
+                "--path",
+            ])
+            .arg(example.join("releases/charts/gazette"))
+            .arg("--helmrelease-file")
+            .arg(example.join("releases/base/gazette.yaml"))
+            .env_remove("KUBECONFIG")
+            .output()
+            .unwrap()
+    };
+    let built = build("gazette");
+    let text = String::from_utf8_lossy(&built.stdout);
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+    assert!(text.contains("The Nowhere Gazette"), "{text}");
+    assert_eq!(
+        text.matches("helm.toolkit.fluxcd.io/name: gazette").count(),
+        4,
+        "{text}"
+    );
+    let missing = build("tribune");
+    assert_eq!(missing.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&missing.stderr);
+    assert!(
+        error.contains("no HelmRelease 'tribune' in namespace 'newsroom'"),
+        "{error}"
+    );
+}

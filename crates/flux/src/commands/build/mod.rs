@@ -1,6 +1,7 @@
 //! `flux build`: what would be applied, from local files.
 
 mod artifact;
+pub mod helmrelease;
 pub mod kustomization;
 
 use clap::Subcommand;
@@ -23,6 +24,9 @@ enum Leaf {
     /// Build the objects of a Kustomization.
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::Args>),
+    /// Render the chart of a HelmRelease.
+    #[command(visible_alias = "hr")]
+    Helmrelease(Box<helmrelease::Args>),
 }
 
 /// Builds and prints.
@@ -31,5 +35,6 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
     match args.leaf {
         Leaf::Artifact(args) => artifact::run(ctx, &args),
         Leaf::Kustomization(args) => kustomization::run(ctx, *args),
+        Leaf::Helmrelease(args) => helmrelease::run(ctx, &args),
     }
 }
