@@ -240,7 +240,7 @@ fn output(program: &Path, words: &[&str], dir: &Path) -> Result<Vec<u8>> {
 }
 
 /// Reads the user and system time of all children that have ended.
-fn children_seconds() -> Result<f64> {
+pub(super) fn children_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat").context("CPU time is read from /proc")?;
     let (_, fields) = stat
         .rsplit_once(") ")
@@ -269,7 +269,7 @@ fn peak(program: &Path, words: &[&str], dir: &Path) -> Result<(Option<u64>, Vec<
     Ok((last.and_then(|line| line.trim().parse().ok()), done.stdout))
 }
 
-fn write_file(path: &Path, text: &str) -> Result<()> {
+pub(super) fn write_file(path: &Path, text: &str) -> Result<()> {
     fs::create_dir_all(path.parent().context("a file stands in a folder")?)?;
     Ok(fs::write(path, text)?)
 }

@@ -1,8 +1,10 @@
 //! Benchmarks against the goals: each writes its report to `docs/bench/NAME.md`.
 
 mod apiserver;
+mod helm;
 mod helmrelease;
 mod kustomize;
+mod process;
 mod sync;
 
 use anyhow::Context as _;
@@ -22,6 +24,7 @@ type Bench = fn(&Arguments) -> anyhow::Result<()>;
 /// The benchmarks, by name.
 const BENCHES: &[(&str, Bench)] = &[
     ("apiserver", apiserver::run),
+    ("helm", helm::run),
     ("helmrelease", helmrelease::run),
     ("kustomize", kustomize::run),
     ("sync", sync::run),
