@@ -1,6 +1,7 @@
 //! Figures of what happens inside one process, as rows of a table: `cargo bench -p helm --bench figures -- CHART`.
 
 #![allow(clippy::print_stdout, reason = "a bench prints")]
+#![allow(clippy::disallowed_methods, reason = "a bench looks at the clock")]
 
 use std::fmt::Write as _;
 use std::fs;
