@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -71,16 +72,16 @@ fn index() -> Outcome<()> {
     let path = std::env::temp_dir().join(format!("ferroflux-bench-index-{}", std::process::id()));
     let size = write_index(&path, 60 << 20)?;
     let before = peak_of_this_process()?;
-    let started = Instant::now();
+    let started = cpu_seconds()?;
     let (summary, entries) = helm::index::read_index(fs::File::open(&path)?, Some("chart-00005"))?;
-    let read = started.elapsed().as_secs_f64();
-    let started = Instant::now();
+    let read = cpu_seconds()? - started;
+    let started = cpu_seconds()?;
     helm::index::convert_index(fs::File::open(&path)?, &mut std::io::sink())?;
-    let converted = started.elapsed().as_secs_f64();
+    let converted = cpu_seconds()? - started;
     let extra = peak_of_this_process()?.saturating_sub(before);
     fs::remove_file(&path).ok();
     println!(
-        "| index.yaml of {} MB, {} versions, the {} of one chart taken | ≤ 1.5 s | {read:.2} s |\n\
+        "| index.yaml of {} MB, {} versions, the {} of one chart taken | ≤ 1.5 s | {read:.2} s of processor time |\n\
          | the same written as JSON | – | {converted:.2} s |\n| extra memory of both | ≤ 32 MiB | {} KiB |",
         size / 1_000_000,
         summary.versions,
@@ -88,6 +89,17 @@ fn index() -> Outcome<()> {
         extra,
     );
     Ok(())
+}
+
+/// User and system time of this process, in the kernel's hundredths of a second.
+fn cpu_seconds() -> Outcome<f64> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat
+        .rsplit_once(") ")
+        .ok_or("the kernel names the process")?;
+    // Fields 14 and 15 of the line; the split left the third one first.
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / 100.0)
 }
 
 /// Peak of resident memory in KiB.
@@ -99,12 +111,13 @@ fn peak_of_this_process() -> Outcome<u64> {
 }
 
 fn write_index(path: &Path, size: usize) -> Outcome<usize> {
-    let mut out = String::from("apiVersion: v1\nentries:\n");
+    let mut file = std::io::BufWriter::new(fs::File::create(path)?);
+    let mut written = file.write(b"apiVersion: v1\nentries:\n")?;
     for chart in 0.. {
-        if out.len() >= size {
+        if written >= size {
             break;
         }
-        writeln!(out, "  chart-{chart:05}:")?;
+        let mut out = format!("  chart-{chart:05}:\n");
         for version in (1..=60).rev() {
             write!(
                 out,
@@ -119,8 +132,10 @@ fn write_index(path: &Path, size: usize) -> Outcome<usize> {
                  https://charts.example.com/chart-{chart:05}-{version}.3.0.tgz\n    version: {version}.3.0\n"
             )?;
         }
+        written += out.len();
+        file.write_all(out.as_bytes())?;
     }
-    out.push_str("generated: \"2024-05-09T12:13:14.15161718Z\"\n");
-    fs::write(path, &out)?;
-    Ok(out.len())
+    written += file.write(b"generated: \"2024-05-09T12:13:14.15161718Z\"\n")?;
+    file.flush()?;
+    Ok(written)
 }
