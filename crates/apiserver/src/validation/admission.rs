@@ -71,6 +71,11 @@ fn webhook_members(webhook: &Map, path: &str, faults: &mut Faults) {
     if !policy.is_empty() {
         faults.one_of(&format!("{path}.failurePolicy"), policy, &POLICIES);
     }
+    let matching = text(webhook, "matchPolicy");
+    if !matching.is_empty() {
+        let supported = ["Equivalent", "Exact"];
+        faults.one_of(&format!("{path}.matchPolicy"), matching, &supported);
+    }
     let effects = format!("{path}.sideEffects");
     match text(webhook, "sideEffects") {
         "" => faults.required(&effects, "must specify one of None, NoneOnDryRun"),
@@ -115,7 +120,7 @@ fn check_client(webhook: &Map, path: &str, faults: &mut Faults) {
 }
 
 fn check_url(url: &str, path: &str, faults: &mut Faults) {
-    const FORM: &str = "; desired format: https://host[:port]/path";
+    const FORM: &str = "; desired format: https://host[/path]";
     let value: Value = url.into();
     let Ok(uri) = url.parse::<http::Uri>() else {
         faults.required(
@@ -126,7 +131,8 @@ fn check_url(url: &str, path: &str, faults: &mut Faults) {
     };
     if uri.scheme_str() != Some("https") {
         let why = format!("'https' is the only allowed URL scheme{FORM}");
-        faults.invalid(path, &value, &why);
+        let scheme = uri.scheme_str().unwrap_or("");
+        faults.invalid(path, &scheme.into(), &why);
     }
     if uri.host().is_none_or(str::is_empty) {
         faults.invalid(path, &value, &format!("host must be specified{FORM}"));
@@ -157,6 +163,14 @@ fn check_rule(rule: &Map, path: &str, faults: &mut Faults) {
                 "apiGroups" => "if '*' is present, must not specify other API groups",
                 _ => "if '*' is present, must not specify other API versions",
             };
+            faults.invalid(&place, &list.into(), why);
+        }
+        let others = |word: &Value| {
+            let word = word.as_str().unwrap_or("");
+            word != "*" && !word.contains('/')
+        };
+        if key == "resources" && list.iter().any(|word| word == "*") && list.iter().any(others) {
+            let why = "if '*' is present, must not specify other resources without subresources";
             faults.invalid(&place, &list.into(), why);
         }
         for (index, word) in list.iter().enumerate().filter(|_| key == "operations") {
@@ -218,8 +232,16 @@ fn check_expression(item: &Map, key: &str, path: &str, gives: Gives, faults: &mu
             | (Gives::Anything, _)
             | (Gives::Truth, Kind::Bool)
             | (Gives::Text, Kind::Text) => {}
-            (Gives::Truth, _) => faults.invalid(&place, &value, "must evaluate to bool"),
-            (Gives::Text, _) => faults.invalid(&place, &value, "must evaluate to string"),
+            (gives, kind) => {
+                let wanted = if gives == Gives::Truth {
+                    "bool"
+                } else {
+                    "string"
+                };
+                let found = kind.name().unwrap_or_else(|| "object".into());
+                let why = format!("must evaluate to {wanted} but got {found}");
+                faults.invalid(&place, &value, &why);
+            }
         },
     }
 }
@@ -281,12 +303,7 @@ fn is_identifier(name: &str) -> bool {
 }
 
 fn check_validation(validation: &Map, path: &str, faults: &mut Faults) {
-    const REASONS: [&str; 4] = [
-        "Forbidden",
-        "Invalid",
-        "RequestEntityTooLarge",
-        "Unauthorized",
-    ];
+    const REASONS: [&str; 3] = ["Forbidden", "Invalid", "RequestEntityTooLarge"];
     if text(validation, "expression").trim().is_empty() {
         faults.required(&format!("{path}.expression"), "expression is not specified");
     } else {
@@ -331,10 +348,11 @@ pub(super) fn binding(subject: &Subject<'_>, faults: &mut Faults) {
         let named = !text(reference, "name").is_empty();
         let selected = reference.contains_key("selector");
         match (named, selected) {
-            (true, true) => faults.forbidden(
-                "spec.paramRef.name",
-                "name and selector are mutually exclusive",
-            ),
+            (true, true) => {
+                let why = "name and selector are mutually exclusive";
+                faults.forbidden("spec.paramRef.name", why);
+                faults.forbidden("spec.paramRef.selector", why);
+            }
             (false, false) => {
                 faults.required("spec.paramRef", "one of name or selector must be specified")
             }

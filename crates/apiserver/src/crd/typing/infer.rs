@@ -57,7 +57,7 @@ pub fn kind_of(schema: &Value, resource: bool) -> Kind<'_> {
 
 impl Kind<'_> {
     /// Writes a type as errors do; `None` for objects, whose names are made up inside of upstream.
-    fn name(&self) -> Option<String> {
+    pub fn name(&self) -> Option<String> {
         Some(match self {
             Self::Dyn => "dyn".into(),
             Self::Bool => "bool".into(),
