@@ -8,6 +8,7 @@ mod admission;
 mod batch;
 mod configuration;
 mod event;
+mod limits;
 mod networking;
 mod pod;
 mod rbac;
@@ -80,6 +81,8 @@ const TABLE: &[(&str, &str, Validator)] = &[
         configuration::priority_class,
     ),
     ("storage.k8s.io", "StorageClass", storage::class),
+    ("", "ResourceQuota", limits::resource_quota),
+    ("", "LimitRange", limits::limit_range),
     (
         "admissionregistration.k8s.io",
         "ValidatingWebhookConfiguration",
