@@ -21,7 +21,7 @@ use std::time::Duration;
 use cluster::{Cluster, ListParams, Scope, WatchEvent, WatchParams};
 use futures::StreamExt as _;
 use objects::Object;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use self::addresses::Addresses;
@@ -162,6 +162,7 @@ impl Session<'_> {
             display.line(&format!("  ports are not kept for the next start: {error}"));
         }
         let changes = follow(cluster.clone()).await?;
+        tokio::spawn(tell_trouble(server.trouble()));
         let mut session = Session {
             args,
             board: Board::default(),
@@ -351,7 +352,24 @@ fn controller_options(args: &Args, copies: source::Copies) -> controllers::Optio
             },
             ..controllers::kustomization::Settings::default()
         },
+        helm: controllers::helmrelease::Settings {
+            configs_label_selector: String::new(),
+            no_cross_namespace_refs: args.no_cross_namespace_refs,
+            default_service_account: args.default_service_account.clone().unwrap_or_default(),
+            ..controllers::helmrelease::Settings::default()
+        },
         ..controllers::Options::default()
+    }
+}
+
+/// Says when changes do not reach the disk, and when they do again.
+async fn tell_trouble(mut trouble: watch::Receiver<Option<String>>) {
+    while trouble.changed().await.is_ok() {
+        let news = trouble.borrow_and_update().clone();
+        match news {
+            Some(reason) => anstream::eprintln!("✗ changes are not stored: {reason}"),
+            None => anstream::eprintln!("✔ changes are stored again"),
+        }
     }
 }
 
