@@ -85,7 +85,7 @@ fn report(work: &Path, ours: &Path, reference: Option<&Path>) -> Result<String> 
             row(&mut text, &name, "≥ 10 ×", &chart, ours, reference)?;
         }
     }
-    text.push_str("\nThe named charts are those of the conformance data, rendered from their archives with default values.\n");
+    text.push_str("\nThe named charts are those of the conformance data, rendered from their archives with default values;\n`differs` is random text (passwords, names).\n");
     text.push_str("\n## Inside one process\n\n| What | goal | found |\n|---|---|---|\n");
     text.push_str(&inside(&work.join("0"))?);
     Ok(text)
