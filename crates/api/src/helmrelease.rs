@@ -9,8 +9,8 @@ use objects::Value;
 use serde::{Deserialize, Serialize};
 
 use crate::kustomization::{
-    CommonMetadata, CustomHealthCheck, DependencyReference, Image, Inventory, KubeConfig, Patch,
-    Selector,
+    CommonMetadata, CustomHealthCheck, DependencyReference, IgnoreRule, Image, Inventory,
+    KubeConfig, Patch,
 };
 use crate::meta::{Duration, Kind, LocalObjectReference, Resource};
 use crate::{Condition, names};
@@ -190,18 +190,7 @@ pub struct DriftDetection {
     pub mode: String,
     /// Fields that may drift.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ignore: Vec<DriftIgnoreRule>,
-}
-
-/// Fields that may drift.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DriftIgnoreRule {
-    /// RFC 6901 pointers.
-    pub paths: Vec<String>,
-    /// Objects concerned; all where absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<Selector>,
+    pub ignore: Vec<IgnoreRule>,
 }
 
 /// What is done about failures.

@@ -16,9 +16,9 @@ pub use conditions::{Condition, ConditionStatus};
 pub use crds::crds;
 pub use event::{Event, InvolvedObject, Severity, metadata_with_annotations, trim_message};
 pub use helmrelease::{
-    CrossNamespaceReference, DriftDetection, DriftIgnoreRule, DriftMode, HelmChartTemplate,
-    HelmChartTemplateSpec, HelmChartVerification, HelmRelease, HelmReleaseSpec, HelmReleaseStatus,
-    Install, KustomizeRenderer, PostRenderer, Remediation, ResolvedRemediation, Rollback, Snapshot,
+    CrossNamespaceReference, DriftDetection, DriftMode, HelmChartTemplate, HelmChartTemplateSpec,
+    HelmChartVerification, HelmRelease, HelmReleaseSpec, HelmReleaseStatus, Install,
+    KustomizeRenderer, PostRenderer, Remediation, ResolvedRemediation, Rollback, Snapshot,
     Strategy, Test, TestFilter, TestHookStatus, Uninstall, Upgrade, ValuesReference, WaitStrategy,
 };
 pub use kustomization::{

@@ -2,8 +2,8 @@
 //!
 //! [`start`] runs them all on one [`cluster::Cluster`], which may be a real cluster or the embedded server.
 
+mod applier;
 pub mod artifact;
-mod drift;
 pub mod events;
 pub mod gitrepository;
 mod helm_access;

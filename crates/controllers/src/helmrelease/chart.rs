@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use api::{Artifact, HelmRelease, names};
 use controller_runtime::{Key, Run};
@@ -16,12 +15,10 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::HelmReleaseController;
+use crate::applier::download::{Download, DownloadError};
 
 /// Charts kept loaded.
 const CHARTS_MAX: usize = 64;
-/// Waits between two tries of a download.
-const RETRY_MIN: Duration = Duration::from_secs(5);
-const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Largest archive taken, in bytes: the limit of a chart's files together.
 const DOWNLOAD_MAX: u64 = helm::load::CHART_BYTES_MAX;
 
@@ -188,72 +185,23 @@ async fn read(
     Ok(chart)
 }
 
-enum Download {
-    Done(Vec<u8>),
-    Gone,
-    /// Another try may help, or not.
-    Failed {
-        error: String,
-        retry: bool,
-    },
-}
-
 async fn download(
     controller: &HelmReleaseController,
     run: &Run,
     artifact: &Artifact,
 ) -> Result<Vec<u8>, Failure> {
-    let mut pause = RETRY_MIN;
-    let mut tries = 0;
-    loop {
-        match download_once(controller, &artifact.url).await {
-            Download::Done(bytes) => return Ok(bytes),
-            Download::Gone => return Err(Failure::ArtifactGone),
-            Download::Failed { error, retry } => {
-                if !retry || tries >= controller.settings.http_retry {
-                    return Err(Failure::Chart(error));
-                }
-            }
-        }
-        tries += 1;
-        run.waiting(run.runtime.clock.sleep(pause)).await;
-        pause = (pause * 2).min(RETRY_MAX);
-    }
-}
-
-async fn download_once(controller: &HelmReleaseController, url: &str) -> Download {
-    let failed = |cause: &dyn std::fmt::Display, retry| Download::Failed {
-        error: format!("failed to download chart from '{url}': {cause}"),
-        retry,
+    let words = format!("failed to download chart from '{}'", artifact.url);
+    let download = Download {
+        url: &artifact.url,
+        retries: controller.settings.http_retry,
+        timeout: controller.settings.http_timeout,
+        bytes_max: DOWNLOAD_MAX,
+        failed: &words,
+        refused: &words,
     };
-    let client = match controller.clients.get(&remote::ClientOptions::default()) {
-        Ok(client) => client,
-        Err(error) => return failed(&error, false),
-    };
-    let timeout = controller.settings.http_timeout;
-    let mut response = match client.get(url).timeout(timeout).send().await {
-        Ok(response) => response,
-        Err(error) => return failed(&error, true),
-    };
-    let status = response.status();
-    if status.as_u16() == 404 {
-        return Download::Gone;
-    }
-    if !status.is_success() {
-        return Download::Failed {
-            error: format!("failed to download chart from '{url}' (status: {status})"),
-            retry: status.is_server_error(),
-        };
-    }
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Download::Done(bytes),
-            Err(error) => return failed(&error, true),
-        }
-        if bytes.len() as u64 > DOWNLOAD_MAX {
-            return failed(&format!("larger than {DOWNLOAD_MAX} bytes"), false);
-        }
-    }
+    let fetched = download.run(run, &controller.clients).await;
+    fetched.map_err(|error| match error {
+        DownloadError::Gone => Failure::ArtifactGone,
+        DownloadError::Failed(text) => Failure::Chart(text),
+    })
 }

@@ -1,13 +1,14 @@
 //! Drift: how the cluster differs from a release, and putting it right.
 
 use api::{HelmReleaseSpec, names};
-use apply::{ApplyOptions, ChangeSet, Difference, IgnoreRule, IgnoreRules};
+use apply::{ApplyOptions, ChangeSet, Difference};
 use helm::release::Record;
 use objects::{Object, ObjectKey, Value};
 use reconcile::helmrelease::DriftOutcome;
 
 use super::items::{Item, build};
 use super::session::Session;
+use crate::applier::ignore_rules;
 
 /// Differences found, in the order of the manifest.
 #[derive(Debug, Default)]
@@ -34,24 +35,9 @@ impl Drift {
 
 /// Reads the rules about fields that may drift.
 pub(super) fn options(spec: &HelmReleaseSpec) -> Result<ApplyOptions, String> {
-    let ignore = spec.drift_detection.iter().flat_map(|d| d.ignore.iter());
-    let rules: Vec<IgnoreRule> = ignore
-        .map(|rule| {
-            let target = rule.target.clone().unwrap_or_default();
-            IgnoreRule {
-                paths: rule.paths.clone(),
-                group: target.group,
-                version: target.version,
-                kind: target.kind,
-                name: target.name,
-                namespace: target.namespace,
-                label_selector: target.label_selector,
-                annotation_selector: target.annotation_selector,
-            }
-        })
-        .collect();
+    let rules = spec.drift_detection.iter().flat_map(|d| d.ignore.iter());
     Ok(ApplyOptions {
-        ignore: IgnoreRules::new(&rules).map_err(|error| error.to_string())?,
+        ignore: ignore_rules(rules).map_err(|error| error.to_string())?,
         ..ApplyOptions::default()
     })
 }

@@ -2,15 +2,14 @@
 
 use api::conditions;
 use api::names::{self, READY, reason};
-use cluster::Target;
 use controller_runtime::{Failed, Outcome, remove_finalizer};
-use objects::Gvk;
 use reconcile::expression::HealthExpressions;
 use reconcile::helmrelease::Failure;
 use tracing::{error, info};
 
 use super::pass::Pass;
 use super::template;
+use crate::applier::acting::account_exists;
 
 /// Uninstalls the release and deletes the HelmChart, then lets the HelmRelease go.
 pub(super) async fn finalize(pass: &mut Pass<'_>) -> Result<Outcome, Failed> {
@@ -90,29 +89,15 @@ fn not_ready(pass: &mut Pass<'_>, text: &str) {
 
 /// Tells whether the account to act as exists, where there is one to act as.
 async fn can_impersonate(pass: &mut Pass<'_>) -> Result<bool, Failure> {
-    let account = pass
-        .controller
-        .service_account(&pass.own.spec.service_account_name)
-        .to_owned();
-    if account.is_empty() {
-        return Ok(true);
-    }
-    let cluster = pass.run.runtime.cluster.clone();
-    let found = async {
-        let gvk = Gvk::new("", "v1", "ServiceAccount");
-        let resource = cluster.resolve(&gvk).await?;
-        let target = Target::new(&resource, &pass.own.metadata.namespace, &account);
-        cluster.get(&target).await
-    };
-    match found.await {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => {
-            let text = format!(
-                "failed to confirm ServiceAccount '{account}' can be used to uninstall release: {error}"
-            );
-            not_ready(pass, &text);
-            Err(Failure::Uninstall(text))
-        }
-    }
+    let own = &pass.own.spec.service_account_name;
+    let account = pass.controller.service_account(own).to_owned();
+    let namespace = &pass.own.metadata.namespace;
+    let found = account_exists(&*pass.run.runtime.cluster, namespace, &account).await;
+    found.map_err(|error| {
+        let text = format!(
+            "failed to confirm ServiceAccount '{account}' can be used to uninstall release: {error}"
+        );
+        not_ready(pass, &text);
+        Failure::Uninstall(text)
+    })
 }

@@ -31,11 +31,12 @@ use std::sync::Arc;
 use api::{HelmReleaseSpec, Kind, names};
 use apply::Observations;
 use async_trait::async_trait;
-use cluster::{Cluster, Identity};
+use cluster::Cluster;
 use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runtime};
 
+use crate::applier::acting::{account, acting_as};
+use crate::applier::drift::{DriftWatch, OwnerLabels};
 use crate::artifact::ArtifactStore;
-use crate::drift::{DriftWatch, OwnerLabels};
 use chart::ChartCache;
 use render::CapabilitiesCache;
 pub use render::render_offline;
@@ -110,28 +111,13 @@ impl Reconciler for HelmReleaseController {
 
 impl HelmReleaseController {
     /// Returns the cluster as the identity that a release acts as.
-    fn acting_cluster(
-        &self,
-        runtime: &Runtime,
-        namespace: &str,
-        account: &str,
-    ) -> Arc<dyn Cluster> {
-        match self.service_account(account) {
-            "" => runtime.cluster.clone(),
-            name => runtime.cluster.impersonate(&Identity {
-                user: format!("system:serviceaccount:{namespace}:{name}"),
-                groups: Vec::new(),
-            }),
-        }
+    fn acting_cluster(&self, runtime: &Runtime, namespace: &str, own: &str) -> Arc<dyn Cluster> {
+        acting_as(&runtime.cluster, namespace, self.service_account(own))
     }
 
     /// Returns the account to act as, or "".
     fn service_account<'a>(&'a self, own: &'a str) -> &'a str {
-        if own.is_empty() {
-            &self.settings.default_service_account
-        } else {
-            own
-        }
+        account(own, &self.settings.default_service_account)
     }
 
     fn decision_settings(&self) -> reconcile::helmrelease::Settings {

@@ -21,7 +21,7 @@ use super::kube::Kube;
 use super::logs::Logs;
 use super::observation::observe;
 use super::storage::{Saved, Storage};
-use crate::drift::DriftWatch;
+use crate::applier::drift::DriftWatch;
 
 /// Time between two looks at objects that no watch covers.
 const POLL: Duration = Duration::from_secs(5);

@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use api::{Kind, names};
 use controller_runtime::{Change, Key, Runtime, Store, Trigger, WatchSpec};
-use objects::{Gvk, Object, Value};
+use objects::{Gvk, Object};
 
 use super::Settings;
 use super::chart::source_gvk;
+use crate::applier::triggers::{
+    self as applier, condition, dependencies_of, is_settled, label_of, waits_by_expression,
+};
 
 /// `Kind/namespace/name` of the source.
 const BY_SOURCE: &str = "helm-source";
@@ -61,41 +64,8 @@ fn source_of(object: &Object) -> String {
     format!("{}/{namespace}/{own}-{}", names::HELM_CHART, object.name())
 }
 
-fn dependencies_of(object: &Object) -> Vec<String> {
-    let entries = object.get(&["spec", "dependsOn"]).and_then(Value::as_array);
-    let entries = entries.into_iter().flatten();
-    entries
-        .filter_map(|entry| {
-            let namespace = entry["namespace"].as_str().filter(|n| !n.is_empty());
-            let namespace = namespace.unwrap_or(object.namespace());
-            Some(format!("{namespace}/{}", entry["name"].as_str()?))
-        })
-        .collect()
-}
-
 fn configs_of(object: &Object) -> Vec<String> {
-    let namespace = object.namespace();
-    let mut configs = Vec::new();
-    let values = object
-        .get(&["spec", "valuesFrom"])
-        .and_then(Value::as_array);
-    for entry in values.into_iter().flatten() {
-        if let (Some(kind), Some(name)) = (entry["kind"].as_str(), entry["name"].as_str()) {
-            configs.push(format!("{kind}/{namespace}/{name}"));
-        }
-    }
-    for (kind, field) in [("Secret", "secretRef"), ("ConfigMap", "configMapRef")] {
-        let name = object.str_at(&["spec", "kubeConfig", field, "name"]);
-        if !name.is_empty() {
-            configs.push(format!("{kind}/{namespace}/{name}"));
-        }
-    }
-    configs
-}
-
-fn condition<'a>(object: &'a Object, type_: &str) -> Option<&'a str> {
-    let conditions = object.get(&["status", "conditions"])?.as_array()?;
-    conditions.iter().find(|c| c["type"] == type_)?["status"].as_str()
+    applier::configs_of(object, &["spec", "valuesFrom"])
 }
 
 fn revision(object: &Object) -> &str {
@@ -148,12 +118,6 @@ fn has_tried(release: &Arc<Object>, source: &Object) -> bool {
     }
 }
 
-/// Ready, or at work.
-fn is_settled(object: &Object) -> bool {
-    condition(object, names::READY) == Some("True")
-        || condition(object, names::RECONCILING) == Some("True")
-}
-
 /// A dependency that became ready concerns those that depend on it.
 fn dependency_changed(change: &Change, store: &Store) -> Vec<Key> {
     let facts = |object: &Object| {
@@ -169,30 +133,23 @@ fn dependency_changed(change: &Change, store: &Store) -> Vec<Key> {
     let label = format!("{}/{}", new.namespace(), new.name());
     let keys = store.by_index(BY_DEPENDENCY, &label).into_iter();
     keys.filter(|key| {
-        let waits = |object: Arc<Object>| condition(&object, names::READY) != Some("True");
-        let release = store.get(key);
+        let waits = |object: &Object| condition(object, names::READY) != Some("True");
         // Those that are ready need no second look; expressions may look at anything.
-        release.is_some_and(|object| waits(object.clone()) && (told || by_expression(&object)))
+        store
+            .get(key)
+            .is_some_and(|object| (told && waits(&object)) || waits_by_expression(&object))
     })
     .collect()
 }
 
-fn by_expression(object: &Object) -> bool {
-    let entries = object.get(&["spec", "dependsOn"]).and_then(Value::as_array);
-    let mut entries = entries.into_iter().flatten();
-    entries.any(|entry| entry["readyExpr"].is_string())
-}
-
 fn config_changed(change: &Change, store: &Store) -> Vec<Key> {
-    let config = change.object();
-    let label = format!("{}/{}/{}", config.kind(), config.namespace(), config.name());
-    store.by_index(BY_CONFIG, &label)
+    store.by_index(BY_CONFIG, &label_of(change))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use objects::json;
+    use objects::{Value, json};
 
     fn release(name: &str, version: u32, spec: Value, status: Value) -> Object {
         Object::from_value(json!({

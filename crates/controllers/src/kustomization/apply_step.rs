@@ -1,14 +1,12 @@
 //! Preparing built objects, applying them, pruning what left.
 
 use api::{Inventory, Kustomization, names};
-use apply::{
-    Action, ApplyOptions, ChangeSet, IgnoreRule, IgnoreRules, PruneOptions, ResourceManager,
-    Stored, normalize,
-};
+use apply::{Action, ApplyOptions, ChangeSet, PruneOptions, ResourceManager, Stored, normalize};
 use objects::{Gvk, Object, ObjectKey};
 use reconcile::kustomization::{Failure, diff, from_entries, merge};
 
 use super::Settings;
+use crate::applier::ignore_rules;
 
 /// Returns the objects as they are to be applied: owner labels, repairs, common metadata.
 pub(super) fn prepare(own: &Kustomization, built: &[Object]) -> Result<Vec<Object>, Failure> {
@@ -52,25 +50,7 @@ fn check_encryption(object: &Object) -> Result<(), Failure> {
 
 /// Reads `spec.ignore` and the settings.
 pub(super) fn options(own: &Kustomization, settings: &Settings) -> Result<ApplyOptions, Failure> {
-    let rules: Vec<IgnoreRule> = own
-        .spec
-        .ignore
-        .iter()
-        .map(|rule| {
-            let target = rule.target.clone().unwrap_or_default();
-            IgnoreRule {
-                paths: rule.paths.clone(),
-                group: target.group,
-                version: target.version,
-                kind: target.kind,
-                name: target.name,
-                namespace: target.namespace,
-                label_selector: target.label_selector,
-                annotation_selector: target.annotation_selector,
-            }
-        })
-        .collect();
-    let ignore = IgnoreRules::new(&rules).map_err(|error| Failure::Apply {
+    let ignore = ignore_rules(&own.spec.ignore).map_err(|error| Failure::Apply {
         message: error.to_string(),
         inventory: Inventory::default(),
     })?;

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use api::{DeletionPolicy, Severity, names};
 use apply::Action;
-use cluster::Target;
 use controller_runtime::{Failed, Outcome, remove_finalizer};
-use objects::{Gvk, ObjectKey};
+use objects::ObjectKey;
 use reconcile::kustomization::{EventDraft, notice, parse};
 use tracing::{error, info};
 
 use super::apply_step::{prune_options, stored};
 use super::pass::Pass;
+use crate::applier::acting::account_exists;
 
 /// Time between two looks at objects that are being deleted.
 const TERMINATION_POLL: Duration = Duration::from_millis(250);
@@ -106,22 +106,10 @@ async fn delete(pass: &Pass<'_>, objects: Vec<(ObjectKey, String)>) -> Result<()
 
 /// Tells whether the account to act as exists, where there is one to act as.
 async fn can_impersonate(pass: &Pass<'_>) -> Result<bool, Failed> {
-    let account = pass
-        .controller
-        .service_account(&pass.own.spec.service_account_name);
-    if account.is_empty() {
-        return Ok(true);
-    }
-    let cluster = &pass.run.runtime.cluster;
-    let resource = cluster
-        .resolve(&Gvk::new("", "v1", "ServiceAccount"))
-        .await?;
-    let target = Target::new(&resource, &pass.own.metadata.namespace, account);
-    match cluster.get(&target).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    let own = &pass.own.spec.service_account_name;
+    let account = pass.controller.service_account(own);
+    let namespace = &pass.own.metadata.namespace;
+    Ok(account_exists(&*pass.run.runtime.cluster, namespace, account).await?)
 }
 
 fn warn(pass: &Pass<'_>, message: String) {

@@ -22,14 +22,15 @@ use std::sync::Arc;
 use api::{Kind, KustomizationSpec, names};
 use apply::{Controls, Observations, ResourceManager};
 use async_trait::async_trait;
-use cluster::{Cluster, Identity};
+use cluster::Cluster;
 use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runtime};
 use objects::Gvk;
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 
+use crate::applier::acting::{account, acting_as};
+use crate::applier::drift::{DriftWatch, OwnerLabels};
 use crate::artifact::ArtifactStore;
-use crate::drift::{DriftWatch, OwnerLabels};
 use cache::BuildCache;
 use remote_bases::RemoteBases;
 pub use settings::{Gates, Settings};
@@ -114,28 +115,13 @@ impl KustomizationController {
     }
 
     /// Returns the cluster as the identity that applies objects of a Kustomization.
-    fn acting_cluster(
-        &self,
-        runtime: &Runtime,
-        namespace: &str,
-        account: &str,
-    ) -> Arc<dyn Cluster> {
-        match self.service_account(account) {
-            "" => runtime.cluster.clone(),
-            name => runtime.cluster.impersonate(&Identity {
-                user: format!("system:serviceaccount:{namespace}:{name}"),
-                groups: Vec::new(),
-            }),
-        }
+    fn acting_cluster(&self, runtime: &Runtime, namespace: &str, own: &str) -> Arc<dyn Cluster> {
+        acting_as(&runtime.cluster, namespace, self.service_account(own))
     }
 
     /// Returns the account to act as, or "".
     fn service_account<'a>(&'a self, own: &'a str) -> &'a str {
-        if own.is_empty() {
-            &self.settings.default_service_account
-        } else {
-            own
-        }
+        account(own, &self.settings.default_service_account)
     }
 
     fn manager(&self, cluster: Arc<dyn Cluster>) -> ResourceManager {

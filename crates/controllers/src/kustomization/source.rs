@@ -12,11 +12,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::KustomizationController;
+use crate::applier::download::{Download, DownloadError};
 use crate::artifact::StoreError;
-
-/// Waits between two tries of a download.
-const RETRY_MIN: Duration = Duration::from_secs(5);
-const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// Longest time for one try of a download.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(120);
@@ -138,71 +135,22 @@ fn unpack(bytes: Vec<u8>, artifact: &Artifact) -> Result<Arc<MemoryTree>, Failur
         .map_err(|error| Failure::Artifact(format!("failed to untar archive: {error}")))
 }
 
-enum Download {
-    Done(Vec<u8>),
-    Gone,
-    /// Another try may help, or not.
-    Failed {
-        error: String,
-        retry: bool,
-    },
-}
-
 async fn download(
     controller: &KustomizationController,
     run: &Run,
     artifact: &Artifact,
 ) -> Result<Vec<u8>, Failure> {
-    let mut pause = RETRY_MIN;
-    let mut tries = 0;
-    loop {
-        match download_once(controller, &artifact.url).await {
-            Download::Done(bytes) => return Ok(bytes),
-            Download::Gone => return Err(Failure::ArtifactGone),
-            Download::Failed { error, retry } => {
-                if !retry || tries >= controller.settings.http_retry {
-                    return Err(Failure::Artifact(error));
-                }
-            }
-        }
-        tries += 1;
-        run.waiting(run.runtime.clock.sleep(pause)).await;
-        pause = (pause * 2).min(RETRY_MAX);
-    }
-}
-
-async fn download_once(controller: &KustomizationController, url: &str) -> Download {
-    let failed = |cause: &dyn std::fmt::Display, retry| Download::Failed {
-        error: format!("failed to download archive: {cause}"),
-        retry,
+    let download = Download {
+        url: &artifact.url,
+        retries: controller.settings.http_retry,
+        timeout: DOWNLOAD_TIMEOUT,
+        bytes_max: DOWNLOAD_MAX,
+        failed: "failed to download archive",
+        refused: &format!("failed to download archive from {}", artifact.url),
     };
-    let client = match controller.clients.get(&remote::ClientOptions::default()) {
-        Ok(client) => client,
-        Err(error) => return failed(&error, false),
-    };
-    let mut response = match client.get(url).timeout(DOWNLOAD_TIMEOUT).send().await {
-        Ok(response) => response,
-        Err(error) => return failed(&error, true),
-    };
-    let status = response.status();
-    if status.as_u16() == 404 {
-        return Download::Gone;
-    }
-    if !status.is_success() {
-        return Download::Failed {
-            error: format!("failed to download archive from {url} (status: {status})"),
-            retry: status.is_server_error(),
-        };
-    }
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Download::Done(bytes),
-            Err(error) => return failed(&error, true),
-        }
-        if bytes.len() as u64 > DOWNLOAD_MAX {
-            return failed(&format!("larger than {DOWNLOAD_MAX} bytes"), false);
-        }
-    }
+    let fetched = download.run(run, &controller.clients).await;
+    fetched.map_err(|error| match error {
+        DownloadError::Gone => Failure::ArtifactGone,
+        DownloadError::Failed(text) => Failure::Artifact(text),
+    })
 }

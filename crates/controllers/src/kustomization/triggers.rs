@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use api::names::{self, reason};
 use controller_runtime::{Change, Key, Runtime, Store, Trigger, WatchSpec};
-use objects::{Gvk, Object, Value};
+use objects::{Gvk, Object};
 use parking_lot::Mutex;
 
 use super::Settings;
 use super::source::source_gvk;
+use crate::applier::triggers::{
+    self as applier, condition, dependencies_of, is_settled, label_of, waits_by_expression,
+};
 
 /// `Kind/namespace/name` of the source.
 const BY_SOURCE: &str = "source";
@@ -73,38 +76,11 @@ fn source_of(object: &Object) -> String {
     format!("{}/{namespace}/{}", text("kind"), text("name"))
 }
 
-fn dependencies_of(object: &Object) -> Vec<String> {
-    let entries = object.get(&["spec", "dependsOn"]).and_then(Value::as_array);
-    let entries = entries.into_iter().flatten();
-    entries
-        .filter_map(|entry| {
-            let namespace = entry["namespace"].as_str().filter(|n| !n.is_empty());
-            let namespace = namespace.unwrap_or(object.namespace());
-            Some(format!("{namespace}/{}", entry["name"].as_str()?))
-        })
-        .collect()
-}
-
 fn configs_of(object: &Object) -> Vec<String> {
-    let namespace = object.namespace();
-    let mut configs = Vec::new();
-    let variables = object
-        .get(&["spec", "postBuild", "substituteFrom"])
-        .and_then(Value::as_array);
-    for entry in variables.into_iter().flatten() {
-        if let (Some(kind), Some(name)) = (entry["kind"].as_str(), entry["name"].as_str()) {
-            configs.push(format!("{kind}/{namespace}/{name}"));
-        }
-    }
-    for (kind, path) in [
-        ("Secret", ["spec", "decryption", "secretRef", "name"]),
-        ("Secret", ["spec", "kubeConfig", "secretRef", "name"]),
-        ("ConfigMap", ["spec", "kubeConfig", "configMapRef", "name"]),
-    ] {
-        let name = object.str_at(&path);
-        if !name.is_empty() {
-            configs.push(format!("{kind}/{namespace}/{name}"));
-        }
+    let mut configs = applier::configs_of(object, &["spec", "postBuild", "substituteFrom"]);
+    let keys = object.str_at(&["spec", "decryption", "secretRef", "name"]);
+    if !keys.is_empty() {
+        configs.push(format!("Secret/{}/{keys}", object.namespace()));
     }
     configs
 }
@@ -157,17 +133,6 @@ fn lacks_source(object: &Object) -> bool {
     ready.any(|c| c["reason"] == reason::ARTIFACT_FAILED)
 }
 
-/// Ready, or at work.
-fn is_settled(object: &Object) -> bool {
-    condition(object, names::READY) == Some("True")
-        || condition(object, names::RECONCILING) == Some("True")
-}
-
-fn condition<'a>(object: &'a Object, type_: &str) -> Option<&'a str> {
-    let conditions = object.get(&["status", "conditions"])?.as_array()?;
-    conditions.iter().find(|c| c["type"] == type_)?["status"].as_str()
-}
-
 /// A dependency that became ready, or applied another revision, concerns those that depend on it.
 fn dependency_changed(change: &Change, store: &Store) -> Vec<Key> {
     let facts = |object: &Object| {
@@ -191,19 +156,8 @@ fn dependency_changed(change: &Change, store: &Store) -> Vec<Key> {
         .collect()
 }
 
-fn waits_by_expression(object: &Object) -> bool {
-    let entries = object.get(&["spec", "dependsOn"]).and_then(Value::as_array);
-    let by_expression = entries
-        .into_iter()
-        .flatten()
-        .any(|entry| entry["readyExpr"].is_string());
-    by_expression && condition(object, names::READY) != Some("True")
-}
-
 fn config_changed(change: &Change, store: &Store) -> Vec<Key> {
-    let config = change.object();
-    let label = format!("{}/{}/{}", config.kind(), config.namespace(), config.name());
-    store.by_index(BY_CONFIG, &label)
+    store.by_index(BY_CONFIG, &label_of(change))
 }
 
 /// A CRD concerns those that failed on a kind of its group.
@@ -226,7 +180,7 @@ fn definition_changed(change: &Change, missing: &Mutex<HashMap<Key, Vec<Gvk>>>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use objects::json;
+    use objects::{Value, json};
 
     fn kustomization(name: &str, version: u32, spec: Value, status: Value) -> Object {
         Object::from_value(json!({
