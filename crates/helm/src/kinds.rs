@@ -265,19 +265,17 @@ impl HeadReader {
         };
         for (key, value) in map {
             match (key.to_ascii_lowercase().as_str(), value) {
-                ("name", value) => head.name = self.text(value, "SimpleHead.metadata.name"),
+                ("name", value) => head.name = self.text(value, ".metadata.name"),
                 ("annotations", Value::Object(map)) => {
                     for (key, value) in map {
-                        let text = self.text(value, "SimpleHead.metadata.annotations");
+                        let text = self.text(value, ".metadata.annotations");
                         head.annotations.insert(key.clone(), text);
                     }
                 }
                 ("annotations", Value::Null) => {}
-                ("annotations", other) => self.mismatch(
-                    other,
-                    "SimpleHead.metadata.annotations",
-                    "map[string]string",
-                ),
+                ("annotations", other) => {
+                    self.mismatch(other, ".metadata.annotations", "map[string]string")
+                }
                 _ => {}
             }
         }
