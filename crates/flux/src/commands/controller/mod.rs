@@ -408,10 +408,10 @@ mod tests {
     #[test]
     fn components_are_chosen_by_name() {
         let names = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-        let both = components(&[]).unwrap();
-        assert!(both.source && both.kustomize);
+        let all = components(&[]).unwrap();
+        assert!(all.source && all.kustomize && all.helm);
         let one = components(&names(&["kustomize-controller"])).unwrap();
-        assert!(!one.source && one.kustomize);
-        assert!(components(&names(&["helm-controller"])).is_err());
+        assert!(!one.source && one.kustomize && !one.helm);
+        assert!(components(&names(&["notification-controller"])).is_err());
     }
 }
