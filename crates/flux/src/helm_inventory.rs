@@ -13,11 +13,26 @@ use crate::kinds::{HELM_RELEASE, builtin};
 /// Largest release record read; a Secret holds a MiB, which compresses manifests about tenfold.
 const RECORD_BYTES_MAX: u64 = 64 << 20;
 
-/// Lists the objects of a release; empty where there is no record, or another cluster holds the release.
+/// Lists the objects of a release and the definitions it brought; empty where there is no record, or another cluster
+/// holds the release.
 pub async fn read(cluster: &dyn Cluster, key: &ObjectKey) -> CliResult<Vec<ObjectKey>> {
     let release = cluster
         .get(&HELM_RELEASE.target(&key.namespace, &key.name))
         .await?;
+    let Some(mut keys) = recorded(cluster, &release).await? else {
+        return Ok(Vec::new());
+    };
+    if installs_crds(&release) {
+        add_crds(cluster, &release, &mut keys).await;
+    }
+    Ok(keys)
+}
+
+/// Lists the objects in the newest record of a release, none where there is no record or another cluster holds it.
+pub async fn recorded(
+    cluster: &dyn Cluster,
+    release: &Object,
+) -> CliResult<Option<Vec<ObjectKey>>> {
     let storage = release.str_at(&["status", "storageNamespace"]);
     let latest = release
         .get(&["status", "history"])
@@ -26,18 +41,18 @@ pub async fn read(cluster: &dyn Cluster, key: &ObjectKey) -> CliResult<Vec<Objec
         .get(&["spec", "kubeConfig"])
         .is_some_and(|v| !v.is_null());
     let (false, Some(latest)) = (remote || storage.is_empty(), latest) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let name = format!(
         "sh.helm.release.v1.{}.v{}",
         latest["name"].as_str().unwrap_or_default(),
         latest["version"].as_i64().unwrap_or_default()
     );
-    let subject = format!("{}/{}", key.namespace, key.name);
+    let subject = format!("{}/{}", release.namespace(), release.name());
     let target = Target::new(&builtin("", "Secret", "secrets", true), storage, &name);
     let record = match cluster.get(&target).await {
         Ok(record) => record,
-        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        Err(error) if error.is_not_found() => return Ok(None),
         Err(error) => {
             return Err(CliError::from(error).context(format_args!(
                 "failed to find the Helm storage object for HelmRelease '{subject}'"
@@ -50,15 +65,12 @@ pub async fn read(cluster: &dyn Cluster, key: &ObjectKey) -> CliResult<Vec<Objec
         ))
     })?;
     let namespace = latest["namespace"].as_str().unwrap_or_default();
-    let mut keys = keys(cluster, &manifest, namespace).await.map_err(|error| {
+    let keys = keys(cluster, &manifest, namespace).await.map_err(|error| {
         error.context(format_args!(
             "failed to read the Helm storage object for HelmRelease '{subject}'"
         ))
     })?;
-    if installs_crds(&release) {
-        add_crds(cluster, &release, &mut keys).await;
-    }
-    Ok(keys)
+    Ok(Some(keys))
 }
 
 /// Unpacks the manifests: base64 of Kubernetes, base64 of Helm, gzip, JSON.

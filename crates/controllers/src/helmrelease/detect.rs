@@ -1,7 +1,7 @@
 //! Drift: how the cluster differs from a release, and putting it right.
 
 use api::{HelmReleaseSpec, names};
-use apply::{ApplyOptions, ChangeSet, Difference};
+use apply::{ApplyOptions, ChangeSet, Controls, Difference};
 use helm::release::Record;
 use objects::{Object, ObjectKey, Value};
 use reconcile::helmrelease::DriftOutcome;
@@ -169,10 +169,17 @@ impl Counts {
     }
 }
 
-/// Pairs that take an object out of drift detection.
-pub(super) fn excluded() -> Vec<(String, String)> {
-    vec![(
+/// What takes an object out of drift detection.
+pub(super) fn controls() -> Controls {
+    let disabled = (
         names::DRIFT_DETECTION.to_owned(),
         names::DISABLED.to_owned(),
-    )]
+    );
+    Controls {
+        exclude: vec![disabled],
+        if_not_present: Vec::new(),
+        merge: Vec::new(),
+        force: Vec::new(),
+        keep: Vec::new(),
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::conditions::{self, Stamp};
 use api::names::{self, RECONCILING, reason};
 use api::{HelmRelease, HelmReleaseStatus, Severity};
-use apply::{Controls, ResourceManager};
+use apply::ResourceManager;
 use controller_runtime::{EventRecord, Failed, Outcome, Run, add_finalizer, patch_status};
 use objects::{Gvk, Object, Value};
 use parking_lot::Mutex;
@@ -19,7 +19,7 @@ use reconcile::helmrelease::{
 use tracing::{error, info};
 
 use super::chart::{self, Loaded, SourceRef};
-use super::detect::{Drift, excluded};
+use super::detect::{Drift, controls};
 use super::inventory::Inventories;
 use super::kube::Kube;
 use super::logs::Logs;
@@ -306,14 +306,7 @@ impl<'a> Pass<'a> {
             &own.metadata.namespace,
             &own.spec.service_account_name,
         );
-        let controls = Controls {
-            exclude: excluded(),
-            if_not_present: Vec::new(),
-            merge: Vec::new(),
-            force: Vec::new(),
-            keep: Vec::new(),
-        };
-        let manager = ResourceManager::new(cluster.clone(), names::HELM_CONTROLLER, controls)
+        let manager = ResourceManager::new(cluster.clone(), names::HELM_CONTROLLER, controls())
             .with_observations(controller.observations.clone(), controller.drift.clone());
         let (release, namespace) = target;
         Session {

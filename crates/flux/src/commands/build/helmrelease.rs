@@ -4,9 +4,11 @@
 //! added. Templates that ask the cluster (`lookup`) find nothing.
 
 use api::HelmRelease;
+use cluster::Cluster;
 use helm::Version;
 use helm::action::{PrintOptions, print};
 use helm::capabilities::Capabilities;
+use helm::chart::Chart;
 use kyaml::Dialect;
 use objects::Object;
 
@@ -19,6 +21,19 @@ use crate::kinds::HELM_RELEASE;
 /// Arguments of `flux build helmrelease`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
+    #[command(flatten)]
+    what: What,
+    /// Read nothing from a cluster; Secrets and ConfigMaps with values count as missing.
+    #[arg(long)]
+    dry_run: bool,
+    /// Leave out hooks.
+    #[arg(long)]
+    no_hooks: bool,
+}
+
+/// What to build; `flux diff helmrelease` takes the same.
+#[derive(clap::Args, Debug)]
+pub struct What {
     /// Name of the HelmRelease.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
@@ -33,40 +48,60 @@ pub struct Args {
         hide_default_value = true
     )]
     helmrelease_file: String,
-    /// Read nothing from a cluster; Secrets and ConfigMaps with values count as missing.
-    #[arg(long)]
-    dry_run: bool,
-    /// Leave out hooks.
-    #[arg(long)]
-    no_hooks: bool,
+}
+
+impl What {
+    /// Returns the name of the HelmRelease.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn name(&self) -> CliResult<&str> {
+        let name = self.names.first().map(String::as_str);
+        name.ok_or_else(|| CliError::user("helmrelease name is required"))
+    }
+
+    /// Tells whether the HelmRelease comes from a file.
+    pub fn is_in_file(&self) -> bool {
+        !self.helmrelease_file.is_empty()
+    }
+
+    /// Loads the chart.
+    ///
+    /// # Errors
+    /// No path was given, or there is no chart.
+    pub fn chart(&self) -> CliResult<Chart> {
+        if self.path.is_empty() {
+            return Err(CliError::user("the chart is required: --path DIR"));
+        }
+        locate(&self.path).map_err(CliError::user)?;
+        load(&self.path, Version::V4).map_err(CliError::user)
+    }
+
+    /// Finds the HelmRelease: in the file where one is given, else in the cluster.
+    ///
+    /// # Errors
+    /// There is no such HelmRelease, or neither a file nor a cluster.
+    pub async fn find(&self, ctx: &Context, cluster: Option<&dyn Cluster>) -> CliResult<Object> {
+        let (name, namespace) = (self.name()?, ctx.namespace());
+        match (self.helmrelease_file.as_str(), cluster) {
+            ("", Some(cluster)) => Ok(cluster.get(&HELM_RELEASE.target(namespace, name)).await?),
+            ("", None) => Err(CliError::user("dry-run mode requires a helmrelease file")),
+            (file, _) => in_file(file, name, namespace),
+        }
+    }
 }
 
 /// Prints the manifests, then the hooks.
 pub fn run(ctx: &Context, args: &Args) -> CliResult {
-    let Some(name) = args.names.first() else {
-        return Err(CliError::user("helmrelease name is required"));
-    };
-    if args.path.is_empty() {
-        return Err(CliError::user("the chart is required: --path DIR"));
-    }
-    if args.dry_run && args.helmrelease_file.is_empty() {
-        return Err(CliError::user("dry-run mode requires a helmrelease file"));
-    }
-    locate(&args.path).map_err(CliError::user)?;
-    let chart = load(&args.path, Version::V4).map_err(CliError::user)?;
+    let what = &args.what;
+    what.name()?;
+    let chart = what.chart()?;
     let (own, values) = ctx.block_on(async {
         let cluster = match args.dry_run {
             true => None,
             false => Some(ctx.cluster().await?),
         };
-        let object = match (args.helmrelease_file.as_str(), &cluster) {
-            ("", Some(cluster)) => {
-                cluster
-                    .get(&HELM_RELEASE.target(ctx.namespace(), name))
-                    .await?
-            }
-            (file, _) => in_file(file, name, ctx.namespace())?,
-        };
+        let object = what.find(ctx, cluster.as_deref()).await?;
         let values = compose_values(cluster.as_deref(), &object).await?;
         let own = HelmRelease::from_object(&object).map_err(|e| CliError::user(e.to_string()))?;
         Ok((own, values))

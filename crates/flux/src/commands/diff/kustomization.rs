@@ -13,16 +13,13 @@ use futures::future::{BoxFuture, FutureExt as _};
 use indicatif::ProgressBar;
 use objects::{Gvk, Object, ObjectKey, Value};
 
-use super::secret;
+use super::report::{Color, FAILURE_EXIT_CODE, Report};
 use crate::commands::build::kustomization::What;
 use crate::commands::tree::subject;
 use crate::context::Context;
-use crate::dyff;
 use crate::error::{CliError, CliResult};
 use crate::kinds::KUSTOMIZATION;
 use crate::local_build::{LocalBuild, is_kustomization};
-
-const FAILURE_EXIT_CODE: u8 = 2;
 
 /// Arguments of `flux diff kustomization`.
 #[derive(clap::Args, Debug)]
@@ -52,27 +49,10 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
     let spinner = spinner(args.progress_bar);
     let outcome = ctx.block_on(async {
         let cluster = ctx.cluster().await?;
-        let colored = std::io::stdout().is_terminal();
-        let comparison = Comparison { cluster, colored };
-        comparison.run(build).await
+        Comparison { cluster }.run(build).await
     });
     spinner.finish_and_clear();
-    let report = outcome.map_err(failed)?;
-    ctx.out.data(&report.text);
-    match report.errors.len() {
-        0 => {}
-        1 => return Err(failed(CliError::cluster(report.errors.concat()))),
-        _ => {
-            let message = format!("[{}]", report.errors.join(", "));
-            return Err(failed(CliError::cluster(message)));
-        }
-    }
-    match report.changed {
-        true => Err(CliError::finding(
-            "identified at least one change, exiting with non-zero exit code",
-        )),
-        false => Ok(()),
-    }
+    outcome.map_err(failed)?.print(&ctx.out)
 }
 
 fn spinner(wanted: bool) -> ProgressBar {
@@ -85,24 +65,8 @@ fn spinner(wanted: bool) -> ProgressBar {
     spinner
 }
 
-/// What was found out.
-#[derive(Default)]
-struct Report {
-    text: String,
-    changed: bool,
-    errors: Vec<String>,
-}
-
-#[derive(Clone, Copy)]
-enum Color {
-    Green,
-    Orange,
-    Red,
-}
-
 struct Comparison {
     cluster: Arc<dyn Cluster>,
-    colored: bool,
 }
 
 impl Comparison {
@@ -131,7 +95,7 @@ impl Comparison {
                 };
                 present.insert(object.key());
                 let created = difference == Difference::Created;
-                self.tell(&mut report, &object, difference);
+                report.tell(&object, difference);
                 let other = object.key() != built.kustomization.key();
                 if recursive && !created && other && is_kustomization(&object) {
                     let mut nested = build.clone();
@@ -147,34 +111,6 @@ impl Comparison {
         .boxed()
     }
 
-    fn tell(&self, report: &mut Report, object: &Object, difference: Difference) {
-        let subject = subject(&object.key());
-        match difference {
-            Difference::Unchanged => {}
-            Difference::Skipped => {
-                self.line(report, Color::Orange, &format!("► {subject} skipped"))
-            }
-            Difference::Created => {
-                report.changed = true;
-                self.line(report, Color::Green, &format!("► {subject} created"));
-            }
-            Difference::Configured {
-                mut live,
-                mut merged,
-            } => {
-                if object.kind() == "Secret" {
-                    secret::sanitize(&mut live, &mut merged);
-                    if secret::is_same_encrypted(object, &mut live, &mut merged) {
-                        return;
-                    }
-                }
-                report.changed = true;
-                report.text.push_str(&format!("► {subject} drifted\n"));
-                report.text.push_str(&dyff::report(&live, &merged));
-            }
-        }
-    }
-
     async fn descend(&self, report: &mut Report, build: &LocalBuild, object: &Object) {
         let subject = subject(&object.key());
         if object
@@ -182,7 +118,7 @@ impl Comparison {
             .is_some_and(|v| !v.is_null())
         {
             let line = format!("⚠️ {subject} skipped: diff not supported for remote clusters");
-            return self.line(report, Color::Orange, &line);
+            return report.line(Color::Orange, &line);
         }
         let nested = match build.nested(object) {
             Ok(mut nested) => {
@@ -223,28 +159,8 @@ impl Comparison {
             .collect();
         apply::sort(&mut stale);
         for object in &stale {
-            report.changed = true;
-            self.line(
-                report,
-                Color::Red,
-                &format!("► {} deleted", subject(&object.key())),
-            );
+            report.deleted(&object.key());
         }
-    }
-
-    fn line(&self, report: &mut Report, color: Color, line: &str) {
-        if !self.colored {
-            report.text.push_str(&format!("{line}\n"));
-            return;
-        }
-        let code = match color {
-            Color::Green => "32",
-            Color::Orange => "33",
-            Color::Red => "31",
-        };
-        report
-            .text
-            .push_str(&format!("\u{1b}[{code}m{line}\u{1b}[0m\n"));
     }
 }
 

@@ -1,7 +1,9 @@
 //! `flux diff`: what an apply would change in the cluster.
 
 mod artifact;
+mod helmrelease;
 mod kustomization;
+mod report;
 mod secret;
 
 use clap::Subcommand;
@@ -24,6 +26,9 @@ enum Leaf {
     /// Compare the objects of a Kustomization with the cluster.
     #[command(visible_alias = "ks")]
     Kustomization(Box<kustomization::Args>),
+    /// Compare the objects of a HelmRelease with the cluster.
+    #[command(visible_alias = "hr")]
+    Helmrelease(Box<helmrelease::Args>),
 }
 
 /// Compares and prints.
@@ -32,5 +37,6 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
     match args.leaf {
         Leaf::Artifact(args) => artifact::run(ctx, &args),
         Leaf::Kustomization(args) => kustomization::run(ctx, *args),
+        Leaf::Helmrelease(args) => helmrelease::run(ctx, &args),
     }
 }
