@@ -1,5 +1,6 @@
 //! Every controller's decision: (desired, facts, now) to action, status, events and next look.
 
+mod dependencies;
 pub mod expression;
 pub mod gitrepository;
 pub mod helmchart;

@@ -1,48 +1,10 @@
 //! Whether what a HelmRelease depends on is ready.
 
-use std::sync::Arc;
-
 use api::{HelmRelease, names};
 use objects::{Object, Value};
 
-use crate::expression::{ExpressionError, dependency_ready};
-
-/// Why dependencies are not met.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DependencyError {
-    /// A dependency does not exist.
-    #[error("unable to get '{name}' dependency: {cause}")]
-    NotFound {
-        /// `namespace/name`.
-        name: String,
-        /// Server's words.
-        cause: String,
-    },
-    /// Its `readyExpr` is false.
-    #[error("dependency '{0}' is not ready according to readyExpr eval")]
-    NotReadyByExpression(String),
-    /// Its `readyExpr` cannot be evaluated (yet).
-    #[error("failed to evaluate dependency {name}: {source}")]
-    Expression {
-        /// Name of the dependency.
-        name: String,
-        /// Cause.
-        source: ExpressionError,
-    },
-    /// It is not ready.
-    #[error("dependency '{0}' is not ready")]
-    NotReady(String),
-}
-
-impl DependencyError {
-    /// Tells whether only a change of the spec helps.
-    pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Expression { source, .. } if source.is_terminal())
-    }
-}
-
-/// Finds the newest state of a HelmRelease by namespace and name.
-pub type Lookup<'a> = dyn Fn(&str, &str) -> Option<Arc<Object>> + 'a;
+pub use crate::dependencies::DependencyError;
+use crate::dependencies::{Dependent, Lookup, check};
 
 /// Checks the dependencies in order; the first that is not met is the answer.
 ///
@@ -53,31 +15,24 @@ pub fn check_dependencies(
     additive: bool,
     lookup: &Lookup<'_>,
 ) -> Result<(), DependencyError> {
-    for dependency in &own.spec.depends_on {
-        let (namespace, name) = dependency.resolve(&own.metadata.namespace);
-        let label = format!("{namespace}/{name}");
-        let object = lookup(namespace, name).ok_or_else(|| DependencyError::NotFound {
-            name: label.clone(),
-            cause: format!("helmreleases.{} \"{name}\" not found", names::HELM_GROUP),
-        })?;
-        if let Some(expression) = &dependency.ready_expr {
-            match dependency_ready(expression, own_object, &object) {
-                Ok(true) => {}
-                Ok(false) => return Err(DependencyError::NotReadyByExpression(label)),
-                Err(source) => {
-                    let name = name.to_owned();
-                    return Err(DependencyError::Expression { name, source });
-                }
-            }
-            if !additive {
-                continue;
-            }
-        }
-        if !is_ready(&object) {
-            return Err(DependencyError::NotReady(label));
-        }
-    }
-    Ok(())
+    let dependent = Dependent {
+        object: own_object,
+        dependencies: &own.spec.depends_on,
+        additive,
+    };
+    let not_found = |label: &str, name: &str| {
+        let group = names::HELM_GROUP;
+        format!("unable to get '{label}' dependency: helmreleases.{group} \"{name}\" not found")
+    };
+    check(
+        &dependent,
+        lookup,
+        not_found,
+        |object, label| match is_ready(object) {
+            true => Ok(()),
+            false => Err(DependencyError::NotReady(label)),
+        },
+    )
 }
 
 fn is_ready(object: &Object) -> bool {

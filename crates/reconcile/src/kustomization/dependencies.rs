@@ -1,55 +1,12 @@
 //! Whether what a Kustomization depends on is ready, and cycles of dependencies.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
 use api::{ConditionStatus, Kustomization, names};
 use objects::{Object, Value};
 
-use crate::expression::{ExpressionError, dependency_ready};
-
-/// Why dependencies are not met.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum DependencyError {
-    /// A dependency does not exist.
-    #[error("dependency '{name}' not found: {cause}")]
-    NotFound {
-        /// `namespace/name`.
-        name: String,
-        /// Server's words.
-        cause: String,
-    },
-    /// Its `readyExpr` is false.
-    #[error("dependency '{0}' is not ready according to readyExpr eval")]
-    NotReadyByExpression(String),
-    /// Its `readyExpr` cannot be evaluated (yet).
-    #[error("failed to evaluate dependency {name}: {source}")]
-    Expression {
-        /// Name of the dependency.
-        name: String,
-        /// Cause.
-        source: ExpressionError,
-    },
-    /// It is not ready.
-    #[error("dependency '{0}' is not ready")]
-    NotReady(String),
-    /// It has not applied the present revision of the common source.
-    #[error("dependency '{0}' revision is not up to date")]
-    Outdated(String),
-    /// It depends on the Kustomization itself.
-    #[error("circular dependency detected: {}", .0.join(" -> "))]
-    Cycle(Vec<String>),
-}
-
-impl DependencyError {
-    /// Tells whether only a change of the spec helps.
-    pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Expression { source, .. } if source.is_terminal())
-    }
-}
-
-/// Finds the newest state of a Kustomization by namespace and name.
-pub type Lookup<'a> = dyn Fn(&str, &str) -> Option<Arc<Object>> + 'a;
+pub use crate::dependencies::DependencyError;
+use crate::dependencies::{Dependent, Lookup, check};
 
 /// Checks the dependencies in order; the first that is not met is the answer.
 ///
@@ -62,35 +19,18 @@ pub fn check_dependencies(
     additive: bool,
     lookup: &Lookup<'_>,
 ) -> Result<(), DependencyError> {
-    for dependency in &own.spec.depends_on {
-        let (namespace, name) = dependency.resolve(&own.metadata.namespace);
-        let label = format!("{namespace}/{name}");
-        let object = lookup(namespace, name).ok_or_else(|| DependencyError::NotFound {
-            name: label.clone(),
-            cause: format!(
-                "{}.{} \"{name}\" not found",
-                "kustomizations",
-                names::KUSTOMIZE_GROUP
-            ),
-        })?;
-        if let Some(expression) = &dependency.ready_expr {
-            match dependency_ready(expression, own_object, &object) {
-                Ok(true) => {}
-                Ok(false) => return Err(DependencyError::NotReadyByExpression(label)),
-                Err(source) => {
-                    return Err(DependencyError::Expression {
-                        name: name.to_owned(),
-                        source,
-                    });
-                }
-            }
-            if !additive {
-                continue;
-            }
-        }
-        check_built_in(own, &object, label, revision)?;
-    }
-    Ok(())
+    let dependent = Dependent {
+        object: own_object,
+        dependencies: &own.spec.depends_on,
+        additive,
+    };
+    let not_found = |label: &str, name: &str| {
+        let group = names::KUSTOMIZE_GROUP;
+        format!("dependency '{label}' not found: kustomizations.{group} \"{name}\" not found")
+    };
+    check(&dependent, lookup, not_found, |object, label| {
+        check_built_in(own, object, label, revision)
+    })
 }
 
 fn check_built_in(
@@ -181,6 +121,7 @@ fn dependencies_of(label: &str, lookup: &Lookup<'_>) -> Vec<String> {
 mod tests {
     use super::*;
     use objects::json;
+    use std::sync::Arc;
 
     fn object(name: &str, depends_on: Value, status: Value) -> Object {
         Object::from_value(json!({
