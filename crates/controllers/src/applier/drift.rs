@@ -57,6 +57,13 @@ struct Shared {
     /// Known from the first pass on.
     queue: Mutex<Option<Queue>>,
     wakes: Mutex<HashMap<Key, Arc<Notify>>>,
+    /// Told of drift while a pass of the owner is at work.
+    drifts: Mutex<HashMap<Key, Arc<Notify>>>,
+}
+
+/// How long to wait before the next answer after so many in a row.
+pub(crate) fn pause_after(answers: u32) -> Duration {
+    Quarrels::slow(answers)
 }
 
 impl DriftWatch {
@@ -75,6 +82,7 @@ impl DriftWatch {
                 quarrels: Mutex::default(),
                 queue: Mutex::default(),
                 wakes: Mutex::default(),
+                drifts: Mutex::default(),
             }),
             stores: Mutex::default(),
         }
@@ -116,7 +124,18 @@ impl DriftWatch {
             .clone()
     }
 
+    /// Returns what is notified of drift that happens during a pass of the owner; a pass's own changes may be among it.
+    pub(crate) fn drift(&self, owner: &Key) -> Arc<Notify> {
+        self.shared
+            .drifts
+            .lock()
+            .entry(owner.clone())
+            .or_default()
+            .clone()
+    }
+
     pub(crate) fn forget(&self, owner: &Key) {
+        self.shared.drifts.lock().remove(owner);
         self.shared.wakes.lock().remove(owner);
     }
 }
@@ -140,6 +159,9 @@ impl Shared {
         {
             // While a pass is at work the change may well be its own.
             if queue.is_processing(&owner) {
+                if let Some(drift) = self.drifts.lock().get(&owner) {
+                    drift.notify_one();
+                }
                 return queue.add(owner);
             }
             let delay = self.quarrels.lock().delay(object.key(), self.clock.now());

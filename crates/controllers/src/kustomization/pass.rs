@@ -1,5 +1,6 @@
 //! One pass over a Kustomization: facts, effects in order, report.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use apply::{Action, ChangeSet, ResourceManager, WaitOptions, WaitTarget};
 use controller_runtime::{EventRecord, Failed, Outcome, Run, add_finalizer, patch_status};
 use filetree::{EntryKind, FileTree};
 use objects::{Gvk, Object, ObjectKey, health, json};
+use parking_lot::Mutex;
 use reconcile::expression::HealthExpressions;
 use reconcile::kustomization::{
     DependencyError, End, EventDraft, Failure, PassFacts, Requeue, Success, begin,
@@ -18,6 +20,8 @@ use reconcile::kustomization::{
 use tracing::{error, info};
 
 use super::build::{BuildRequest, Built, Variables};
+use crate::applier::drift::pause_after;
+
 use super::{KustomizationController, OWNED_CONDITIONS, apply_step, finalize, source, variables};
 
 /// A step longer than this shows in the status while it runs.
@@ -220,7 +224,14 @@ impl<'a> Pass<'a> {
         let pruned = self.prune(&manager, &inventory).await?;
         let changed = changes.has_changes() || pruned.has_changes();
         let waited = self
-            .check_health(&manager, &changes, &vanishing, &expressions, changed)
+            .check_health(
+                &manager,
+                &built,
+                &changes,
+                &vanishing,
+                &expressions,
+                changed,
+            )
             .await?;
         Ok(Success {
             inventory,
@@ -441,6 +452,7 @@ impl<'a> Pass<'a> {
     async fn check_health(
         &mut self,
         manager: &ResourceManager,
+        built: &Built,
         changes: &ChangeSet,
         vanishing: &[ObjectKey],
         expressions: &HealthExpressions,
@@ -478,6 +490,14 @@ impl<'a> Pass<'a> {
         let run = self.run;
         let cancellable = self.controller.settings.gates.cancel_health_check;
         let newer = self.newer();
+        let holder = Holder {
+            controller: self.controller,
+            run,
+            own: self.own.clone(),
+            manager,
+            built,
+            changes: Mutex::default(),
+        };
         let wait = run.waiting(async {
             let superseded = async {
                 match cancellable {
@@ -488,9 +508,13 @@ impl<'a> Pass<'a> {
             tokio::select! {
                 result = manager.wait(&targets, &options, &read, Some(&wake)) => Some(result),
                 () = superseded => None,
+                never = holder.hold() => match never {},
             }
         });
         let result = self.slowly(wait).await;
+        for changes in holder.changes.into_inner() {
+            self.record(notice(&self.status, &changes.to_string(), &self.facts));
+        }
         let now = self.run.runtime.clock.now();
         let waited = Duration::try_from(now.duration_since(started)).unwrap_or_default();
         match result {
@@ -560,6 +584,43 @@ impl<'a> Pass<'a> {
                 metadata.name
             )
         }
+    }
+}
+
+/// Puts objects back that drift while their health is waited for, which may take long.
+struct Holder<'a> {
+    controller: &'a KustomizationController,
+    run: &'a Run,
+    own: Kustomization,
+    manager: &'a ResourceManager,
+    built: &'a Built,
+    /// What was put back.
+    changes: Mutex<Vec<ChangeSet>>,
+}
+
+impl Holder<'_> {
+    async fn hold(&self) -> Infallible {
+        let drift = self.controller.drift.drift(&self.run.key);
+        let mut answers = 0;
+        loop {
+            drift.notified().await;
+            // What fails here fails again in the pass that follows, and is reported there.
+            if let Some(changes) = self.apply().await
+                && !changes.entries.is_empty()
+            {
+                answers += 1;
+                info!(output = %json!(changes.to_map()), "drift corrected while health is checked");
+                self.changes.lock().push(changes);
+            }
+            self.run.runtime.clock.sleep(pause_after(answers)).await;
+        }
+    }
+
+    async fn apply(&self) -> Option<ChangeSet> {
+        let objects = apply_step::prepare(&self.own, &self.built.objects).ok()?;
+        let options = apply_step::options(&self.own, &self.controller.settings).ok()?;
+        let applied = self.manager.apply_staged(objects, &options).await;
+        Some(applied.ok()?.with(&[Action::Created, Action::Configured]))
     }
 }
 

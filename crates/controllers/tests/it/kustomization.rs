@@ -579,6 +579,31 @@ fn health_is_waited_for_and_told() {
 }
 
 #[test]
+fn drift_is_reverted_while_health_is_waited_for() {
+    run(async {
+        let fleet = Fleet::start().await;
+        fleet.commit("r1", &[("a.yaml", &config("one", "1"))]).await;
+        let check = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "never", "namespace": "default"});
+        fleet
+            .create("apps", json!({"healthChecks": [check], "timeout": "10m"}))
+            .await;
+        let waits = |o: &Object| show(o, "Healthy").starts_with("Unknown");
+        fleet
+            .wait(&kustomization(), "apps", |o| o.is_some_and(waits))
+            .await;
+        for edited in ["2", "3"] {
+            let edit = json!({"data": {"a": edited}});
+            fleet.patch(&config_map(), "one", edit).await;
+            fleet.wait_config("one", Some("1")).await;
+        }
+        fleet.delete(&config_map(), "one").await;
+        fleet.wait_config("one", Some("1")).await;
+        let apps = fleet.get(&kustomization(), "apps").await.unwrap();
+        assert!(waits(&apps), "{apps:#?}");
+    });
+}
+
+#[test]
 fn suspended_kustomizations_leave_everything_alone() {
     run(async {
         let fleet = Fleet::start().await;
