@@ -125,6 +125,59 @@ proptest! {
     }
 }
 
+/// Files that refer to each other: a Deployment, what it reads, and what reads it.
+const RELATED: [(&str, &str); 5] = [
+    (
+        "config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\ndata: {a: b}\n",
+    ),
+    (
+        "secret.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: secret}\n",
+    ),
+    (
+        "account.yaml",
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: account}\n",
+    ),
+    (
+        "web.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  template:\n    spec:\n      \
+         serviceAccountName: account\n      containers:\n      - name: main\n        image: nginx:1\n        envFrom:\n        \
+         - configMapRef: {name: config}\n        - secretRef: {name: secret}\n",
+    ),
+    (
+        "scaler.yaml",
+        "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  \
+         scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n  maxReplicas: 3\n",
+    ),
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// Where the output is sorted, references, hashes and patches give the same bytes in any order of the input.
+    #[test]
+    fn any_order_of_resources_gives_the_same_bytes(
+        order in Just(RELATED.to_vec()).prop_shuffle(),
+    ) {
+        let built = |files: &[(&str, &str)]| {
+            let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
+            let file = format!(
+                "namePrefix: p-\nnamespace: ns\nsortOptions: {{order: legacy}}\nimages: [{{name: nginx, newTag: '2'}}]\n\
+                 labels: [{{pairs: {{a: b}}, includeSelectors: true}}]\nresources: {}\n",
+                serde_json::json!(names)
+            );
+            let mut tree: Vec<(&str, &[u8])> =
+                files.iter().map(|(name, text)| (*name, text.as_bytes())).collect();
+            tree.push(("kustomization.yaml", file.as_bytes()));
+            builds(&tree).unwrap()
+        };
+        let expected = built(&RELATED);
+        prop_assert!(expected.contains("name: p-config") && expected.contains("nginx:2"));
+        prop_assert_eq!(built(&order), expected);
+    }
+}
+
 /// Bad input ends in an error that names file and place.
 #[test]
 fn bad_input_is_located() {
