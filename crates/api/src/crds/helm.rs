@@ -2,6 +2,7 @@
 
 use objects::json;
 
+use super::kustomize::{health_check_expression, kube_config, selector};
 use super::schema::{
     Schema, boolean, conditions, date_time, integer, interval, list, local_reference, object,
     one_of, string, strings_by_key,
@@ -143,18 +144,6 @@ fn dependency() -> Schema {
     ])
 }
 
-fn selector() -> Schema {
-    object([
-        ("annotationSelector", string()),
-        ("group", string()),
-        ("kind", string()),
-        ("labelSelector", string()),
-        ("name", string()),
-        ("namespace", string()),
-        ("version", string()),
-    ])
-}
-
 fn drift_detection() -> Schema {
     object([
         (
@@ -163,32 +152,6 @@ fn drift_detection() -> Schema {
         ),
         ("mode", one_of(&["enabled", "warn", "disabled"])),
     ])
-}
-
-fn health_check_expression() -> Schema {
-    object([
-        ("apiVersion!", string()),
-        ("current!", string()),
-        ("failed", string()),
-        ("inProgress", string()),
-        ("kind", string()),
-    ])
-}
-
-fn kube_config() -> Schema {
-    const EXACTLY_ONE: &str = "exactly one of spec.kubeConfig.configMapRef or spec.kubeConfig.secretRef must be specified";
-    object([
-        ("configMapRef", local_reference()),
-        (
-            "secretRef",
-            object([("key", string()), ("name!", string())]),
-        ),
-    ])
-    .rule("has(self.configMapRef) || has(self.secretRef)", EXACTLY_ONE)
-    .rule(
-        "!has(self.configMapRef) || !has(self.secretRef)",
-        EXACTLY_ONE,
-    )
 }
 
 fn post_renderer() -> Schema {

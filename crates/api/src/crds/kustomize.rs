@@ -123,7 +123,7 @@ fn spec() -> Schema {
     .about("What to build, how to change it, and how to apply it.")
 }
 
-fn health_check_expression() -> Schema {
+pub(super) fn health_check_expression() -> Schema {
     object([
         ("apiVersion!", string()),
         ("current!", string()),
@@ -133,7 +133,7 @@ fn health_check_expression() -> Schema {
     ])
 }
 
-fn kube_config() -> Schema {
+pub(super) fn kube_config() -> Schema {
     const EXACTLY_ONE: &str = "exactly one of spec.kubeConfig.configMapRef or spec.kubeConfig.secretRef must be specified";
     object([
         ("configMapRef", local_reference()),
@@ -181,7 +181,7 @@ fn source_reference() -> Schema {
     ])
 }
 
-fn selector() -> Schema {
+pub(super) fn selector() -> Schema {
     object([
         ("annotationSelector", string()),
         ("group", string()),
