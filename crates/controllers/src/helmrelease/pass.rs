@@ -6,7 +6,7 @@ use api::conditions::{self, Stamp};
 use api::names::{self, RECONCILING, reason};
 use api::{HelmRelease, HelmReleaseStatus, Severity};
 use apply::ResourceManager;
-use controller_runtime::{EventRecord, Failed, Outcome, Run, add_finalizer, patch_status};
+use controller_runtime::{EventRecord, Failed, Outcome, Run};
 use objects::{Gvk, Object, Value};
 use parking_lot::Mutex;
 use reconcile::expression::HealthExpressions;
@@ -28,6 +28,7 @@ use super::session::Session;
 use super::storage::Storage;
 use super::values::{Resolved, Values, compose};
 use super::{HelmReleaseController, OWNED_CONDITIONS, finalize, template};
+use crate::applier::report;
 
 /// Times the loop may turn in one pass; every turn but the last does an action of another kind.
 const TURNS_MAX: usize = 10;
@@ -90,43 +91,24 @@ impl<'a> Pass<'a> {
     }
 
     async fn ensure_finalizer(&mut self) -> Result<(), Failed> {
-        let added = add_finalizer(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.written,
-            names::FINALIZER,
-            names::HELM_CONTROLLER,
-        )
-        .await?;
-        if let Some(object) = added {
-            self.run.runtime.observe(&object);
-            self.written = object;
-        }
-        Ok(())
+        let manager = names::HELM_CONTROLLER;
+        let (target, written) = (&self.target, &mut self.written);
+        report::ensure_finalizer(self.run, target, written, names::FINALIZER, manager).await
     }
 
     /// Writes the status where it differs from what was last written.
     pub(super) async fn write_status(&mut self) -> Result<(), Failed> {
-        let after = serde_json::to_value(&self.status).map_err(|e| Failed(e.to_string()))?;
-        let written = patch_status(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.written,
-            &after,
+        let manager = names::HELM_CONTROLLER;
+        let (target, written) = (&self.target, &mut self.written);
+        report::write_status(
+            self.run,
+            target,
+            written,
+            &self.status,
             OWNED_CONDITIONS,
-            names::HELM_CONTROLLER,
+            manager,
         )
-        .await;
-        match written {
-            Ok(Some(object)) => {
-                self.run.runtime.observe(&object);
-                self.written = object;
-            }
-            Ok(None) => {}
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
+        .await
     }
 
     pub(super) fn record(&self, draft: EventDraft) {

@@ -8,7 +8,7 @@ use api::conditions::Stamp;
 use api::names::{self, READY};
 use api::{Kustomization, KustomizationStatus, go_duration};
 use apply::{Action, ChangeSet, ResourceManager, WaitOptions, WaitTarget};
-use controller_runtime::{EventRecord, Failed, Outcome, Run, add_finalizer, patch_status};
+use controller_runtime::{EventRecord, Failed, Outcome, Run};
 use filetree::{EntryKind, FileTree};
 use objects::{Gvk, Object, ObjectKey, health, json};
 use parking_lot::Mutex;
@@ -21,6 +21,7 @@ use tracing::{error, info};
 
 use super::build::{BuildRequest, Built, Variables};
 use crate::applier::drift::pause_after;
+use crate::applier::report;
 
 use super::{KustomizationController, OWNED_CONDITIONS, apply_step, finalize, source, variables};
 
@@ -91,43 +92,24 @@ impl<'a> Pass<'a> {
     }
 
     async fn ensure_finalizer(&mut self) -> Result<(), Failed> {
-        let added = add_finalizer(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.written,
-            names::FINALIZER,
-            names::KUSTOMIZE_STATUS_MANAGER,
-        )
-        .await?;
-        if let Some(object) = added {
-            self.run.runtime.observe(&object);
-            self.written = object;
-        }
-        Ok(())
+        let manager = names::KUSTOMIZE_STATUS_MANAGER;
+        let (target, written) = (&self.target, &mut self.written);
+        report::ensure_finalizer(self.run, target, written, names::FINALIZER, manager).await
     }
 
     /// Writes the status where it differs from what was last written.
     pub(super) async fn write_status(&mut self) -> Result<(), Failed> {
-        let after = serde_json::to_value(&self.status).map_err(|e| Failed(e.to_string()))?;
-        let written = patch_status(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.written,
-            &after,
+        let manager = names::KUSTOMIZE_STATUS_MANAGER;
+        let (target, written) = (&self.target, &mut self.written);
+        report::write_status(
+            self.run,
+            target,
+            written,
+            &self.status,
             OWNED_CONDITIONS,
-            names::KUSTOMIZE_STATUS_MANAGER,
+            manager,
         )
-        .await;
-        match written {
-            Ok(Some(object)) => {
-                self.run.runtime.observe(&object);
-                self.written = object;
-            }
-            Ok(None) => {}
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error.into()),
-        }
-        Ok(())
+        .await
     }
 
     pub(super) fn record(&self, draft: EventDraft) {
