@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
@@ -59,7 +58,7 @@ fn run_crates(crates: &[&str], data: Option<&Path>) -> anyhow::Result<CorpusRepo
     let file = std::env::temp_dir().join(format!("ferroflux-conformance-{}", std::process::id()));
     let _ = std::fs::remove_file(&file);
     for name in crates {
-        let mut command = Command::new(env!("CARGO"));
+        let mut command = crate::cargo();
         command
             .current_dir(crate::workspace_root())
             .args([

@@ -57,10 +57,16 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns the root of the checkout.
+/// Returns the root of the checkout that `cargo xtask` was called in; a kept binary may have been built elsewhere.
 fn workspace_root() -> PathBuf {
-    let mut root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::env::var_os("CARGO_MANIFEST_DIR");
+    let mut root = manifest.map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
     root.pop();
     root.pop();
     root
+}
+
+/// Starts a command of the cargo that runs this program.
+fn cargo() -> std::process::Command {
+    std::process::Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
 }

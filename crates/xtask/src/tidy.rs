@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
@@ -140,7 +139,7 @@ pub fn run() -> anyhow::Result<bool> {
 }
 
 fn metadata() -> anyhow::Result<Value> {
-    let output = Command::new(env!("CARGO"))
+    let output = crate::cargo()
         .current_dir(crate::workspace_root())
         .args(["metadata", "--format-version", "1", "--locked"])
         .output()

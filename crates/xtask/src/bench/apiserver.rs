@@ -1,7 +1,5 @@
 //! `cargo xtask bench apiserver`: what a request to the embedded API server costs.
 
-use std::process::Command;
-
 use anyhow::{Context as _, ensure};
 
 /// Goals by figure; `true` where the value has to be at least the goal.
@@ -24,7 +22,7 @@ const GOALS: &[(&str, f64, bool)] = &[
 /// Runs the figures and writes `docs/bench/apiserver.md`.
 pub fn run(_: &super::Arguments) -> anyhow::Result<()> {
     let root = crate::workspace_root();
-    let output = Command::new(env!("CARGO"))
+    let output = crate::cargo()
         .current_dir(&root)
         .args([
             "bench",

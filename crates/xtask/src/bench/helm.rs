@@ -7,7 +7,6 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -93,7 +92,7 @@ fn report(work: &Path, ours: &Path, reference: Option<&Path>) -> Result<String> 
 
 /// Runs the figures of the crate itself, optimised, over the small chart.
 fn inside(chart: &Path) -> Result<String> {
-    let done = Command::new(env!("CARGO"))
+    let done = crate::cargo()
         .args(["bench", "-q", "-p", "helm", "--bench", "figures", "--"])
         .arg(chart)
         .current_dir(crate::workspace_root())

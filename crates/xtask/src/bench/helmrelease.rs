@@ -1,7 +1,5 @@
 //! `cargo xtask bench helmrelease`: a thousand releases of one chart.
 
-use std::process::Command;
-
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
@@ -23,7 +21,7 @@ pub fn run(_: &super::Arguments) -> anyhow::Result<()> {
         "--bench",
         "helmrelease",
     ];
-    let output = Command::new(env!("CARGO"))
+    let output = crate::cargo()
         .current_dir(&root)
         .args(arguments)
         .stderr(std::process::Stdio::inherit())

@@ -1,7 +1,5 @@
 //! `cargo xtask bench sync`: from a commit to an applied object.
 
-use std::process::Command;
-
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 
@@ -21,7 +19,7 @@ const GOALS: &[(&str, &str, f64)] = &[
 /// Runs all scenarios and writes `docs/bench/sync.md`.
 pub fn run(_: &super::Arguments) -> anyhow::Result<()> {
     let root = crate::workspace_root();
-    let output = Command::new(env!("CARGO"))
+    let output = crate::cargo()
         .current_dir(&root)
         .args(["bench", "--quiet", "--package", "flux", "--bench", "sync"])
         .stderr(std::process::Stdio::inherit())
