@@ -2,25 +2,22 @@
 
 use objects::json;
 
-use super::kustomize::{health_check_expression, kube_config, selector};
 use super::schema::{
     Schema, boolean, conditions, date_time, integer, interval, list, local_reference, object,
-    one_of, string, strings_by_key,
+    one_of, string,
 };
-use super::{Definition, age_column, ready_columns};
+use super::{Definition, applier};
 use crate::names;
 
 pub(super) fn definition() -> Definition {
-    let mut columns = vec![age_column()];
-    columns.extend(ready_columns());
     Definition {
         group: names::HELM_GROUP,
         kind: names::HELM_RELEASE,
         plural: "helmreleases",
         short_names: &["hr"],
-        categories: &["all", "fluxcd", "fluxcd-appliers"],
+        categories: applier::CATEGORIES,
         versions: &["v2", "v2beta2", "v2beta1"],
-        columns,
+        columns: applier::columns(),
         spec: spec().0,
         status: status().0,
         status_default: true,
@@ -31,16 +28,16 @@ fn spec() -> Schema {
     object([
         ("chart", chart()),
         ("chartRef", chart_reference()),
-        ("commonMetadata", metadata()),
-        ("dependsOn", list(dependency())),
+        ("commonMetadata", applier::common_metadata()),
+        ("dependsOn", applier::dependencies()),
         ("driftDetection", drift_detection()),
-        ("healthCheckExprs", list(health_check_expression())),
+        ("healthCheckExprs", applier::health_checks()),
         ("install", install()),
         (
             "interval!",
             interval().about("Time between two reconciles after success."),
         ),
-        ("kubeConfig", kube_config()),
+        ("kubeConfig", applier::kube_config()),
         ("maxHistory", integer()),
         ("persistentClient", boolean()),
         (
@@ -75,16 +72,9 @@ fn spec() -> Schema {
     )
 }
 
-fn metadata() -> Schema {
-    object([
-        ("annotations", strings_by_key()),
-        ("labels", strings_by_key()),
-    ])
-}
-
 fn chart() -> Schema {
     object([
-        ("metadata", metadata()),
+        ("metadata", applier::common_metadata()),
         (
             "spec!",
             object([
@@ -136,20 +126,9 @@ fn chart_reference() -> Schema {
     ])
 }
 
-fn dependency() -> Schema {
-    object([
-        ("name!", string()),
-        ("namespace", string()),
-        ("readyExpr", string()),
-    ])
-}
-
 fn drift_detection() -> Schema {
     object([
-        (
-            "ignore",
-            list(object([("paths!", list(string())), ("target", selector())])),
-        ),
+        ("ignore", applier::ignore_rules()),
         ("mode", one_of(&["enabled", "warn", "disabled"])),
     ])
 }
@@ -158,24 +137,39 @@ fn post_renderer() -> Schema {
     object([(
         "kustomize",
         object([
-            (
-                "images",
-                list(object([
-                    ("digest", string()),
-                    ("name!", string()),
-                    ("newName", string()),
-                    ("newTag", string()),
-                ])),
-            ),
-            (
-                "patches",
-                list(object([("patch!", string()), ("target", selector())])),
-            ),
+            ("images", applier::images()),
+            ("patches", applier::patches()),
         ]),
     )])
 }
 
-fn strategy(rule: &str, message: &str) -> Schema {
+/// Fields of every actionbut `test`.
+fn action() -> Schema {
+    object([
+        ("disableHooks", boolean()),
+        ("disableWait", boolean()),
+        ("timeout", interval()),
+    ])
+}
+
+/// Fields of the actions that create objects.
+fn creating_action() -> Schema {
+    action().and([("disableWaitForJobs", boolean())])
+}
+
+/// Fields that install and upgrade share; `(rule, message)` says when the strategy takes a retry interval.
+fn release_action(strategy_rule: (&str, &str)) -> Schema {
+    creating_action().and([
+        ("crds", one_of(&["Skip", "Create", "CreateReplace"])),
+        ("disableOpenAPIValidation", boolean()),
+        ("disableSchemaValidation", boolean()),
+        ("disableTakeOwnership", boolean()),
+        ("remediation", remediation()),
+        ("strategy", strategy(strategy_rule)),
+    ])
+}
+
+fn strategy((rule, message): (&str, &str)) -> Schema {
     object([
         ("name!", one_of(&["RemediateOnFailure", "RetryOnFailure"])),
         ("retryInterval", interval()),
@@ -183,72 +177,49 @@ fn strategy(rule: &str, message: &str) -> Schema {
     .rule(rule, message)
 }
 
-fn install() -> Schema {
+fn remediation() -> Schema {
     object([
-        ("crds", one_of(&["Skip", "Create", "CreateReplace"])),
+        ("ignoreTestFailures", boolean()),
+        ("remediateLastFailure", boolean()),
+        ("retries", integer()),
+    ])
+}
+
+fn server_side_apply() -> Schema {
+    one_of(&["enabled", "disabled", "auto"])
+}
+
+fn install() -> Schema {
+    release_action((
+        "!has(self.retryInterval) || self.name != 'RemediateOnFailure'",
+        ".retryInterval cannot be set when .name is 'RemediateOnFailure'",
+    ))
+    .and([
         ("createNamespace", boolean()),
-        ("disableHooks", boolean()),
-        ("disableOpenAPIValidation", boolean()),
-        ("disableSchemaValidation", boolean()),
-        ("disableTakeOwnership", boolean()),
-        ("disableWait", boolean()),
-        ("disableWaitForJobs", boolean()),
-        (
-            "remediation",
-            object([
-                ("ignoreTestFailures", boolean()),
-                ("remediateLastFailure", boolean()),
-                ("retries", integer()),
-            ]),
-        ),
         ("replace", boolean()),
         ("serverSideApply", boolean()),
         ("skipCRDs", boolean()),
-        (
-            "strategy",
-            strategy(
-                "!has(self.retryInterval) || self.name != 'RemediateOnFailure'",
-                ".retryInterval cannot be set when .name is 'RemediateOnFailure'",
-            ),
-        ),
-        ("timeout", interval()),
     ])
 }
 
 fn upgrade() -> Schema {
-    object([
+    release_action((
+        "!has(self.retryInterval) || self.name == 'RetryOnFailure'",
+        ".retryInterval can only be set when .name is 'RetryOnFailure'",
+    ))
+    .and([
         (
             "chartNameChangeStrategy",
             one_of(&["Reinstall", "InPlaceUpdate"]),
         ),
         ("cleanupOnFail", boolean()),
-        ("crds", one_of(&["Skip", "Create", "CreateReplace"])),
-        ("disableHooks", boolean()),
-        ("disableOpenAPIValidation", boolean()),
-        ("disableSchemaValidation", boolean()),
-        ("disableTakeOwnership", boolean()),
-        ("disableWait", boolean()),
-        ("disableWaitForJobs", boolean()),
         ("force", boolean()),
         ("preserveValues", boolean()),
         (
             "remediation",
-            object([
-                ("ignoreTestFailures", boolean()),
-                ("remediateLastFailure", boolean()),
-                ("retries", integer()),
-                ("strategy", one_of(&["rollback", "uninstall"])),
-            ]),
+            remediation().and([("strategy", one_of(&["rollback", "uninstall"]))]),
         ),
-        ("serverSideApply", one_of(&["enabled", "disabled", "auto"])),
-        (
-            "strategy",
-            strategy(
-                "!has(self.retryInterval) || self.name == 'RetryOnFailure'",
-                ".retryInterval can only be set when .name is 'RetryOnFailure'",
-            ),
-        ),
-        ("timeout", interval()),
+        ("serverSideApply", server_side_apply()),
     ])
 }
 
@@ -268,28 +239,21 @@ fn test() -> Schema {
 }
 
 fn rollback() -> Schema {
-    object([
+    creating_action().and([
         ("cleanupOnFail", boolean()),
-        ("disableHooks", boolean()),
-        ("disableWait", boolean()),
-        ("disableWaitForJobs", boolean()),
         ("force", boolean()),
         ("recreate", boolean()),
-        ("serverSideApply", one_of(&["enabled", "disabled", "auto"])),
-        ("timeout", interval()),
+        ("serverSideApply", server_side_apply()),
     ])
 }
 
 fn uninstall() -> Schema {
-    object([
+    action().and([
         (
             "deletionPropagation",
             one_of(&["background", "foreground", "orphan"]).default("background"),
         ),
-        ("disableHooks", boolean()),
-        ("disableWait", boolean()),
         ("keepHistory", boolean()),
-        ("timeout", interval()),
     ])
 }
 
@@ -349,13 +313,7 @@ fn status() -> Schema {
         ("helmChart", string()),
         ("history", list(snapshot())),
         ("installFailures", integer()),
-        (
-            "inventory",
-            object([(
-                "entries!",
-                list(object([("id!", string()), ("v!", string())])),
-            )]),
-        ),
+        ("inventory", applier::inventory()),
         ("lastAttemptedConfigDigest", string()),
         ("lastAttemptedGeneration", integer()),
         (

@@ -4,20 +4,18 @@ use super::schema::{
     Schema, anything, boolean, conditions, date_time, integer, interval, list, local_reference,
     object, one_of, string, strings_by_key,
 };
-use super::{Definition, age_column, ready_columns};
+use super::{Definition, applier};
 use crate::names;
 
 pub(super) fn definition() -> Definition {
-    let mut columns = vec![age_column()];
-    columns.extend(ready_columns());
     Definition {
         group: names::KUSTOMIZE_GROUP,
         kind: names::KUSTOMIZATION,
         plural: "kustomizations",
         short_names: &["ks"],
-        categories: &["all", "fluxcd", "fluxcd-appliers"],
+        categories: applier::CATEGORIES,
         versions: &["v1", "v1beta2", "v1beta1"],
-        columns,
+        columns: applier::columns(),
         spec: spec().0,
         status: status().0,
         status_default: true,
@@ -30,13 +28,7 @@ fn spec() -> Schema {
             "buildMetadata",
             list(one_of(&["originAnnotations", "transformerAnnotations"])),
         ),
-        (
-            "commonMetadata",
-            object([
-                ("annotations", strings_by_key()),
-                ("labels", strings_by_key()),
-            ]),
-        ),
+        ("commonMetadata", applier::common_metadata()),
         ("components", list(string())),
         (
             "decryption",
@@ -50,16 +42,9 @@ fn spec() -> Schema {
             "deletionPolicy",
             one_of(&["MirrorPrune", "Delete", "WaitForTermination", "Orphan"]),
         ),
-        (
-            "dependsOn",
-            list(object([
-                ("name!", string()),
-                ("namespace", string()),
-                ("readyExpr", string()),
-            ])),
-        ),
+        ("dependsOn", applier::dependencies()),
         ("force", boolean().default(false)),
-        ("healthCheckExprs", list(health_check_expression())),
+        ("healthCheckExprs", applier::health_checks()),
         (
             "healthChecks",
             list(object([
@@ -69,36 +54,22 @@ fn spec() -> Schema {
                 ("namespace", string()),
             ])),
         ),
-        (
-            "ignore",
-            list(object([("paths!", list(string())), ("target", selector())])),
-        ),
+        ("ignore", applier::ignore_rules()),
         ("ignoreMissingComponents", boolean()),
-        (
-            "images",
-            list(object([
-                ("digest", string()),
-                ("name!", string()),
-                ("newName", string()),
-                ("newTag", string()),
-            ])),
-        ),
+        ("images", applier::images()),
         (
             "interval!",
             interval().about("Time between two reconciles after success."),
         ),
-        ("kubeConfig", kube_config()),
+        ("kubeConfig", applier::kube_config()),
         ("namePrefix", string().length(1, 200)),
         ("nameSuffix", string().length(1, 200)),
-        (
-            "patches",
-            list(object([("patch!", string()), ("target", selector())])),
-        ),
+        ("patches", applier::patches()),
         (
             "patchesJson6902",
             list(object([
                 ("patch!", list(anything())),
-                ("target!", selector()),
+                ("target!", applier::selector()),
             ])),
         ),
         ("patchesStrategicMerge", list(anything())),
@@ -121,32 +92,6 @@ fn spec() -> Schema {
         ("wait", boolean().about("Waits for every applied object.")),
     ])
     .about("What to build, how to change it, and how to apply it.")
-}
-
-pub(super) fn health_check_expression() -> Schema {
-    object([
-        ("apiVersion!", string()),
-        ("current!", string()),
-        ("failed", string()),
-        ("inProgress", string()),
-        ("kind", string()),
-    ])
-}
-
-pub(super) fn kube_config() -> Schema {
-    const EXACTLY_ONE: &str = "exactly one of spec.kubeConfig.configMapRef or spec.kubeConfig.secretRef must be specified";
-    object([
-        ("configMapRef", local_reference()),
-        (
-            "secretRef",
-            object([("key", string()), ("name!", string())]),
-        ),
-    ])
-    .rule("has(self.configMapRef) || has(self.secretRef)", EXACTLY_ONE)
-    .rule(
-        "!has(self.configMapRef) || !has(self.secretRef)",
-        EXACTLY_ONE,
-    )
 }
 
 fn post_build() -> Schema {
@@ -181,18 +126,6 @@ fn source_reference() -> Schema {
     ])
 }
 
-pub(super) fn selector() -> Schema {
-    object([
-        ("annotationSelector", string()),
-        ("group", string()),
-        ("kind", string()),
-        ("labelSelector", string()),
-        ("name", string()),
-        ("namespace", string()),
-        ("version", string()),
-    ])
-}
-
 fn status() -> Schema {
     object([
         ("conditions", conditions()),
@@ -208,13 +141,7 @@ fn status() -> Schema {
                 ("totalReconciliations!", integer()),
             ])),
         ),
-        (
-            "inventory",
-            object([(
-                "entries!",
-                list(object([("id!", string()), ("v!", string())])),
-            )]),
-        ),
+        ("inventory", applier::inventory()),
         ("lastAppliedOriginRevision", string()),
         ("lastAppliedRevision", string()),
         ("lastAttemptedRevision", string()),

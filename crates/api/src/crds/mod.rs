@@ -4,6 +4,7 @@
 //! write them; upstream has dropped them. Kustomizations keep the deprecated patch fields in every version for
 //! the same reason (conversion only renames the version).
 
+mod applier;
 mod helm;
 mod kustomize;
 mod schema;

@@ -1,6 +1,6 @@
 //! A small language for structural schemas: types first, then what narrows them.
 
-use objects::{Map, Value, json};
+use objects::{Value, json};
 
 /// Interval pattern of all Flux kinds.
 pub(super) const INTERVAL: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$";
@@ -50,23 +50,22 @@ pub(super) fn anything() -> Schema {
 
 /// An object; field names that end in `!` are required.
 pub(super) fn object<const N: usize>(fields: [(&str, Schema); N]) -> Schema {
-    let mut properties = Map::new();
-    let mut required = Vec::new();
-    for (name, schema) in fields {
-        let bare = name.trim_end_matches('!');
-        if bare != name {
-            required.push(bare.to_owned());
-        }
-        properties.insert(bare.to_owned(), schema.0);
-    }
-    let mut schema = json!({"type": "object", "properties": properties});
-    if !required.is_empty() {
-        schema["required"] = json!(required);
-    }
-    Schema(schema)
+    Schema(json!({"type": "object", "properties": {}})).and(fields)
 }
 
 impl Schema {
+    /// Adds fields to an object; those of the same name replace what was there.
+    pub(super) fn and<const N: usize>(mut self, fields: [(&str, Schema); N]) -> Self {
+        for (name, field) in fields {
+            let bare = name.trim_end_matches('!');
+            if bare != name {
+                self.push("required", bare.into());
+            }
+            self.0["properties"][bare] = field.0;
+        }
+        self
+    }
+
     pub(super) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         self.0[key] = value.into();
         self
@@ -90,14 +89,19 @@ impl Schema {
 
     /// Adds a CEL rule with its message.
     pub(super) fn rule(mut self, rule: &str, message: &str) -> Self {
-        let rules = &mut self.0["x-kubernetes-validations"];
-        if !rules.is_array() {
-            *rules = json!([]);
-        }
-        if let Some(rules) = rules.as_array_mut() {
-            rules.push(json!({"rule": rule, "message": message}));
-        }
+        self.push(
+            "x-kubernetes-validations",
+            json!({"rule": rule, "message": message}),
+        );
         self
+    }
+
+    /// Adds to a list of the schema, which need not be there yet.
+    fn push(&mut self, key: &str, value: Value) {
+        match &mut self.0[key] {
+            Value::Array(list) => list.push(value),
+            none => *none = json!([value]),
+        }
     }
 }
 

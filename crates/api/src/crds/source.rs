@@ -130,16 +130,14 @@ fn timeout() -> Schema {
 
 /// Status fields of every source, and those of one kind.
 fn status<const N: usize>(more: [(&str, Schema); N]) -> Schema {
-    let mut schema = object([
+    object([
         ("artifact", artifact()),
         ("conditions", conditions()),
         ("lastHandledReconcileAt", string()),
         ("observedGeneration", integer()),
-    ]);
-    for (name, field) in more {
-        schema.0["properties"][name] = field.0;
-    }
-    schema.about("What was fetched and stored.")
+    ])
+    .and(more)
+    .about("What was fetched and stored.")
 }
 
 fn verify(with_trusted_root: bool) -> Schema {
@@ -155,7 +153,7 @@ fn verify(with_trusted_root: bool) -> Schema {
         ("secretRef", local_reference()),
     ]);
     if with_trusted_root {
-        schema.0["properties"]["trustedRootSecretRef"] = local_reference().0;
+        schema = schema.and([("trustedRootSecretRef", local_reference())]);
     }
     schema
 }
@@ -230,6 +228,10 @@ fn layer_selector() -> Schema {
     ])
 }
 
+fn oci_provider() -> Schema {
+    one_of(&["generic", "aws", "azure", "gcp"]).default("generic")
+}
+
 fn oci_spec() -> Schema {
     object([
         ("certSecretRef", local_reference()),
@@ -237,10 +239,7 @@ fn oci_spec() -> Schema {
         ("insecure", boolean()),
         ("interval!", interval()),
         ("layerSelector", layer_selector()),
-        (
-            "provider",
-            one_of(&["generic", "aws", "azure", "gcp"]).default("generic"),
-        ),
+        ("provider", oci_provider()),
         ("proxySecretRef", local_reference()),
         (
             "ref",
@@ -281,10 +280,7 @@ fn helm_repository_spec() -> Schema {
         ("insecure", boolean()),
         ("interval", interval()),
         ("passCredentials", boolean()),
-        (
-            "provider",
-            one_of(&["generic", "aws", "azure", "gcp"]).default("generic"),
-        ),
+        ("provider", oci_provider()),
         ("secretRef", local_reference()),
         ("suspend", boolean()),
         ("timeout", timeout()),
