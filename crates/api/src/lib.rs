@@ -3,6 +3,7 @@
 //! What users write arrives as [`objects::Object`] and is read into [`Resource`] values; what controllers report
 //! leaves as status structs. The CRDs in [`crds`] are what an API server needs to serve the kinds.
 
+mod applier;
 pub mod conditions;
 mod crds;
 mod event;
@@ -12,20 +13,23 @@ mod meta;
 pub mod names;
 mod source;
 
+pub use applier::{
+    CommonMetadata, CrossNamespaceReference, CustomHealthCheck, DependencyReference, IgnoreRule,
+    Image, Inventory, InventoryEntry, KubeConfig, Patch, Selector,
+};
 pub use conditions::{Condition, ConditionStatus};
 pub use crds::crds;
 pub use event::{Event, InvolvedObject, Severity, metadata_with_annotations, trim_message};
 pub use helmrelease::{
-    CrossNamespaceReference, DriftDetection, DriftMode, HelmChartTemplate, HelmChartTemplateSpec,
-    HelmChartVerification, HelmRelease, HelmReleaseSpec, HelmReleaseStatus, Install,
-    KustomizeRenderer, PostRenderer, Remediation, ResolvedRemediation, Rollback, Snapshot,
-    Strategy, Test, TestFilter, TestHookStatus, Uninstall, Upgrade, ValuesReference, WaitStrategy,
+    DriftDetection, DriftMode, HelmChartTemplate, HelmChartTemplateSpec, HelmChartVerification,
+    HelmRelease, HelmReleaseSpec, HelmReleaseStatus, Install, KustomizeRenderer, PostRenderer,
+    ReleaseAction, Remediation, ResolvedRemediation, Rollback, Snapshot, Strategy, Test,
+    TestFilter, TestHookStatus, Uninstall, Upgrade, ValuesReference, WaitStrategy,
 };
 pub use kustomization::{
-    CommonMetadata, CrossNamespaceSourceReference, CustomHealthCheck, Decryption, DeletionPolicy,
-    DependencyReference, HistoryEntry, IgnoreRule, Image, Inventory, InventoryEntry, KubeConfig,
-    Kustomization, KustomizationSpec, KustomizationStatus, NamespacedObjectKindReference, Patch,
-    PostBuild, Selector, SubstituteReference, record_history,
+    Decryption, DeletionPolicy, HistoryEntry, Kustomization, KustomizationSpec,
+    KustomizationStatus, NamespacedObjectKindReference, PostBuild, SubstituteReference,
+    record_history,
 };
 pub use meta::{
     DecodeError, Duration, KeyReference, Kind, LocalObjectReference, ObjectMeta, Resource,

@@ -86,24 +86,25 @@ impl Pass<'_> {
     async fn install(&self, session: &Session<'_>, wanted: &Wanted) -> Result<(), String> {
         let spec = &self.own.spec;
         let install = spec.install();
+        let action = &install.action;
         let helm3 = self.controller.settings.gates.use_helm3_defaults;
         let server_side = install.server_side_apply.unwrap_or(!helm3);
-        let policy = CrdPolicy::of(&install.crds);
+        let policy = CrdPolicy::of(&action.crds);
         self.definitions(session, wanted, policy, server_side)
             .await?;
         let superseded = session.check_name(install.replace).await?;
-        let skip_schema = install.disable_schema_validation;
+        let skip_schema = action.disable_schema_validation;
         let rendered = self
             .render(session, wanted, &wanted.values, 1, false, skip_schema)
             .await?;
         let manner = Manner {
             timeout: spec.action_timeout("install"),
-            wait: waits(install.disable_wait, install.disable_wait_for_jobs),
-            hooks: !install.disable_hooks,
+            wait: waits(action.disable_wait, action.disable_wait_for_jobs),
+            hooks: !action.disable_hooks,
             server_side,
             replace: false,
-            take_ownership: !install.disable_take_ownership,
-            strict: !install.disable_openapi_validation,
+            take_ownership: !action.disable_take_ownership,
+            strict: !action.disable_openapi_validation,
             cleanup_on_fail: false,
             max_history: 0,
         };
@@ -116,12 +117,13 @@ impl Pass<'_> {
     async fn upgrade(&self, session: &Session<'_>, wanted: &Wanted) -> Result<(), String> {
         let spec = &self.own.spec;
         let upgrade = spec.upgrade();
+        let action = &upgrade.action;
         let (current, last) = session.current().await?;
         let server_side = server_side(&upgrade.server_side_apply, !is_client_side(&last));
-        let policy = CrdPolicy::of(&upgrade.crds);
+        let policy = CrdPolicy::of(&action.crds);
         self.definitions(session, wanted, policy, server_side)
             .await?;
-        let skip_schema = upgrade.disable_schema_validation;
+        let skip_schema = action.disable_schema_validation;
         let revision = last.version + 1;
         let values = match upgrade.preserve_values {
             true => preserved(&wanted.values, &current),
@@ -132,12 +134,12 @@ impl Pass<'_> {
             .await?;
         let manner = Manner {
             timeout: spec.action_timeout("upgrade"),
-            wait: waits(upgrade.disable_wait, upgrade.disable_wait_for_jobs),
-            hooks: !upgrade.disable_hooks,
+            wait: waits(action.disable_wait, action.disable_wait_for_jobs),
+            hooks: !action.disable_hooks,
             server_side,
             replace: upgrade.force,
-            take_ownership: !upgrade.disable_take_ownership,
-            strict: !upgrade.disable_openapi_validation,
+            take_ownership: !action.disable_take_ownership,
+            strict: !action.disable_openapi_validation,
             cleanup_on_fail: upgrade.cleanup_on_fail,
             max_history: spec.max_history(),
         };

@@ -46,8 +46,8 @@ pub async fn preview(
     let capabilities = CapabilitiesCache::default().get(&*cluster).await;
     let metadata = &own.metadata;
     let skip_schema = match release.is_upgrade {
-        true => own.spec.upgrade().disable_schema_validation,
-        false => own.spec.install().disable_schema_validation,
+        true => own.spec.upgrade().action.disable_schema_validation,
+        false => own.spec.install().action.disable_schema_validation,
     };
     let request = RenderRequest {
         version: chart.metadata.version.clone(),
