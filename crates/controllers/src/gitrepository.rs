@@ -24,7 +24,7 @@ use reconcile::gitrepository::{
 use tracing::info;
 
 use crate::artifact::{ArtifactStore, Owner, StoreError};
-use crate::source::{Place, stored};
+use crate::source::{Place, stored, writer};
 use watch::{RepositoryWatcher, Watched};
 
 const NAME: &str = "gitrepository";
@@ -103,7 +103,7 @@ enum Done {
 #[async_trait]
 impl Reconciler for GitRepositoryReconciler {
     async fn reconcile(&self, run: &Run) -> Result<Outcome, Failed> {
-        let mut place = Place::new(run, &OWNED).await?;
+        let mut place = Place::new(run, writer(&OWNED)).await?;
         let mut repository = decode(&place.object)?;
         if start(&repository) == Start::AddFinalizer {
             place.add_finalizer().await?;

@@ -17,7 +17,7 @@ use api::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use cluster::Target;
-use controller_runtime::{Change, Controller, Key, Run, Runtime, Store, Trigger};
+use controller_runtime::{Change, Key, Run, Runtime, Store, Trigger};
 use objects::{Gvk, Object};
 use reconcile::helmchart::{Build, Failure, no_artifact, source_unavailable, unsupported_source};
 use reconcile::source::{Decision, Pass, Problem, Verdict};
@@ -27,7 +27,7 @@ use crate::artifact::{ArtifactStore, Name, StoreError};
 use crate::helm_access::Access;
 use crate::helm_index::IndexCache;
 use crate::source::triggers::{self, BY_SECRET, generation, revision};
-use crate::source::{Place, SourceReconciler, SourceSettings, Worker, blocking, owner};
+use crate::source::{Place, SourceSettings, Worker, blocking, owner, start_worker};
 
 pub use repository::download_chart;
 use repository::{ChartRepository, StoredIndex};
@@ -44,8 +44,7 @@ pub(crate) fn run(
     clients: Arc<Clients>,
     settings: SourceSettings,
 ) {
-    let kind = <HelmChartSpec as api::Kind>::gvk();
-    let charts = runtime.store(&runtime.spec(kind.clone(), ""));
+    let charts = runtime.store(&runtime.spec(<HelmChartSpec as api::Kind>::gvk(), ""));
     charts.add_index(BY_SOURCE, |chart| vec![source_of(chart)]);
     triggers::index_secrets(&charts);
     let mut triggers: Vec<Trigger> = SOURCES
@@ -64,19 +63,14 @@ pub(crate) fn run(
                 .collect()
         },
     ));
-    runtime.run(Controller {
-        name: NAME,
-        kind,
-        label_selector: String::new(),
-        concurrency: settings.concurrency,
-        reconciler: Arc::new(SourceReconciler(HelmCharts {
-            store,
-            clients,
-            settings,
-            index: Arc::default(),
-        })),
-        triggers,
-    });
+    let concurrency = settings.concurrency;
+    let worker = HelmCharts {
+        store,
+        clients,
+        settings,
+        index: Arc::default(),
+    };
+    start_worker(runtime, NAME, concurrency, worker, triggers);
 }
 
 pub(crate) struct HelmCharts {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use api::names::{self, reason};
 use api::{HelmRepository, HelmRepositorySpec, HelmRepositoryStatus};
 use async_trait::async_trait;
-use controller_runtime::{Controller, Runtime};
+use controller_runtime::Runtime;
 use reconcile::helmrepository::{check, fetch_failed, index_failed, invalid_url};
 use reconcile::source::{Decision, Pass, Problem};
 use remote::Clients;
@@ -14,7 +14,7 @@ use remote::helm::normalize_url;
 use crate::artifact::{ArtifactStore, Name, StoreError};
 use crate::helm_access;
 use crate::helm_index::{convert, fetch_index};
-use crate::source::{Place, SourceReconciler, SourceSettings, Worker, blocking, owner, triggers};
+use crate::source::{Place, SourceSettings, Worker, blocking, owner, start_worker, triggers};
 
 const NAME: &str = "helmrepository";
 
@@ -25,21 +25,16 @@ pub(crate) fn run(
     clients: Arc<Clients>,
     settings: SourceSettings,
 ) {
-    let kind = <HelmRepositorySpec as api::Kind>::gvk();
-    triggers::index_secrets(&runtime.store(&runtime.spec(kind.clone(), "")));
-    let secrets = triggers::own_secrets(runtime, &settings);
-    runtime.run(Controller {
-        name: NAME,
-        kind,
-        label_selector: String::new(),
-        concurrency: settings.concurrency,
-        reconciler: Arc::new(SourceReconciler(HelmRepositories {
-            store,
-            clients,
-            settings,
-        })),
-        triggers: vec![secrets],
-    });
+    let concurrency = settings.concurrency;
+    let triggers = vec![triggers::own_secrets::<HelmRepositorySpec>(
+        runtime, &settings,
+    )];
+    let worker = HelmRepositories {
+        store,
+        clients,
+        settings,
+    };
+    start_worker(runtime, NAME, concurrency, worker, triggers);
 }
 
 struct HelmRepositories {

@@ -13,6 +13,7 @@ pub mod helmrelease;
 mod helmrepository;
 pub mod kustomization;
 mod ocirepository;
+mod place;
 mod source;
 mod start;
 pub mod telemetry;

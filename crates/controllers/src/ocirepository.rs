@@ -9,13 +9,14 @@ use api::{
 };
 use async_trait::async_trait;
 use bytes::Bytes;
-use controller_runtime::{Controller, Run, Runtime};
+use controller_runtime::{Run, Runtime};
 use filetree::{Ignore, UnpackLimits, select, unpack_tar_gz};
+use reconcile::EventDraft;
 use reconcile::ocirepository::{
     choose_tag, digest_failed, digest_of, invalid_url, layer_failed, login_failed, pull_failed,
     tag_failed, verification_refused,
 };
-use reconcile::source::{Class, Decision, Notice, Pass, Problem, Verdict};
+use reconcile::source::{Class, Decision, Pass, Problem, Verdict};
 use remote::oci::{
     Descriptor, DockerConfig, Manifest, Reference, Registry, RegistryOptions, Repository,
 };
@@ -23,7 +24,7 @@ use remote::{ClientOptions, Clients, Credentials, Proxy};
 
 use crate::artifact::{ArtifactStore, Name, StoreError};
 use crate::source::{
-    Place, SourceReconciler, SourceSettings, Worker, blocking, owner, secrets, triggers,
+    Place, SourceSettings, Worker, blocking, owner, secrets, start_worker, triggers,
 };
 
 const NAME: &str = "ocirepository";
@@ -36,21 +37,16 @@ pub(crate) fn run(
     clients: Arc<Clients>,
     settings: SourceSettings,
 ) {
-    let kind = <OciRepositorySpec as api::Kind>::gvk();
-    triggers::index_secrets(&runtime.store(&runtime.spec(kind.clone(), "")));
-    let secrets = triggers::own_secrets(runtime, &settings);
-    runtime.run(Controller {
-        name: NAME,
-        kind,
-        label_selector: String::new(),
-        concurrency: settings.concurrency,
-        reconciler: Arc::new(SourceReconciler(OciRepositories {
-            store,
-            clients,
-            settings,
-        })),
-        triggers: vec![secrets],
-    });
+    let concurrency = settings.concurrency;
+    let triggers = vec![triggers::own_secrets::<OciRepositorySpec>(
+        runtime, &settings,
+    )];
+    let worker = OciRepositories {
+        store,
+        clients,
+        settings,
+    };
+    start_worker(runtime, NAME, concurrency, worker, triggers);
 }
 
 struct OciRepositories {
@@ -288,12 +284,9 @@ async fn docker_config(
         match secrets::read(run, name).await {
             Ok(secret) => found.push(secret),
             Err(error) => {
-                place.record(Notice {
-                    severity: Severity::Trace,
-                    reason: reason::AUTHENTICATION_FAILED,
-                    message: format!("auth secret '{name}' not found"),
-                    metadata: Default::default(),
-                });
+                let message = format!("auth secret '{name}' not found");
+                let reason = reason::AUTHENTICATION_FAILED;
+                place.record(EventDraft::new(Severity::Trace, reason, message));
                 let namespace = &run.key.namespace;
                 return Err(format!(
                     "failed to get secret '{namespace}/{name}': {error}"

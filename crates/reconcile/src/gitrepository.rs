@@ -8,14 +8,13 @@ mod finish;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use api::conditions::{self, Stamp, SummaryOrder};
 use api::names::{self, reason};
 use api::{Artifact, GitRepository, GitRepositoryStatus, Severity};
 use jiff::Timestamp;
 
-pub use crate::source::{Class, Next, Notice, Problem, Start, Stored};
+use crate::report::EventDraft;
+pub use crate::source::{Class, Next, Problem, Start, Stored};
 
 /// Conditions that make up Ready, most important first.
 pub const SUMMARY: SummaryOrder<'static> = SummaryOrder {
@@ -64,7 +63,7 @@ pub struct Decision {
     /// The whole status to write.
     pub status: GitRepositoryStatus,
     /// Events in order.
-    pub events: Vec<Notice>,
+    pub events: Vec<EventDraft>,
     /// When to look again.
     pub next: Next,
 }
@@ -96,7 +95,7 @@ pub enum Verdict {
 pub struct Pass {
     before: GitRepository,
     status: GitRepositoryStatus,
-    events: Vec<Notice>,
+    events: Vec<EventDraft>,
     stamp: Stamp,
     /// Artifacts of `spec.include`, in order.
     includes: Vec<Artifact>,
@@ -330,12 +329,7 @@ impl Pass {
     }
 
     fn notice(&mut self, severity: Severity, reason: &'static str, message: String) {
-        self.events.push(Notice {
-            severity,
-            reason,
-            message,
-            metadata: BTreeMap::new(),
-        });
+        self.events.push(EventDraft::new(severity, reason, message));
     }
 }
 

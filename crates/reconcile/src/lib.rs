@@ -8,4 +8,7 @@ pub mod helmrelease;
 pub mod helmrepository;
 pub mod kustomization;
 pub mod ocirepository;
+mod report;
 pub mod source;
+
+pub use report::{EventDraft, Requeue};

@@ -3,7 +3,6 @@
 pub(crate) mod acting;
 pub(crate) mod download;
 pub(crate) mod drift;
-pub(crate) mod report;
 pub(crate) mod triggers;
 
 use apply::{IgnoreRule, IgnoreRuleError, IgnoreRules};

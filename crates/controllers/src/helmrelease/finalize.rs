@@ -1,8 +1,8 @@
 //! What happens when a HelmRelease is deleted.
 
 use api::conditions;
-use api::names::{self, READY, reason};
-use controller_runtime::{Failed, Outcome, remove_finalizer};
+use api::names::{READY, reason};
+use controller_runtime::{Failed, Outcome};
 use reconcile::expression::HealthExpressions;
 use reconcile::helmrelease::Failure;
 use tracing::{error, info};
@@ -32,18 +32,7 @@ pub(super) async fn finalize(pass: &mut Pass<'_>) -> Result<Outcome, Failed> {
         return Err(Failed(text));
     }
     pass.write_status().await?;
-    let removed = remove_finalizer(
-        &*pass.run.runtime.cluster,
-        &pass.target,
-        &pass.written,
-        names::FINALIZER,
-        names::HELM_CONTROLLER,
-    )
-    .await?;
-    if let Some(object) = removed {
-        pass.run.runtime.observe(&object);
-    }
-    Ok(Outcome::Done)
+    pass.place.remove_finalizer().await
 }
 
 async fn clear(pass: &mut Pass<'_>) -> Result<(), Failure> {

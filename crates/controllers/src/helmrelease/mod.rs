@@ -38,22 +38,27 @@ use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runt
 use crate::applier::acting::{account, acting_as};
 use crate::applier::drift::{DriftWatch, OwnerLabels};
 use crate::artifact::ArtifactStore;
+use crate::place::Writer;
 use chart::ChartCache;
 pub use preview::{Preview, preview};
 use render::CapabilitiesCache;
 pub use render::render_offline;
 pub use settings::{Gates, Settings};
 
-/// Condition types that this controller owns.
-const OWNED_CONDITIONS: &[&str] = &[
-    names::RELEASED,
-    names::REMEDIATED,
-    names::TEST_SUCCESS,
-    names::DRIFTED,
-    names::RECONCILING,
-    names::READY,
-    names::STALLED,
-];
+/// How this controller writes.
+const WRITER: Writer = Writer {
+    controller: names::HELM_CONTROLLER,
+    manager: names::HELM_CONTROLLER,
+    owned: &[
+        names::RELEASED,
+        names::REMEDIATED,
+        names::TEST_SUCCESS,
+        names::DRIFTED,
+        names::RECONCILING,
+        names::READY,
+        names::STALLED,
+    ],
+};
 
 /// The controller's memory; all of it can be lost at any time.
 struct HelmReleaseController {

@@ -1,21 +1,20 @@
 //! One pass over a HelmRelease: facts, then the loop of states and actions, then the report.
 
-use std::sync::Arc;
-
 use api::conditions::{self, Stamp};
 use api::names::{self, RECONCILING, reason};
 use api::{HelmRelease, HelmReleaseStatus, Severity};
 use apply::ResourceManager;
-use controller_runtime::{EventRecord, Failed, Outcome, Run};
+use controller_runtime::{Failed, Outcome, Run};
 use objects::{Gvk, Object, Value};
 use parking_lot::Mutex;
 use reconcile::expression::HealthExpressions;
 use reconcile::helmrelease::{
-    Action, ActionKind, EventDraft, Failure, Requeue, State, StateFacts, Step, active_retry, after,
-    before, begin_action, begin_release, check_dependencies, clear_stale, determine, drift_event,
+    Action, ActionKind, Failure, State, StateFacts, Step, active_retry, after, before,
+    begin_action, begin_release, check_dependencies, clear_stale, determine, drift_event,
     interrupted_action, latest, must_reset_failures, next_step, recover, rollback_step, settle,
     shorten, source_ready, summarize, take_force_request, target_changed,
 };
+use reconcile::{EventDraft, Requeue};
 use tracing::{error, info};
 
 use super::chart::{self, Loaded, SourceRef};
@@ -27,8 +26,8 @@ use super::observation::{observe, stored};
 use super::session::Session;
 use super::storage::Storage;
 use super::values::{Resolved, Values, compose};
-use super::{HelmReleaseController, OWNED_CONDITIONS, finalize, template};
-use crate::applier::report;
+use super::{HelmReleaseController, WRITER, finalize, template};
+use crate::place::Place;
 
 /// Times the loop may turn in one pass; every turn but the last does an action of another kind.
 const TURNS_MAX: usize = 10;
@@ -38,9 +37,7 @@ pub(super) struct Pass<'a> {
     pub(super) controller: &'a HelmReleaseController,
     pub(super) run: &'a Run,
     pub(super) own: HelmRelease,
-    pub(super) target: cluster::Target,
-    /// The object as last written.
-    pub(super) written: Object,
+    pub(super) place: Place<'a>,
     pub(super) status: HelmReleaseStatus,
 }
 
@@ -57,14 +54,13 @@ pub(super) async fn reconcile(
         controller,
         run,
         status: own.status.clone(),
-        target: run.target().await?,
-        written: (*run.object).clone(),
+        place: Place::new(run, WRITER).await?,
         own,
     };
     if pass.own.metadata.is_deleted() {
         return finalize::finalize(&mut pass).await;
     }
-    pass.ensure_finalizer().await?;
+    pass.place.add_finalizer().await?;
     if pass.own.spec.suspend {
         info!("reconciliation is suspended for this object");
         pass.end(true);
@@ -90,36 +86,13 @@ impl<'a> Pass<'a> {
         }
     }
 
-    async fn ensure_finalizer(&mut self) -> Result<(), Failed> {
-        let manager = names::HELM_CONTROLLER;
-        let (target, written) = (&self.target, &mut self.written);
-        report::ensure_finalizer(self.run, target, written, names::FINALIZER, manager).await
-    }
-
     /// Writes the status where it differs from what was last written.
     pub(super) async fn write_status(&mut self) -> Result<(), Failed> {
-        let manager = names::HELM_CONTROLLER;
-        let (target, written) = (&self.target, &mut self.written);
-        report::write_status(
-            self.run,
-            target,
-            written,
-            &self.status,
-            OWNED_CONDITIONS,
-            manager,
-        )
-        .await
+        self.place.report(&self.status).await
     }
 
     pub(super) fn record(&self, draft: EventDraft) {
-        self.run.runtime.recorder.record(EventRecord {
-            object: Arc::new(self.written.clone()),
-            severity: draft.severity,
-            reason: draft.reason,
-            message: draft.message,
-            metadata: draft.metadata,
-            controller: names::HELM_CONTROLLER,
-        });
+        self.place.record(draft);
     }
 
     /// Notes the end of a pass: handled requests and, where it came to an end, the generation.

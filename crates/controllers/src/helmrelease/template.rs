@@ -5,7 +5,8 @@ use api::{HelmRelease, HelmReleaseStatus};
 use cluster::{DeleteParams, Patch, Target, WriteParams};
 use controller_runtime::{Key, Run};
 use objects::{Object, Value, json};
-use reconcile::helmrelease::{EventDraft, Failure, chart_event};
+use reconcile::EventDraft;
+use reconcile::helmrelease::{Failure, chart_event};
 use tracing::info;
 
 use super::HelmReleaseController;

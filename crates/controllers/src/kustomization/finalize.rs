@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use api::{DeletionPolicy, Severity, names};
+use api::{DeletionPolicy, Severity};
 use apply::Action;
-use controller_runtime::{Failed, Outcome, remove_finalizer};
+use controller_runtime::{Failed, Outcome};
 use objects::ObjectKey;
-use reconcile::kustomization::{EventDraft, notice, parse};
+use reconcile::EventDraft;
+use reconcile::kustomization::{notice, parse};
 use tracing::{error, info};
 
 use super::apply_step::{prune_options, stored};
@@ -17,24 +18,14 @@ use crate::applier::acting::account_exists;
 const TERMINATION_POLL: Duration = Duration::from_millis(250);
 
 /// Deletes what the policy says, then lets the Kustomization go.
-pub(super) async fn finalize(pass: &Pass<'_>) -> Result<Outcome, Failed> {
+pub(super) async fn finalize(pass: &mut Pass<'_>) -> Result<Outcome, Failed> {
     if pass.own.metadata.has_finalizer() {
         let inventory = pass.own.status.inventory.clone().unwrap_or_default();
         let objects = parse(&inventory);
         if deletes(pass) && !objects.is_empty() {
             delete(pass, objects).await?;
         }
-        let removed = remove_finalizer(
-            &*pass.run.runtime.cluster,
-            &pass.target,
-            &pass.run.object,
-            names::FINALIZER,
-            names::KUSTOMIZE_STATUS_MANAGER,
-        )
-        .await?;
-        if let Some(object) = removed {
-            pass.run.runtime.observe(&object);
-        }
+        return pass.place.remove_finalizer().await;
     }
     Ok(Outcome::Done)
 }

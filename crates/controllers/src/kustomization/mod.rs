@@ -31,17 +31,22 @@ use tokio::runtime::Handle;
 use crate::applier::acting::{account, acting_as};
 use crate::applier::drift::{DriftWatch, OwnerLabels};
 use crate::artifact::ArtifactStore;
+use crate::place::Writer;
 use cache::BuildCache;
 use remote_bases::RemoteBases;
 pub use settings::{Gates, Settings};
 
-/// Condition types that this controller owns.
-const OWNED_CONDITIONS: &[&str] = &[
-    names::HEALTHY,
-    names::READY,
-    names::RECONCILING,
-    names::STALLED,
-];
+/// How this controller writes.
+const WRITER: Writer = Writer {
+    controller: names::KUSTOMIZE_CONTROLLER,
+    manager: names::KUSTOMIZE_STATUS_MANAGER,
+    owned: &[
+        names::HEALTHY,
+        names::READY,
+        names::RECONCILING,
+        names::STALLED,
+    ],
+};
 
 /// The controller's memory; all of it can be lost at any time.
 struct KustomizationController {

@@ -8,22 +8,23 @@ use api::conditions::Stamp;
 use api::names::{self, READY};
 use api::{Kustomization, KustomizationStatus, go_duration};
 use apply::{Action, ChangeSet, ResourceManager, WaitOptions, WaitTarget};
-use controller_runtime::{EventRecord, Failed, Outcome, Run};
+use controller_runtime::{Failed, Outcome, Run};
 use filetree::{EntryKind, FileTree};
 use objects::{Gvk, Object, ObjectKey, health, json};
 use parking_lot::Mutex;
 use reconcile::expression::HealthExpressions;
 use reconcile::kustomization::{
-    DependencyError, End, EventDraft, Failure, PassFacts, Requeue, Success, begin,
-    check_dependencies, finalise, find_cycle, notice, progress, settle,
+    DependencyError, End, Failure, PassFacts, Success, begin, check_dependencies, finalise,
+    find_cycle, notice, progress, settle,
 };
+use reconcile::{EventDraft, Requeue};
 use tracing::{error, info};
 
 use super::build::{BuildRequest, Built, Variables};
 use crate::applier::drift::pause_after;
-use crate::applier::report;
+use crate::place::Place;
 
-use super::{KustomizationController, OWNED_CONDITIONS, apply_step, finalize, source, variables};
+use super::{KustomizationController, WRITER, apply_step, finalize, source, variables};
 
 /// A step longer than this shows in the status while it runs.
 const SLOW: Duration = Duration::from_millis(500);
@@ -36,9 +37,7 @@ pub(super) struct Pass<'a> {
     pub(super) controller: &'a KustomizationController,
     pub(super) run: &'a Run,
     pub(super) own: Kustomization,
-    pub(super) target: cluster::Target,
-    /// The object as last written.
-    written: Object,
+    pub(super) place: Place<'a>,
     pub(super) status: KustomizationStatus,
     pub(super) facts: PassFacts,
     started: jiff::Timestamp,
@@ -49,21 +48,19 @@ pub(super) async fn reconcile(
     run: &Run,
 ) -> Result<Outcome, Failed> {
     let own = Kustomization::from_object(&run.object).map_err(|e| Failed(e.to_string()))?;
-    let target = run.target().await?;
     let mut pass = Pass {
         controller,
         run,
         status: own.status.clone(),
-        target,
-        written: (*run.object).clone(),
+        place: Place::new(run, WRITER).await?,
         facts: PassFacts::default(),
         started: run.runtime.clock.now(),
         own,
     };
     if pass.own.metadata.is_deleted() {
-        return finalize::finalize(&pass).await;
+        return finalize::finalize(&mut pass).await;
     }
-    pass.ensure_finalizer().await?;
+    pass.place.add_finalizer().await?;
     if pass.own.spec.suspend {
         info!("Reconciliation is suspended for this object");
         let stamp = pass.stamp();
@@ -91,36 +88,13 @@ impl<'a> Pass<'a> {
         Duration::try_from(now.duration_since(self.started)).unwrap_or_default()
     }
 
-    async fn ensure_finalizer(&mut self) -> Result<(), Failed> {
-        let manager = names::KUSTOMIZE_STATUS_MANAGER;
-        let (target, written) = (&self.target, &mut self.written);
-        report::ensure_finalizer(self.run, target, written, names::FINALIZER, manager).await
-    }
-
     /// Writes the status where it differs from what was last written.
     pub(super) async fn write_status(&mut self) -> Result<(), Failed> {
-        let manager = names::KUSTOMIZE_STATUS_MANAGER;
-        let (target, written) = (&self.target, &mut self.written);
-        report::write_status(
-            self.run,
-            target,
-            written,
-            &self.status,
-            OWNED_CONDITIONS,
-            manager,
-        )
-        .await
+        self.place.report(&self.status).await
     }
 
     pub(super) fn record(&self, draft: EventDraft) {
-        self.run.runtime.recorder.record(EventRecord {
-            object: Arc::new(self.written.clone()),
-            severity: draft.severity,
-            reason: draft.reason,
-            message: draft.message,
-            metadata: draft.metadata,
-            controller: names::KUSTOMIZE_CONTROLLER,
-        });
+        self.place.record(draft);
     }
 
     /// Ends the pass: conditions, event, log, status, next look.

@@ -7,15 +7,16 @@ pub(crate) mod triggers;
 
 use std::sync::Arc;
 
-use api::{Artifact, Resource};
+use api::{Artifact, Kind, Resource};
 use async_trait::async_trait;
-use controller_runtime::{Failed, Outcome, Reconciler, Run};
+use controller_runtime::{Controller, Failed, Outcome, Reconciler, Run, Runtime, Trigger};
 use objects::{Object, json};
 use reconcile::source::{Decision, Pass, Source, Start, Stored, start};
 use tracing::info;
 
 use crate::artifact::{ArtifactStore, Owner, StoreError};
-pub(crate) use place::Place;
+pub(crate) use crate::place::Place;
+pub(crate) use place::writer;
 pub use settings::SourceSettings;
 
 /// What is particular to one kind of source.
@@ -41,13 +42,31 @@ pub(crate) trait Worker: Send + Sync + 'static {
     ) -> Decision<<Self::Spec as Source>::Status>;
 }
 
+/// Starts the controller of one kind of source.
+pub(crate) fn start_worker<W: Worker>(
+    runtime: &Arc<Runtime>,
+    name: &'static str,
+    concurrency: usize,
+    worker: W,
+    triggers: Vec<Trigger>,
+) {
+    runtime.run(Controller {
+        name,
+        kind: <W::Spec as Kind>::gvk(),
+        label_selector: String::new(),
+        concurrency,
+        reconciler: Arc::new(SourceReconciler(worker)),
+        triggers,
+    });
+}
+
 /// Drives a worker: finalizer, suspension, deletion, status.
-pub(crate) struct SourceReconciler<W>(pub W);
+struct SourceReconciler<W>(W);
 
 #[async_trait]
 impl<W: Worker> Reconciler for SourceReconciler<W> {
     async fn reconcile(&self, run: &Run) -> Result<Outcome, Failed> {
-        let mut place = Place::new(run, W::Spec::OWNED).await?;
+        let mut place = Place::new(run, writer(W::Spec::OWNED)).await?;
         let mut object = decode::<W::Spec>(&place.object)?;
         if self.0.is_static(&object.spec) {
             return self.leave_alone(&mut place, &object).await;

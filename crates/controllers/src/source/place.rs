@@ -1,60 +1,26 @@
-//! Where one pass writes to: status, finalizer, events.
-
-use std::sync::Arc;
+//! What sources write beside their status: progress, events about artifacts.
 
 use api::Severity;
 use api::names::{self, reason};
-use cluster::Target;
-use controller_runtime::{
-    EventRecord, Failed, Outcome, Run, add_finalizer, patch_status, remove_finalizer,
-};
-use objects::{Object, Value};
-use reconcile::source::{Next, Notice, Pass, Source};
+use controller_runtime::{Failed, Outcome};
+use reconcile::EventDraft;
+use reconcile::source::{Next, Pass, Source};
 use serde::Serialize;
 use tracing::info;
 
 use crate::artifact::{ArtifactStore, Owner};
+use crate::place::{Place, Writer, to_value};
 
-/// One object with its newest known state, which moves with each write.
-pub(crate) struct Place<'a> {
-    pub run: &'a Run,
-    pub target: Target,
-    pub object: Arc<Object>,
-    owned: &'static [&'static str],
+/// The source controller, with the condition types of one of its kinds.
+pub(crate) fn writer(owned: &'static [&'static str]) -> Writer {
+    Writer {
+        controller: names::SOURCE_CONTROLLER,
+        manager: names::SOURCE_CONTROLLER,
+        owned,
+    }
 }
 
-impl<'a> Place<'a> {
-    /// Finds the object's address; `owned` are the conditions that the controller may write.
-    pub async fn new(run: &'a Run, owned: &'static [&'static str]) -> Result<Place<'a>, Failed> {
-        Ok(Self {
-            run,
-            target: run.target().await?,
-            object: run.object.clone(),
-            owned,
-        })
-    }
-
-    pub async fn add_finalizer(&mut self) -> Result<(), Failed> {
-        let stored = add_finalizer(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.object,
-            names::FINALIZER,
-            names::SOURCE_CONTROLLER,
-        )
-        .await?;
-        self.advance(stored);
-        Ok(())
-    }
-
-    /// Takes a written object as the newest state, here and in the caches.
-    fn advance(&mut self, stored: Option<Object>) {
-        if let Some(stored) = stored {
-            self.run.runtime.observe(&stored);
-            self.object = Arc::new(stored);
-        }
-    }
-
+impl Place<'_> {
     /// Writes progress before something slow, where there is any to show. A failure to do so is left to the write at
     /// the end.
     pub async fn show(&mut self, status: Option<&impl Serialize>) {
@@ -68,26 +34,11 @@ impl<'a> Place<'a> {
         self.show(pass.progress()).await;
     }
 
-    /// Writes a whole status; nothing where nothing changed.
-    pub async fn write(&mut self, status: &Value) -> Result<(), cluster::Error> {
-        let stored = patch_status(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.object,
-            status,
-            self.owned,
-            names::SOURCE_CONTROLLER,
-        )
-        .await?;
-        self.advance(stored);
-        Ok(())
-    }
-
     /// Writes what a pass came to, records its events and tells the queue.
     pub async fn conclude(
         &mut self,
         status: &impl Serialize,
-        events: Vec<Notice>,
+        events: Vec<EventDraft>,
         next: Next,
     ) -> Result<Outcome, Failed> {
         match self.write(&to_value(status)).await {
@@ -95,8 +46,8 @@ impl<'a> Place<'a> {
             Err(error) if error.is_not_found() => return Ok(Outcome::Done),
             Err(error) => return Err(error.into()),
         }
-        for notice in events {
-            self.record(notice);
+        for event in events {
+            self.tell(event);
         }
         match next {
             Next::Nothing => Ok(Outcome::Done),
@@ -108,57 +59,28 @@ impl<'a> Place<'a> {
 
     /// Removes everything that is stored for the object.
     pub fn remove_artifacts(&self, store: &ArtifactStore, owner: Owner<'_>) -> Result<(), Failed> {
-        let notice = |severity, reason, message: String| Notice {
-            severity,
-            reason,
-            message,
-            metadata: Default::default(),
-        };
         match store.remove_all(owner) {
             Ok(true) => {
-                let message = "garbage collected artifacts for deleted resource".to_owned();
+                let message = "garbage collected artifacts for deleted resource";
                 let reason = reason::GARBAGE_COLLECTION_SUCCEEDED;
-                self.record(notice(Severity::Trace, reason, message));
+                self.record(EventDraft::new(Severity::Trace, reason, message));
                 Ok(())
             }
             Ok(false) => Ok(()),
             Err(error) => {
                 let message = format!("garbage collection for deleted resource failed: {error}");
                 let reason = reason::GARBAGE_COLLECTION_FAILED;
-                self.record(notice(Severity::Error, reason, message.clone()));
+                self.record(EventDraft::new(Severity::Error, reason, &*message));
                 Err(Failed(message))
             }
         }
     }
 
-    /// Lets the object go.
-    pub async fn remove_finalizer(&self) -> Result<Outcome, Failed> {
-        remove_finalizer(
-            &*self.run.runtime.cluster,
-            &self.target,
-            &self.object,
-            names::FINALIZER,
-            names::SOURCE_CONTROLLER,
-        )
-        .await?;
-        Ok(Outcome::Done)
-    }
-
-    pub fn record(&self, notice: Notice) {
-        if notice.severity == Severity::Info {
-            info!("{}", notice.message);
+    /// Records an event, and logs it where it is meant for people.
+    fn tell(&self, event: EventDraft) {
+        if event.severity == Severity::Info {
+            info!("{}", event.message);
         }
-        self.run.runtime.recorder.record(EventRecord {
-            object: self.object.clone(),
-            severity: notice.severity,
-            reason: notice.reason.to_owned(),
-            message: notice.message,
-            metadata: notice.metadata,
-            controller: names::SOURCE_CONTROLLER,
-        });
+        self.record(event);
     }
-}
-
-fn to_value(status: &impl Serialize) -> Value {
-    serde_json::to_value(status).expect("a status is plain data")
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use api::Kind;
 use controller_runtime::{Key, Runtime, Store, Trigger, WatchSpec};
 use objects::{Gvk, Object, Value};
 
@@ -33,8 +34,9 @@ pub(crate) fn secrets(
     })
 }
 
-/// Watches Secrets for objects that refer to them themselves.
-pub(crate) fn own_secrets(runtime: &Runtime, settings: &SourceSettings) -> Trigger {
+/// Watches Secrets for objects that refer to them themselves; adds the index that this needs.
+pub(crate) fn own_secrets<S: Kind>(runtime: &Runtime, settings: &SourceSettings) -> Trigger {
+    index_secrets(&runtime.store(&runtime.spec(S::gvk(), "")));
     secrets(runtime, settings, |secret, store| {
         store.by_index(BY_SECRET, secret)
     })

@@ -6,7 +6,9 @@ use api::conditions::{self, ConditionStatus};
 use api::names::{self, reason};
 use api::{Condition, Severity};
 
-use super::{Class, Decision, FAILURES, Next, Notice, Pass, Problem, SUMMARY};
+use crate::report::EventDraft;
+
+use super::{Class, Decision, FAILURES, Next, Pass, Problem, SUMMARY};
 
 impl Pass {
     /// Ends a pass that stored an artifact or kept it after a full fetch.
@@ -156,9 +158,9 @@ impl Pass {
             (key(names::META_REVISION), artifact.revision.clone()),
             (key(names::META_DIGEST), artifact.digest.clone()),
         ]);
-        self.events.push(Notice {
+        self.events.push(EventDraft {
             severity: Severity::Info,
-            reason,
+            reason: reason.to_owned(),
             message: format!("stored artifact for commit '{shown}'"),
             metadata,
         });

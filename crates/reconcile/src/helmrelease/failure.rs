@@ -5,7 +5,7 @@ use api::names::{READY, RECONCILING, reason};
 use api::{HelmRelease, HelmReleaseStatus, Severity, go_duration};
 
 use super::next::{Pause, Settings, Stop, mark_exhausted};
-use super::{EventDraft, Requeue};
+use crate::report::{EventDraft, Requeue};
 
 /// Why a pass ended without success.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ fn failed(
     let mut not_ready = |reason: &str, text: String| {
         conditions::mark_false(list, READY, reason, text, stamp);
     };
-    let warning = |reason: &str, text: String| Some(event(Severity::Error, reason, text));
+    let warning = |reason: &str, text: String| Some(EventDraft::new(Severity::Error, reason, text));
     match failure {
         Failure::InvalidExpression(error) => {
             let reason = reason::INVALID_CEL_EXPRESSION;
@@ -128,7 +128,7 @@ fn failed(
             let reason = reason::DEPENDENCY_NOT_READY;
             not_ready(reason, error.clone());
             Decision {
-                event: Some(event(Severity::Info, reason, error)),
+                event: Some(EventDraft::new(Severity::Info, reason, error)),
                 requeue: Requeue::After(settings.requeue_dependency),
                 observed: false,
             }
@@ -201,7 +201,7 @@ fn failed(
             let text =
                 format!("Health checks canceled due to new reconciliation triggered by {trigger}");
             Decision {
-                event: Some(event(Severity::Info, reason, text)),
+                event: Some(EventDraft::new(Severity::Info, reason, text)),
                 requeue: Requeue::Now,
                 observed: false,
             }
@@ -237,14 +237,5 @@ fn terminal(event: Option<EventDraft>) -> Decision {
         event,
         requeue: Requeue::Never,
         observed: true,
-    }
-}
-
-fn event(severity: Severity, reason: &str, message: String) -> EventDraft {
-    EventDraft {
-        severity,
-        reason: reason.to_owned(),
-        message,
-        metadata: std::collections::BTreeMap::new(),
     }
 }

@@ -20,7 +20,6 @@ mod state;
 mod summary;
 mod target;
 
-pub use crate::kustomization::{EventDraft, Requeue};
 pub use dependencies::{DependencyError, check_dependencies};
 pub use digest::{common_metadata_digest, json_digest, post_renderers_digest};
 pub use failure::{Decision, Failure, clear_stale, settle};

@@ -11,10 +11,10 @@ use api::{
     Snapshot, go_duration,
 };
 
-use super::EventDraft;
 use super::history::{latest, previous, truncate, truncate_to_newest};
 use super::state::State;
 use super::summary::summarize;
+use crate::report::EventDraft;
 
 /// Settings of the controller that decisions look at.
 #[derive(Clone, Copy, Debug)]

@@ -10,10 +10,10 @@ use api::names::{
 };
 use api::{HelmRelease, HelmReleaseStatus, Inventory, Severity, Snapshot, TestHookStatus};
 
-use super::EventDraft;
 use super::history::{Observation, has_been_tested, latest, record, replace};
 use super::next::{Action, Settings, active_remediation, release_event};
 use super::summary::summarize;
+use crate::report::EventDraft;
 
 /// What was asked of Helm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -10,6 +10,5 @@ mod settle;
 pub use dependencies::{DependencyError, check_dependencies, find_cycle};
 pub use inventory::{InventoryDifference, diff, from_entries, merge, parse};
 pub use settle::{
-    Decision, End, EventDraft, Failure, PassFacts, Requeue, Settings, Success, begin, finalise,
-    notice, progress, settle,
+    Decision, End, Failure, PassFacts, Settings, Success, begin, finalise, notice, progress, settle,
 };

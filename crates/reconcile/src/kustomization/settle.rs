@@ -16,6 +16,8 @@ use api::{
 };
 use jiff::Timestamp;
 
+use crate::report::{EventDraft, Requeue};
+
 /// Settings of the controller that show in what it reports.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
@@ -109,34 +111,6 @@ pub struct PassFacts {
     pub digest: String,
     /// Length of the pass so far.
     pub duration: Duration,
-}
-
-/// When to look again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requeue {
-    /// Not before something changes.
-    Never,
-    /// At once.
-    Now,
-    /// After exactly this time.
-    After(Duration),
-    /// After this time, give or take the jitter.
-    Interval(Duration),
-    /// With growing waits.
-    Backoff,
-}
-
-/// An event to record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventDraft {
-    /// How bad it is.
-    pub severity: Severity,
-    /// Reason.
-    pub reason: String,
-    /// Text for people.
-    pub message: String,
-    /// Metadata with API group prefix.
-    pub metadata: BTreeMap<String, String>,
 }
 
 /// What follows from the end of a pass.

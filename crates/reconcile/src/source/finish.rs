@@ -6,7 +6,9 @@ use api::conditions::{self, ConditionStatus};
 use api::names::{self, reason};
 use api::{Condition, Severity};
 
-use super::{Class, Decision, News, Next, Notice, Pass, Problem, Source, Status};
+use crate::report::EventDraft;
+
+use super::{Class, Decision, News, Next, Pass, Problem, Source, Status};
 
 impl<S: Source> Pass<S> {
     /// Ends a pass that stored an artifact or kept it.
@@ -153,9 +155,9 @@ impl<S: Source> Pass<S> {
             (key(names::META_REVISION), artifact.revision.clone()),
             (key(names::META_DIGEST), artifact.digest.clone()),
         ]);
-        self.events.push(Notice {
+        self.events.push(EventDraft {
             severity: Severity::Info,
-            reason,
+            reason: reason.to_owned(),
             message: news.message,
             metadata,
         });

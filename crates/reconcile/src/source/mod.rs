@@ -9,13 +9,14 @@ mod kinds;
 #[cfg(test)]
 pub(crate) mod testing;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use api::conditions::{self, Stamp, SummaryOrder};
 use api::names::{self, reason};
 use api::{Artifact, Condition, Resource, Severity};
 use jiff::Timestamp;
+
+use crate::report::EventDraft;
 
 /// Which kind of pass an object needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,19 +29,6 @@ pub enum Start {
     Suspended,
     /// Fetch and store.
     Work,
-}
-
-/// An event to record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    /// How bad it is.
-    pub severity: Severity,
-    /// Machine-readable cause.
-    pub reason: &'static str,
-    /// Text for people.
-    pub message: String,
-    /// Event metadata; may be empty.
-    pub metadata: BTreeMap<String, String>,
 }
 
 /// When to look again.
@@ -137,7 +125,7 @@ pub struct Decision<T> {
     /// The whole status to write.
     pub status: T,
     /// Events in order.
-    pub events: Vec<Notice>,
+    pub events: Vec<EventDraft>,
     /// When to look again.
     pub next: Next,
 }
@@ -205,7 +193,7 @@ pub trait Source: api::Kind {
 pub struct Pass<S: Source> {
     pub(crate) before: Resource<S, S::Status>,
     pub(crate) status: S::Status,
-    events: Vec<Notice>,
+    events: Vec<EventDraft>,
     pub(crate) stamp: Stamp,
 }
 
@@ -386,11 +374,6 @@ impl<S: Source> Pass<S> {
     }
 
     pub(crate) fn notice(&mut self, severity: Severity, reason: &'static str, message: String) {
-        self.events.push(Notice {
-            severity,
-            reason,
-            message,
-            metadata: BTreeMap::new(),
-        });
+        self.events.push(EventDraft::new(severity, reason, message));
     }
 }
