@@ -49,6 +49,17 @@ pub fn dns_subdomain(text: &str) -> Vec<String> {
     problems
 }
 
+/// Problems of a search domain: a DNS-1123 subdomain that may have underscores.
+pub fn dns_subdomain_with_underscores(text: &str) -> Vec<String> {
+    const PART: &str = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
+    static PATTERN: OnceLock<Regex> = OnceLock::new();
+    let mut problems = too_long(text, 253);
+    if !matches(&PATTERN, &format!("{PART}(\\.{PART})*"), text) {
+        problems.push("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')".into());
+    }
+    problems
+}
+
 /// Problems of a name that only has to be a path segment, as those of RBAC objects.
 pub fn path_segment(text: &str) -> Vec<String> {
     if matches!(text, "." | "..") {

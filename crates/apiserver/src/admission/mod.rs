@@ -6,6 +6,7 @@
 mod caller;
 pub mod expression;
 mod limits;
+pub mod pods;
 pub mod policy;
 pub mod quota;
 mod review;

@@ -70,7 +70,18 @@ fn service_account(spec: &mut Map) {
     }
 }
 
+/// Drops what is switched off in upstream by default.
+fn drop_disabled(container: &mut Map) {
+    if let Some(cycle) = map(container, "lifecycle") {
+        cycle.remove("stopSignal");
+        if cycle.is_empty() {
+            container.remove("lifecycle");
+        }
+    }
+}
+
 fn container(container: &mut Map, host_network: bool) {
+    drop_disabled(container);
     let policy = pull_policy(text(container, "image"));
     put_text(container, "imagePullPolicy", policy);
     put_text(container, "terminationMessagePath", "/dev/termination-log");
@@ -222,23 +233,35 @@ fn requests_from_limits(resources: &mut Map) {
 pub fn quality_of_service(spec: &Map) -> &'static str {
     let mut any = false;
     let mut guaranteed = true;
-    for list in ["initContainers", "containers"] {
-        let containers = spec.get(list).and_then(Value::as_array);
-        for container in containers.into_iter().flatten() {
-            for resource in ["cpu", "memory"] {
-                let amount = |kind: &str| {
-                    let text = container.get("resources")?.get(kind)?.get(resource)?;
-                    let amount = Quantity::parse(text.as_str()?).ok()?;
-                    (amount.milli() > 0).then_some(amount)
-                };
-                let (request, limit) = (amount("requests"), amount("limits"));
-                any |= request.is_some() || limit.is_some();
-                guaranteed &= match (request, limit) {
-                    (Some(request), Some(limit)) => request.compare(&limit).is_eq(),
-                    (None, Some(_)) => true,
-                    _ => false,
-                };
-            }
+    let list = |key: &str| {
+        spec.get(key)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    // What the pod as a whole asks for counts before what its containers do.
+    let parts: Vec<Option<&Value>> = match spec.get("resources") {
+        whole @ Some(Value::Object(_)) => vec![whole],
+        _ => {
+            let containers = list("initContainers").chain(list("containers"));
+            containers
+                .map(|container| container.get("resources"))
+                .collect()
+        }
+    };
+    for part in parts {
+        for resource in ["cpu", "memory"] {
+            let amount = |kind: &str| {
+                let amount = Quantity::parse(part?.get(kind)?.get(resource)?.as_str()?).ok()?;
+                (amount.milli() > 0).then_some(amount)
+            };
+            let (request, limit) = (amount("requests"), amount("limits"));
+            any |= request.is_some() || limit.is_some();
+            guaranteed &= match (request, limit) {
+                (Some(request), Some(limit)) => request.compare(&limit).is_eq(),
+                (None, Some(_)) => true,
+                _ => false,
+            };
         }
     }
     match (any, guaranteed && !is_empty_list(spec, "containers")) {

@@ -90,7 +90,7 @@ impl Engine {
             let mut place = place.clone();
             place.name = metadata_text(&object, "name").to_owned();
             self.admit_namespace(&place)?;
-            kinds::admit(self, context, &place, &mut object, None)?;
+            kinds::admit(self, &place, &mut object, None)?;
             let request = admission::Request {
                 context,
                 place: &place,
@@ -103,6 +103,9 @@ impl Engine {
             let causes = kinds::validate(self, resource, &object, None);
             if !causes.is_empty() {
                 return Err(self.invalid(resource, &object, causes));
+            }
+            if resource.custom.is_none() {
+                kinds::warnings::warn(context, resource, &object, None);
             }
             crate::auth::escalation::check(self, context, &place, &object)?;
             admission::validate(self, &request, &object)?;
@@ -295,7 +298,7 @@ impl Engine {
     ) -> Answered<Option<Written>> {
         let resource = &place.resource;
         restore_identity(self, place, live, &mut next)?;
-        kinds::admit(self, context, place, &mut next, Some(live))?;
+        kinds::admit(self, place, &mut next, Some(live))?;
         let request = admission::Request {
             context,
             place,
@@ -309,6 +312,9 @@ impl Engine {
         causes.extend(late_finalizers(live, &next));
         if !causes.is_empty() {
             return Err(self.invalid(resource, &next, causes));
+        }
+        if resource.custom.is_none() && place.sub.is_empty() {
+            kinds::warnings::warn(context, resource, &next, Some(live));
         }
         crate::auth::escalation::check(self, context, place, &next)?;
         admission::validate(self, &request, &next)?;

@@ -19,7 +19,7 @@ const NODE_PORTS: u32 = 2_768;
 /// Finishes a new object of a built-in kind; defaults are set, the uid is known.
 pub fn create(engine: &Engine, resource: &Resource, object: &mut Map) {
     match (resource.group(), resource.plural()) {
-        ("", "pods") => pod(engine, object),
+        ("", "pods") => pod(object),
         ("", "services") => service(engine, object, None),
         ("", "persistentvolumeclaims") => {
             object.insert("status".into(), json!({"phase": "Pending"}));
@@ -62,7 +62,7 @@ pub fn update(engine: &Engine, resource: &Resource, object: &mut Map, live: &Map
         }
         ("", "pods") => {
             if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
-                tolerate(spec);
+                crate::admission::pods::tolerate(spec);
             }
         }
         _ => {}
@@ -232,98 +232,17 @@ fn node_ports(engine: &Engine, spec: &mut Map) {
     }
 }
 
-fn pod(engine: &Engine, object: &mut Map) {
-    let Some(spec) = object
-        .entry("spec")
-        .or_insert_with(|| json!({}))
-        .as_object_mut()
-    else {
+fn pod(object: &mut Map) {
+    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
         return;
     };
-    let account = match text(spec, "serviceAccountName") {
-        "" => "default".to_owned(),
-        name => name.to_owned(),
-    };
-    spec.insert("serviceAccountName".into(), account.clone().into());
-    spec.insert("serviceAccount".into(), account.into());
-    let put = |spec: &mut Map, key: &str, value: Value| {
-        if spec.get(key).is_none_or(Value::is_null) {
-            spec.insert(key.to_owned(), value);
-        }
-    };
-    put(spec, "priority", 0.into());
-    put(spec, "preemptionPolicy", "PreemptLowerPriority".into());
-    if spec.get("automountServiceAccountToken") != Some(&Value::Bool(false)) {
-        mount_token(engine, spec);
+    let grace = spec.get("terminationGracePeriodSeconds");
+    if grace.and_then(Value::as_i64).is_some_and(|grace| grace < 0) {
+        spec.insert("terminationGracePeriodSeconds".into(), 1.into());
     }
-    tolerate(spec);
     let class = defaults::quality_of_service(spec);
     object.insert(
         "status".into(),
         json!({"phase": "Pending", "qosClass": class}),
     );
-}
-
-const TOKEN_PATH: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
-
-/// Mounts the service account's token into every container that has nothing at its place.
-fn mount_token(engine: &Engine, spec: &mut Map) {
-    let name = format!("kube-api-access-{}", engine.environment.suffix());
-    let mut mounted = false;
-    for list in ["initContainers", "containers"] {
-        let containers = spec.get_mut(list).and_then(Value::as_array_mut);
-        for container in containers
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_object_mut)
-        {
-            let mounts = container.entry("volumeMounts").or_insert_with(|| json!([]));
-            let Some(mounts) = mounts.as_array_mut() else {
-                continue;
-            };
-            let taken = mounts
-                .iter()
-                .any(|m| m.get("mountPath").and_then(Value::as_str) == Some(TOKEN_PATH));
-            if !taken {
-                mounts.push(json!({"mountPath": TOKEN_PATH, "name": name, "readOnly": true}));
-                mounted = true;
-            }
-        }
-    }
-    if !mounted {
-        return;
-    }
-    let volume = json!({"name": name, "projected": {"defaultMode": 420, "sources": [
-        {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
-        {"configMap": {"items": [{"key": "ca.crt", "path": "ca.crt"}], "name": "kube-root-ca.crt"}},
-        {"downwardAPI": {"items": [
-            {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}, "path": "namespace"}]}},
-    ]}});
-    let volumes = spec.entry("volumes").or_insert_with(|| json!([]));
-    if let Some(volumes) = volumes.as_array_mut() {
-        volumes.push(volume);
-    }
-}
-
-/// Lets pods stay five minutes on a node that is gone.
-fn tolerate(spec: &mut Map) {
-    let tolerations = spec.entry("tolerations").or_insert_with(|| json!([]));
-    let Some(tolerations) = tolerations.as_array_mut() else {
-        return;
-    };
-    for key in [
-        "node.kubernetes.io/not-ready",
-        "node.kubernetes.io/unreachable",
-    ] {
-        let tolerated = tolerations.iter().any(|t| {
-            let text = |name: &str| t.get(name).and_then(Value::as_str).unwrap_or("");
-            (text("key") == key || (text("key").is_empty() && text("operator") == "Exists"))
-                && matches!(text("effect"), "" | "NoExecute")
-        });
-        if !tolerated {
-            tolerations.push(json!({
-                "effect": "NoExecute", "key": key, "operator": "Exists", "tolerationSeconds": 300,
-            }));
-        }
-    }
 }

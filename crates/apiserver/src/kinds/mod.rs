@@ -47,19 +47,10 @@ pub fn default(engine: &Engine, resource: &Resource, object: &mut Map) {
 }
 
 /// Admission: what depends on other objects, after ownership was recorded.
-pub fn admit(
-    engine: &Engine,
-    context: &Context,
-    place: &Place,
-    object: &mut Map,
-    live: Option<&Map>,
-) -> Answered<()> {
+pub fn admit(engine: &Engine, place: &Place, object: &mut Map, live: Option<&Map>) -> Answered<()> {
     if place.resource.custom.is_none() {
-        if place.sub.is_empty() {
-            warnings::warn(context, &place.resource, object);
-        }
         if live.is_none() && place.resource.is("", "pods") {
-            admit_service_account(engine, place, object)?;
+            crate::admission::pods::admit(engine, place, object)?;
         }
         if let Some(live) = live.filter(|_| place.sub.is_empty()) {
             allocate::update(engine, &place.resource, object, live);
@@ -68,27 +59,6 @@ pub fn admit(
         objects::decode::drop_empty(&schema, ty, object);
     }
     Ok(())
-}
-
-/// Refuses pods of a service account that is not there. The default one is taken for granted: it comes with the namespace.
-fn admit_service_account(engine: &Engine, place: &Place, object: &Map) -> Answered<()> {
-    let spec = object.get("spec").and_then(Value::as_object);
-    let name = spec.map_or("", |spec| text(spec, "serviceAccountName"));
-    if name.is_empty() || name == "default" {
-        return Ok(());
-    }
-    let accounts = engine.builtin("", "v1", "serviceaccounts");
-    if engine
-        .entry(&Place::new(&accounts, &place.namespace, name))
-        .is_ok()
-    {
-        return Ok(());
-    }
-    let why = format!(
-        "error looking up service account {}/{name}: serviceaccount \"{name}\" not found",
-        place.namespace
-    );
-    Err(Failure::forbidden(place.named(), &why))
 }
 
 /// Finishes a new object: status, generation, allocations.
@@ -376,7 +346,10 @@ fn validate_metadata(resource: &Resource, object: &Map) -> Vec<StatusCause> {
     causes.extend(validate_labels("metadata.labels", metadata.get("labels")));
     causes.extend(validate_annotations(metadata.get("annotations")));
     causes.extend(validate_owners(metadata.get("ownerReferences")));
-    let standard_only = resource.custom.is_none();
+    // Upstream looks at the metadata of these kinds less closely.
+    let lenient = matches!(resource.plural(), "poddisruptionbudgets" | "leases")
+        || resource.group() == "apiextensions.k8s.io";
+    let standard_only = resource.custom.is_none() && !lenient;
     causes.extend(validate_finalizers(
         metadata.get("finalizers"),
         standard_only,
@@ -518,8 +491,9 @@ fn name_problems(resource: &Resource, name: &str) -> Vec<String> {
         ("apiregistration.k8s.io", _)
         | ("rbac.authorization.k8s.io", _)
         | ("flowcontrol.apiserver.k8s.io", _) => names::path_segment(name),
-        ("", "services") => names::dns_label(name),
-        ("", "namespaces") => names::dns_label(name),
+        ("policy", "poddisruptionbudgets") => names::path_segment(name),
+        ("", "services") => names::dns_1035_label(name),
+        ("", "namespaces") | ("apps", "statefulsets") => names::dns_label(name),
         ("events.k8s.io" | "", "events") => names::dns_subdomain(name),
         _ => names::dns_subdomain(name),
     }

@@ -9,7 +9,7 @@ use super::{Faults, NO_FIELDS, Subject, at, map_at, number, text};
 const SIZE_MAX: usize = 1024 * 1024;
 
 /// Says what is wrong with a key of a config map or secret.
-fn key_problems(key: &str) -> Vec<String> {
+pub(super) fn key_problems(key: &str) -> Vec<String> {
     let mut problems = Vec::new();
     if key.len() > 253 {
         problems.push("must be no more than 253 characters".to_owned());

@@ -44,6 +44,12 @@ const TABLE: &[(&str, &str, Validator)] = &[
     ("", "PersistentVolume", storage::volume),
     ("", "Event", event::core),
     ("events.k8s.io", "Event", event::modern),
+    (
+        "",
+        "ReplicationController",
+        workload::replication_controller,
+    ),
+    ("", "PodTemplate", workload::pod_template),
     ("apps", "Deployment", workload::deployment),
     ("apps", "ReplicaSet", workload::replica_set),
     ("apps", "StatefulSet", workload::stateful_set),
@@ -133,6 +139,29 @@ impl Faults {
             .push(field::not_supported(path, &value.into(), supported));
     }
 
+    /// Refuses a value for each of its problems.
+    fn problems(&mut self, path: &str, value: &str, problems: Vec<String>) {
+        for problem in problems {
+            self.invalid(path, &value.into(), &problem);
+        }
+    }
+
+    fn duplicate(&mut self, path: &str, value: &str) {
+        self.0.push(field::duplicate(path, &value.into()));
+    }
+
+    fn not_found(&mut self, path: &str, value: &str) {
+        self.0.push(field::not_found(path, &value.into()));
+    }
+
+    /// Requires an IP address.
+    fn address(&mut self, path: &str, value: &str) {
+        if value.parse::<std::net::IpAddr>().is_err() {
+            let why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
+            self.invalid(path, &value.into(), why);
+        }
+    }
+
     /// Requires one of the listed words; an absent one counts as empty.
     fn one_of(&mut self, path: &str, value: &str, supported: &[&str]) {
         if !supported.contains(&value) {
@@ -193,7 +222,7 @@ fn map_at<'a>(object: &'a Map, path: &[&str]) -> Option<&'a Map> {
 }
 
 /// Returns the maps of the list at a path, with their positions.
-fn items<'a>(object: &'a Map, path: &[&str]) -> impl Iterator<Item = (usize, &'a Map)> {
+fn items<'a>(object: &'a Map, path: &[&str]) -> impl Iterator<Item = (usize, &'a Map)> + use<'a> {
     let list = at(object, path).and_then(Value::as_array);
     let items = list.into_iter().flatten().enumerate();
     items.filter_map(|(at, item)| Some((at, item.as_object()?)))

@@ -6,15 +6,7 @@ use super::{Faults, NO_FIELDS, Subject, at, map_at, text};
 
 pub(super) fn claim(subject: &Subject<'_>, faults: &mut Faults) {
     let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
-    if at(spec, &["accessModes"])
-        .and_then(Value::as_array)
-        .is_none_or(Vec::is_empty)
-    {
-        faults.required("spec.accessModes", "at least 1 access mode is required");
-    }
-    if at(spec, &["resources", "requests", "storage"]).is_none() {
-        faults.required("spec.resources[storage]", "");
-    }
+    claim_spec(spec, "spec", faults);
     let Some(live) = subject.live.and_then(|live| map_at(live, &["spec"])) else {
         return;
     };
@@ -58,6 +50,20 @@ pub(super) fn claim(subject: &Subject<'_>, faults: &mut Faults) {
         }
         let found = crate::internals::difference("PersistentVolumeClaimSpec", live, &shown);
         faults.forbidden("spec", &format!("{why}\n{found}"));
+    }
+}
+
+/// Checks what a claim, or a template of claims, asks for.
+pub(super) fn claim_spec(spec: &Map, path: &str, faults: &mut Faults) {
+    if at(spec, &["accessModes"])
+        .and_then(Value::as_array)
+        .is_none_or(Vec::is_empty)
+    {
+        let why = "at least 1 access mode is required";
+        faults.required(&format!("{path}.accessModes"), why);
+    }
+    if at(spec, &["resources", "requests", "storage"]).is_none() {
+        faults.required(&format!("{path}.resources[storage]"), "");
     }
 }
 

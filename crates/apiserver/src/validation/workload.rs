@@ -2,58 +2,79 @@
 
 use objects::{Map, Value, json};
 
-use super::{Faults, NO_FIELDS, Subject, at, map_at, number, pod, text};
+use super::{Faults, NO_FIELDS, Subject, at, items, map_at, number, pod, storage, text};
+use crate::names;
 
-/// Checks selector and template; `kind` is the word of upstream's message.
-fn selector_and_template(spec: &Map, kind: &str, faults: &mut Faults) {
-    let selector = map_at(spec, &["selector"]);
-    let empty = selector.is_some_and(|selector| {
-        let bare = |key: &str| match selector.get(key) {
-            Some(Value::Object(map)) => map.is_empty(),
-            Some(Value::Array(list)) => list.is_empty(),
-            _ => true,
-        };
-        bare("matchLabels") && bare("matchExpressions")
-    });
+const MISMATCH: &str = "`selector` does not match template `labels`";
+const LABELS: &str = "spec.template.metadata.labels";
+
+fn spec_of(object: &Map) -> &Map {
+    map_at(object, &["spec"]).unwrap_or(&NO_FIELDS)
+}
+
+/// Tells whether a selector selects everything.
+fn is_bare(selector: &Map) -> bool {
+    let bare = |key: &str| match selector.get(key) {
+        Some(Value::Object(map)) => map.is_empty(),
+        Some(Value::Array(list)) => list.is_empty(),
+        _ => true,
+    };
+    bare("matchLabels") && bare("matchExpressions")
+}
+
+/// Tells whether a selector can be evaluated at all.
+fn is_sound(selector: &Map) -> bool {
+    let mut faults = Faults::default();
+    pod::label_selector(Some(selector), "", &mut faults);
+    faults.0.is_empty()
+}
+
+/// Checks a selector; `kind` is the word of upstream's message, `unsound` what it says of one that is useless.
+fn selector(spec: &Map, kind: &str, unsound: &str, faults: &mut Faults) -> bool {
+    let Some(selector) = map_at(spec, &["selector"]) else {
+        faults.required("spec.selector", "");
+        return true;
+    };
+    pod::label_selector(Some(selector), "spec.selector", faults);
+    if is_bare(selector) {
+        let why = format!("empty selector is invalid for {kind}");
+        faults.invalid("spec.selector", &json!({}), &why);
+    }
+    let sound = is_sound(selector);
+    if !sound {
+        faults.invalid("spec.selector", &Value::Object(selector.clone()), unsound);
+    }
+    sound
+}
+
+/// Requires that a selector selects the pods of the template; everything is selected by an empty one.
+fn selects_template(spec: &Map, faults: &mut Faults) {
     let labels = at(spec, &["template", "metadata", "labels"]);
-    match selector {
-        None => faults.required("spec.selector", ""),
-        Some(_) if empty => {
-            let why = format!("empty selector is invalid for {kind}");
-            faults.invalid("spec.selector", &json!({}), &why);
-        }
-        Some(_) => {}
+    let selector = map_at(spec, &["selector"]);
+    if !selector.is_some_and(|selector| is_bare(selector) || matches(selector, labels)) {
+        faults.invalid(LABELS, &labels.cloned().unwrap_or_default(), MISMATCH);
     }
-    let matched = selector.is_some_and(|selector| !empty && matches(selector, labels));
-    if !matched {
-        let value = labels.cloned().unwrap_or_default();
-        let why = "`selector` does not match template `labels`";
-        faults.invalid("spec.template.metadata.labels", &value, why);
-    }
+}
+
+/// Pods of these kinds run for ever.
+fn lasting(spec: &Map, kind: &str, faults: &mut Faults) {
     let template = map_at(spec, &["template", "spec"]).unwrap_or(&NO_FIELDS);
-    // kube-apiserver checks no pod of a StatefulSet: its mounts may name claim templates.
-    if kind != "statefulset" {
-        pod::specification(template, "spec.template.spec", faults);
-    }
     let policy = text(template, "restartPolicy");
-    if matches!(policy, "OnFailure" | "Never") {
+    if policy != "Always" {
         faults.not_supported("spec.template.spec.restartPolicy", policy, &["Always"]);
     }
     if at(template, &["activeDeadlineSeconds"]).is_some() {
-        let why = format!(
-            "activeDeadlineSeconds in {} is not Supported",
-            match kind {
-                "deployment" | "replicaset" => "ReplicaSet",
-                "statefulset" => "StatefulSet",
-                _ => "DaemonSet",
-            }
-        );
+        let why = format!("activeDeadlineSeconds in {kind} is not Supported");
         faults.forbidden("spec.template.spec.activeDeadlineSeconds", &why);
     }
 }
 
+fn template(spec: &Map) -> &Map {
+    map_at(spec, &["template"]).unwrap_or(&NO_FIELDS)
+}
+
 /// Tells whether labels satisfy a label selector.
-fn matches(selector: &Map, labels: Option<&Value>) -> bool {
+pub(super) fn matches(selector: &Map, labels: Option<&Value>) -> bool {
     let own = |key: &str| labels.and_then(|l| l.get(key)?.as_str());
     let equal = map_at(selector, &["matchLabels"])
         .unwrap_or(&NO_FIELDS)
@@ -81,24 +102,40 @@ fn matches(selector: &Map, labels: Option<&Value>) -> bool {
     equal && all
 }
 
-fn counts(spec: &Map, faults: &mut Faults) {
-    for key in ["replicas", "minReadySeconds", "revisionHistoryLimit"] {
+pub(super) fn deployment(subject: &Subject<'_>, faults: &mut Faults) {
+    let spec = spec_of(subject.object);
+    faults.not_negative(spec, "spec", "replicas");
+    if selector(spec, "deployment", "invalid label selector", faults) {
+        selects_template(spec, faults);
+        pod::template(template(spec), "spec.template", faults);
+        lasting(spec, "ReplicaSet", faults);
+    }
+    strategy(spec, faults);
+    for key in [
+        "minReadySeconds",
+        "revisionHistoryLimit",
+        "progressDeadlineSeconds",
+    ] {
         faults.not_negative(spec, "spec", key);
     }
-}
-
-pub(super) fn deployment(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
-    counts(spec, faults);
-    selector_and_template(spec, "deployment", faults);
-    strategy(spec, faults);
-    faults.not_negative(spec, "spec", "progressDeadlineSeconds");
     let deadline = spec.get("progressDeadlineSeconds").and_then(Value::as_i64);
     if let Some(deadline) = deadline.filter(|d| *d <= number(spec, "minReadySeconds")) {
         let why = "must be greater than minReadySeconds";
         faults.invalid("spec.progressDeadlineSeconds", &deadline.into(), why);
     }
     immutable_selector(subject, faults);
+}
+
+/// Refuses an unknown strategy as Go prints its struct.
+fn unknown_strategy(path: &str, strategy: &Map, kinds: &[&str], faults: &mut Faults) {
+    let kind = Value::from(text(strategy, "type"));
+    let quoted: Vec<String> = kinds.iter().map(|kind| format!("\"{kind}\"")).collect();
+    let mut fault = crate::failure::field::not_supported(path, &kind, kinds);
+    fault.message = format!(
+        "Unsupported value: {{\"Type\":{kind},\"RollingUpdate\":null}}: supported values: {}",
+        quoted.join(", ")
+    );
+    faults.0.push(fault);
 }
 
 fn strategy(spec: &Map, faults: &mut Faults) {
@@ -118,66 +155,159 @@ fn strategy(spec: &Map, faults: &mut Faults) {
             }
             Some(rolling) => self::rolling(rolling, "spec.strategy.rollingUpdate", faults),
         },
-        other => faults.not_supported("spec.strategy.type", other, &["Recreate", "RollingUpdate"]),
+        _ => {
+            let kinds = ["Recreate", "RollingUpdate"];
+            unknown_strategy("spec.strategy", strategy, &kinds, faults);
+        }
+    }
+}
+
+/// Requires a number not below zero or a percentage.
+pub(super) fn portion(path: &str, value: Option<&Value>, faults: &mut Faults) {
+    match value {
+        Some(value @ Value::Number(n)) if n.as_i64().unwrap_or(0) < 0 => {
+            faults.invalid(path, value, "must be greater than or equal to 0");
+        }
+        Some(value @ Value::String(text)) if percent(text).is_none() => {
+            let why = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
+            faults.invalid(path, value, why);
+        }
+        _ => {}
+    }
+}
+
+fn percent(text: &str) -> Option<i64> {
+    let digits = text.strip_suffix('%')?;
+    let sound = !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit());
+    sound.then(|| digits.parse().unwrap_or(i64::MAX))
+}
+
+/// Refuses more than the whole.
+pub(super) fn at_most_all(path: &str, value: Option<&Value>, faults: &mut Faults) {
+    let Some(value @ Value::String(text)) = value else {
+        return;
+    };
+    if percent(text).is_some_and(|percent| percent > 100) {
+        faults.invalid(path, value, "must not be greater than 100%");
+    }
+}
+
+/// Tells whether a number or percentage is zero; one that cannot be read is.
+fn is_zero(value: Option<&Value>) -> bool {
+    match value {
+        Some(Value::Number(n)) => n.as_i64() == Some(0),
+        Some(Value::String(text)) => percent(text).unwrap_or(0) == 0,
+        _ => true,
     }
 }
 
 fn rolling(rolling: &Map, path: &str, faults: &mut Faults) {
+    let at = |key: &str| rolling.get(key);
     for key in ["maxUnavailable", "maxSurge"] {
-        let own = format!("{path}.{key}");
-        match rolling.get(key) {
-            Some(value @ Value::Number(n)) if n.as_i64().unwrap_or(0) < 0 => {
-                faults.invalid(&own, value, "must be greater than or equal to 0");
-            }
-            Some(value @ Value::String(text)) => {
-                let percent = text.strip_suffix('%').and_then(|n| n.parse::<i64>().ok());
-                match percent {
-                    None => {
-                        let why = "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
-                        faults.invalid(&own, value, why);
-                    }
-                    Some(percent) if percent > 100 && key == "maxUnavailable" => {
-                        faults.invalid(&own, value, "must not be greater than 100%");
-                    }
-                    Some(_) => {}
-                }
-            }
-            _ => {}
-        }
+        portion(&format!("{path}.{key}"), at(key), faults);
     }
-    let is_zero = |key: &str| match rolling.get(key) {
-        Some(Value::Number(n)) => n.as_i64() == Some(0),
-        Some(Value::String(text)) => text.trim_end_matches('%').parse::<i64>() == Ok(0),
-        _ => false,
-    };
-    if is_zero("maxUnavailable") && is_zero("maxSurge") {
-        let value = rolling.get("maxUnavailable").cloned().unwrap_or_default();
-        let why = "may not be 0 when `maxSurge` is 0";
-        faults.invalid(&format!("{path}.maxUnavailable"), &value, why);
+    let own = format!("{path}.maxUnavailable");
+    if is_zero(at("maxUnavailable")) && is_zero(at("maxSurge")) {
+        let value = at("maxUnavailable").cloned().unwrap_or(Value::from(0));
+        faults.invalid(&own, &value, "may not be 0 when `maxSurge` is 0");
     }
+    at_most_all(&own, at("maxUnavailable"), faults);
 }
 
 pub(super) fn replica_set(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
-    counts(spec, faults);
-    selector_and_template(spec, "replicaset", faults);
+    let spec = spec_of(subject.object);
+    for key in ["replicas", "minReadySeconds"] {
+        faults.not_negative(spec, "spec", key);
+    }
+    if selector(spec, "deployment", "invalid label selector", faults) {
+        selects_template(spec, faults);
+        pod::template(template(spec), "spec.template", faults);
+        lasting(spec, "ReplicaSet", faults);
+    }
     immutable_selector(subject, faults);
 }
 
+pub(super) fn pod_template(subject: &Subject<'_>, faults: &mut Faults) {
+    pod::template(template(subject.object), "template", faults);
+}
+
+/// The oldest kind has no expressions in its selector, and may have none at all.
+pub(super) fn replication_controller(subject: &Subject<'_>, faults: &mut Faults) {
+    let spec = spec_of(subject.object);
+    faults.not_negative(spec, "spec", "minReadySeconds");
+    let selector = map_at(spec, &["selector"]).unwrap_or(&NO_FIELDS);
+    if selector.is_empty() {
+        faults.required("spec.selector", "");
+    }
+    if spec.get("replicas").is_none_or(Value::is_null) {
+        faults.required("spec.replicas", "");
+    }
+    faults.not_negative(spec, "spec", "replicas");
+    if map_at(spec, &["template"]).is_none() {
+        return faults.required("spec.template", "");
+    }
+    let labels = at(spec, &["template", "metadata", "labels"]);
+    let own = |key: &str| labels.and_then(|labels| labels.get(key));
+    if !selector.iter().all(|(key, value)| own(key) == Some(value)) {
+        faults.invalid(LABELS, &labels.cloned().unwrap_or_default(), MISMATCH);
+    }
+    pod::template(template(spec), "spec.template", faults);
+    lasting(spec, "ReplicationController", faults);
+}
+
 pub(super) fn daemon_set(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
-    counts(spec, faults);
-    selector_and_template(spec, "daemonset", faults);
-    let strategy = text(
-        map_at(spec, &["updateStrategy"]).unwrap_or(&NO_FIELDS),
-        "type",
-    );
-    faults.one_of(
-        "spec.updateStrategy.type",
-        strategy,
-        &["OnDelete", "RollingUpdate"],
-    );
     immutable_selector(subject, faults);
+    let spec = spec_of(subject.object);
+    let selector = map_at(spec, &["selector"]);
+    pod::label_selector(selector, "spec.selector", faults);
+    if selector.is_none_or(is_sound) {
+        selects_template(spec, faults);
+    }
+    if selector.is_some_and(is_bare) {
+        let why = "empty selector is invalid for daemonset";
+        faults.invalid("spec.selector", &json!({}), why);
+    }
+    pod::template(template(spec), "spec.template", faults);
+    lasting(spec, "DaemonSet", faults);
+    faults.not_negative(spec, "spec", "minReadySeconds");
+    daemon_strategy(spec, faults);
+    faults.not_negative(spec, "spec", "revisionHistoryLimit");
+}
+
+fn daemon_strategy(spec: &Map, faults: &mut Faults) {
+    const PATH: &str = "spec.updateStrategy.rollingUpdate";
+    let strategy = map_at(spec, &["updateStrategy"]).unwrap_or(&NO_FIELDS);
+    match text(strategy, "type") {
+        "OnDelete" => {}
+        "RollingUpdate" => {
+            let Some(rolling) = map_at(strategy, &["rollingUpdate"]) else {
+                return faults.required(PATH, "");
+            };
+            let keys = ["maxUnavailable", "maxSurge"];
+            for key in keys {
+                portion(&format!("{PATH}.{key}"), rolling.get(key), faults);
+            }
+            for key in keys {
+                at_most_all(&format!("{PATH}.{key}"), rolling.get(key), faults);
+            }
+            match keys.map(|key| !is_zero(rolling.get(key))) {
+                [true, true] => {
+                    let value = rolling.get("maxSurge").cloned().unwrap_or_default();
+                    let why = "may not be set when maxUnavailable is non-zero";
+                    faults.invalid(&format!("{PATH}.maxSurge"), &value, why);
+                }
+                [false, false] => {
+                    let why = "cannot be 0 when maxSurge is 0";
+                    faults.required(&format!("{PATH}.maxUnavailable"), why);
+                }
+                _ => {}
+            }
+        }
+        _ => {
+            let kinds = ["RollingUpdate", "OnDelete"];
+            unknown_strategy("spec.updateStrategy", strategy, &kinds, faults);
+        }
+    }
 }
 
 fn immutable_selector(subject: &Subject<'_>, faults: &mut Faults) {
@@ -199,9 +329,79 @@ const MUTABLE: [&str; 7] = [
 ];
 
 pub(super) fn stateful_set(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
-    counts(spec, faults);
-    selector_and_template(spec, "statefulset", faults);
+    let spec = spec_of(subject.object);
+    // What an older server let in may stay.
+    let tolerant = subject.live.is_some_and(|live| {
+        let mut before = Faults::default();
+        stateful_spec(spec_of(live), true, false, &mut before);
+        !before.0.is_empty()
+    });
+    stateful_spec(spec, subject.live.is_some(), tolerant, faults);
+    let Some(live) = subject.live else { return };
+    let fixed = |object: &Map| {
+        let mut spec = spec_of(object).clone();
+        spec.retain(|key, _| !MUTABLE.contains(&key.as_str()));
+        spec
+    };
+    if fixed(subject.object) != fixed(live) {
+        let why = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+        faults.forbidden("spec", why);
+    }
+}
+
+fn stateful_spec(spec: &Map, update: bool, tolerant: bool, faults: &mut Faults) {
+    stateful_policies(spec, faults);
+    for (i, claim) in items(spec, &["volumeClaimTemplates"]).filter(|_| !update) {
+        let path = format!("spec.volumeClaimTemplates[{i}].spec");
+        storage::claim_spec(spec_of(claim), &path, faults);
+    }
+    for key in ["replicas", "minReadySeconds"] {
+        faults.not_negative(spec, "spec", key);
+    }
+    if let Some(ordinals) = map_at(spec, &["ordinals"]) {
+        faults.not_negative(ordinals, "spec.ordinals", "start");
+    }
+    let service = text(spec, "serviceName");
+    if !update && !service.is_empty() {
+        faults.problems("spec.serviceName", service, names::dns_label(service));
+    }
+    if selector(spec, "statefulset", "", faults) {
+        selects_template(spec, faults);
+        let template = with_claims(spec);
+        if !tolerant {
+            pod::template(&template, "spec.template", faults);
+        }
+        pod::template_metadata(&template, "spec.template", faults);
+    }
+    lasting(spec, "StatefulSet", faults);
+}
+
+/// The template with a volume for each claim template; host names come with the pods.
+fn with_claims(spec: &Map) -> Map {
+    let mut template = template(spec).clone();
+    let claims: Vec<&str> = items(spec, &["volumeClaimTemplates"])
+        .map(|(_, claim)| map_at(claim, &["metadata"]).map_or("", |m| text(m, "name")))
+        .collect();
+    let Some(pod) = template.get_mut("spec").and_then(Value::as_object_mut) else {
+        return template;
+    };
+    pod.remove("subdomain");
+    pod.remove("hostname");
+    if claims.is_empty() {
+        return template;
+    }
+    let own = pod.get("volumes").and_then(Value::as_array).cloned();
+    let own = own.into_iter().flatten();
+    let others = own.filter(|volume| !claims.iter().any(|claim| volume["name"] == **claim));
+    let made = claims
+        .iter()
+        .map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+    let volumes: Vec<Value> = made.chain(others).collect();
+    pod.insert("volumes".into(), volumes.into());
+    template
+}
+
+fn stateful_policies(spec: &Map, faults: &mut Faults) {
     let policy = text(spec, "podManagementPolicy");
     if policy.is_empty() {
         faults.required("spec.podManagementPolicy", "");
@@ -209,14 +409,47 @@ pub(super) fn stateful_set(subject: &Subject<'_>, faults: &mut Faults) {
         let why = "must be 'OrderedReady' or 'Parallel'";
         faults.invalid("spec.podManagementPolicy", &policy.into(), why);
     }
-    let Some(live) = subject.live else { return };
-    let fixed = |object: &Map| {
-        let mut spec = map_at(object, &["spec"]).cloned().unwrap_or_default();
-        spec.retain(|key, _| !MUTABLE.contains(&key.as_str()));
-        spec
+    const STRATEGY: &str = "spec.updateStrategy";
+    let strategy = map_at(spec, &["updateStrategy"]).unwrap_or(&NO_FIELDS);
+    let rolling = map_at(strategy, &["rollingUpdate"]);
+    let path = format!("{STRATEGY}.rollingUpdate");
+    let shown = |rolling: &Map| {
+        let most = rolling.get("maxUnavailable").cloned().unwrap_or_default();
+        format!(
+            "{{\"Partition\":{},\"MaxUnavailable\":{most}}}",
+            number(rolling, "partition")
+        )
     };
-    if fixed(subject.object) != fixed(live) {
-        let why = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
-        faults.forbidden("spec", why);
+    match (text(strategy, "type"), rolling) {
+        ("", _) => faults.required(STRATEGY, ""),
+        ("OnDelete", Some(rolling)) => {
+            let why = "only allowed for updateStrategy 'RollingUpdate'";
+            faults.invalid_text(&path, &shown(rolling), why);
+        }
+        ("RollingUpdate", Some(rolling)) => {
+            faults.not_negative(rolling, &path, "partition");
+            let most = rolling
+                .get("maxUnavailable")
+                .filter(|value| !value.is_null());
+            let path = format!("{path}.maxUnavailable");
+            portion(&path, most, faults);
+            if let Some(value) = most.filter(|value| is_zero(Some(value))) {
+                faults.invalid(&path, value, "cannot be 0");
+            }
+            at_most_all(&path, most, faults);
+        }
+        ("OnDelete" | "RollingUpdate", None) => {}
+        (kind, rolling) => {
+            let rolling = rolling.map_or("null".to_owned(), shown);
+            let kind = Value::from(kind);
+            let shown = format!("{{\"Type\":{kind},\"RollingUpdate\":{rolling}}}");
+            faults.invalid_text(STRATEGY, &shown, "must be 'RollingUpdate' or 'OnDelete'");
+        }
+    }
+    if let Some(retention) = map_at(spec, &["persistentVolumeClaimRetentionPolicy"]) {
+        for key in ["whenDeleted", "whenScaled"] {
+            let path = format!("spec.persistentVolumeClaimRetentionPolicy.{key}");
+            faults.one_of(&path, text(retention, key), &["Retain", "Delete"]);
+        }
     }
 }
