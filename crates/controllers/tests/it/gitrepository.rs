@@ -100,14 +100,7 @@ async fn commits_become_artifacts_and_deletion_removes_them() {
     world.wait(&kind(), "podinfo", is_at(&third)).await;
 
     world.delete(&kind(), "podinfo").await;
-    for _ in 0..1000 {
-        if world.get(&kind(), "podinfo").await.is_err() {
-            break;
-        }
-        tokio::task::yield_now().await;
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    assert!(world.get(&kind(), "podinfo").await.is_err());
+    world.wait_gone(&kind(), "podinfo").await;
     assert!(!store.exists(&artifact));
     let events = world.events("podinfo").await;
     assert!(

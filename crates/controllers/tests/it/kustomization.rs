@@ -3,26 +3,32 @@
 //! Artifacts are put into the store by hand, so that nothing here depends on Git.
 
 use std::future::Future;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cluster::{Cluster, ListParams, Patch, Scope, Target, WatchParams, WriteParams};
-use controller_runtime::Runtime;
-use controllers::artifact::{ArtifactStore, Owner, Retention};
+use cluster::{Scope, WatchParams};
+use controller_runtime::{Clock, Runtime, SystemClock, VirtualClock};
+use controllers::artifact::{ArtifactStore, Retention};
 use controllers::kustomization::{Settings, controller};
-use filetree::{Ignore, MemoryTree, select};
 use futures::StreamExt;
 use jiff::Timestamp;
 use objects::{Gvk, Object, Value, json};
 
-/// Longest wait for anything; reached only where something is broken.
-const PATIENCE: Duration = Duration::from_secs(10);
+use crate::stage::{Stage, condition, pack, until};
 
 struct Fleet {
-    _server: apiserver::Server,
-    cluster: Arc<dyn Cluster>,
+    stage: Stage,
     runtime: Arc<Runtime>,
     store: Arc<ArtifactStore>,
+}
+
+impl Deref for Fleet {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
 }
 
 fn kustomization() -> Gvk {
@@ -49,98 +55,40 @@ impl Fleet {
     }
 
     async fn start_with(settings: Settings) -> Self {
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        let server = apiserver::Server::start(apiserver::Options::default())
-            .await
-            .unwrap();
-        let cluster = server.cluster();
-        for definition in api::crds() {
-            apply_object(&*cluster, definition).await;
-        }
-        let store = Arc::new(ArtifactStore::in_memory(
-            "localhost:1",
-            Retention::default(),
-        ));
-        let runtime = Runtime::new(
-            cluster.clone(),
-            None,
-            controller_runtime::Options::default(),
-        );
-        for _ in 0..200 {
-            if cluster
-                .rediscover()
-                .await
-                .unwrap()
-                .by_gvk(&kustomization())
-                .is_some()
-            {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        Self::start_at(settings, Arc::new(SystemClock)).await
+    }
+
+    async fn start_at(settings: Settings, clock: Arc<dyn Clock>) -> Self {
+        let stage = Stage::start().await;
+        let store = ArtifactStore::in_memory("localhost:1", Retention::default());
+        let store = Arc::new(store);
+        let options = controller_runtime::Options::default();
+        let runtime = Runtime::with_clock(stage.cluster.clone(), clock, None, options);
         runtime.run(controller(&runtime, store.clone(), settings));
         Self {
-            _server: server,
-            cluster,
+            stage,
             runtime,
             store,
         }
     }
 
-    async fn target(&self, gvk: &Gvk, name: &str) -> Target {
-        let resource = self.cluster.resolve(gvk).await.unwrap();
-        let namespace = if resource.namespaced { "default" } else { "" };
-        Target::new(&resource, namespace, name)
-    }
-
     /// Makes files the new artifact of the source `repo`.
     async fn commit(&self, revision: &str, files: &[(&str, &str)]) {
-        let mut tree = MemoryTree::new();
-        for (path, content) in files {
-            tree.insert(path, content.as_bytes()).unwrap();
-        }
-        let entries = select(&tree, &Ignore::load(&tree, None).unwrap()).unwrap();
-        let owner = Owner {
-            kind: "GitRepository",
-            namespace: "default",
-            name: "repo",
-        };
         let file = format!("{revision}.tar.gz");
-        let artifact = self
-            .store
-            .put(owner, &file, revision, &entries, Timestamp::now())
-            .unwrap();
+        let owner = ("GitRepository", "repo");
+        let artifact = pack(&self.store, owner, (&file, revision), files);
         let repo = json!({
             "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "GitRepository",
             "metadata": {"name": "repo", "namespace": "default"},
             "spec": {"url": "https://example.com/repo", "interval": "1h"},
         });
-        apply_object(&*self.cluster, Object::from_value(repo).unwrap()).await;
-        let target = self
-            .target(&repository(), "repo")
-            .await
-            .subresource("status");
-        self.patch_target(&target, json!({"status": {"artifact": artifact}}))
-            .await;
-    }
-
-    async fn patch_target(&self, target: &Target, patch: Value) {
-        let params = WriteParams {
-            field_manager: "kubectl-edit".into(),
-            ..WriteParams::default()
-        };
-        self.cluster
-            .patch(target, &Patch::Merge(patch), &params)
-            .await
-            .unwrap();
-    }
-
-    async fn patch(&self, gvk: &Gvk, name: &str, patch: Value) {
-        let target = self.target(gvk, name).await;
-        self.patch_target(&target, patch).await;
+        self.apply_object(repo).await;
+        let target = self.target(&repository(), "default", "repo").await;
+        self.patch_target(
+            &target.subresource("status"),
+            json!({"status": {"artifact": artifact}}),
+        )
+        .await;
     }
 
     async fn create(&self, name: &str, spec: Value) {
@@ -155,46 +103,7 @@ impl Fleet {
             "apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization",
             "metadata": {"name": name, "namespace": "default"}, "spec": all,
         });
-        let target = self.target(&kustomization(), name).await;
-        let object = Object::from_value(object).unwrap();
-        self.cluster
-            .create(&target, &object, &WriteParams::default())
-            .await
-            .unwrap();
-    }
-
-    async fn get(&self, gvk: &Gvk, name: &str) -> Option<Object> {
-        let target = self.target(gvk, name).await;
-        self.cluster.get(&target).await.ok()
-    }
-
-    async fn delete(&self, gvk: &Gvk, name: &str) {
-        let target = self.target(gvk, name).await;
-        self.cluster
-            .delete(&target, &Default::default())
-            .await
-            .unwrap();
-    }
-
-    /// Waits until an object (or its absence) satisfies a condition.
-    async fn wait(
-        &self,
-        gvk: &Gvk,
-        name: &str,
-        check: impl Fn(Option<&Object>) -> bool,
-    ) -> Option<Object> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let object = self.get(gvk, name).await;
-            if check(object.as_ref()) {
-                return object;
-            }
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "{name} stays {object:#?}"
-            );
-            tokio::time::sleep(Duration::from_millis(3)).await;
-        }
+        self.create_object(object).await;
     }
 
     async fn wait_ready(&self, name: &str, message: &str) -> Object {
@@ -212,6 +121,7 @@ impl Fleet {
         self.wait(&config_map(), name, check).await;
     }
 
+    /// Waits until nothing is to do for a while; what the queue has not heard of yet comes within that.
     async fn wait_idle(&self) {
         let mut idle = 0;
         while idle < 10 {
@@ -220,56 +130,21 @@ impl Fleet {
         }
     }
 
-    async fn events(&self) -> Vec<String> {
-        let scope = Scope {
-            resource: self
-                .cluster
-                .resolve(&Gvk::new("", "v1", "Event"))
-                .await
-                .unwrap(),
-            namespace: "default".into(),
-        };
-        let list = self
-            .cluster
-            .list(&scope, &ListParams::default())
-            .await
-            .unwrap();
-        let text = |e: &Object| {
-            format!(
-                "{} {}: {}",
-                e.str_at(&["type"]),
-                e.str_at(&["reason"]),
-                e.str_at(&["message"])
-            )
-        };
-        list.items.iter().map(text).collect()
+    /// Counts the passes that went through.
+    fn passes(&self) -> u64 {
+        let metrics = self.runtime.metrics.render();
+        let counts = metrics.lines().filter(|line| {
+            line.starts_with("controller_runtime_reconcile_total")
+                && line.contains("\"kustomization\"")
+        });
+        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        counts.map(value).sum()
     }
-}
-
-async fn apply_object(cluster: &dyn Cluster, object: Object) {
-    let gvk = Gvk::from_api_version(object.api_version(), object.kind());
-    let resource = cluster.resolve(&gvk).await.unwrap();
-    let target = Target::new(&resource, object.namespace(), object.name());
-    let params = WriteParams {
-        field_manager: "test".into(),
-        force: true,
-        ..WriteParams::default()
-    };
-    cluster
-        .patch(&target, &Patch::Apply(object), &params)
-        .await
-        .unwrap();
 }
 
 /// Writes a condition as `Status Reason message`.
 fn show(object: &Object, type_: &str) -> String {
-    let conditions = object
-        .get(&["status", "conditions"])
-        .and_then(Value::as_array);
-    let condition = conditions
-        .into_iter()
-        .flatten()
-        .find(|c| c["type"] == type_);
+    let condition = condition(object, type_);
     condition.map_or_else(String::new, |c| {
         let text = |key: &str| c[key].as_str().unwrap_or("").to_owned();
         format!("{} {} {}", text("status"), text("reason"), text("message"))
@@ -349,18 +224,19 @@ fn objects_are_applied_updated_pruned_and_go_with_their_kustomization() {
         );
 
         fleet.delete(&kustomization(), "apps").await;
-        fleet.wait(&kustomization(), "apps", |o| o.is_none()).await;
+        fleet.wait_gone(&kustomization(), "apps").await;
         fleet.wait_config("one", None).await;
-        let events = fleet.events().await;
         for expected in [
-            "Normal Progressing: ConfigMap/default/one created\nConfigMap/default/two created",
-            "Normal Progressing: ConfigMap/default/one configured",
-            "Normal Progressing: ConfigMap/default/two deleted",
+            "Progressing: ConfigMap/default/one created\nConfigMap/default/two created",
+            "Progressing: ConfigMap/default/one configured",
+            "Progressing: ConfigMap/default/two deleted",
         ] {
-            assert!(
-                events.iter().any(|e| e == expected),
-                "{expected}: {events:#?}"
-            );
+            fleet.wait_event("apps", expected).await;
+        }
+        for event in fleet.event_objects("apps").await {
+            let warns = event.str_at(&["reason"]) == "ArtifactFailed";
+            let expected = if warns { "Warning" } else { "Normal" };
+            assert_eq!(event.str_at(&["type"]), expected, "{event:?}");
         }
     });
 }
@@ -404,18 +280,21 @@ fn edits_and_deletions_by_hand_are_reverted() {
 #[test]
 fn a_second_pass_writes_nothing() {
     run(async {
-        let fleet = Fleet::start().await;
+        let clock = Arc::new(VirtualClock::new(Timestamp::now()));
+        let fleet = Fleet::start_at(Settings::default(), clock.clone()).await;
         fleet.commit("r1", &[("a.yaml", &config("one", "1"))]).await;
-        fleet.create("apps", json!({"interval": "1s"})).await;
+        fleet.create("apps", json!({"interval": "1m"})).await;
         fleet.wait_ready("apps", "True").await;
         fleet.wait_idle().await;
         let before = fleet.get(&kustomization(), "apps").await.unwrap();
         let one = fleet.get(&config_map(), "one").await.unwrap();
-        let events = fleet.events().await.len();
-        tokio::time::sleep(Duration::from_millis(2500)).await;
+        let events = fleet.events("apps").await;
+        let passes = fleet.passes();
+        clock.advance(Duration::from_secs(120));
+        until("another pass", || fleet.passes() > passes).await;
         assert_eq!(fleet.get(&kustomization(), "apps").await.unwrap(), before);
         assert_eq!(fleet.get(&config_map(), "one").await.unwrap(), one);
-        assert_eq!(fleet.events().await.len(), events);
+        assert_eq!(fleet.events("apps").await, events);
     });
 }
 
@@ -493,7 +372,7 @@ fn variables_are_substituted_and_their_changes_applied() {
             .await;
         fleet.wait_ready("apps", "False BuildFailed").await;
         let vars = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "vars", "namespace": "default"}, "data": {"region": "eu", "tier": "tin"}});
-        apply_object(&*fleet.cluster, Object::from_value(vars).unwrap()).await;
+        fleet.apply_object(vars).await;
         fleet.wait_config("one", Some("eu-gold")).await;
         fleet
             .patch(&config_map(), "vars", json!({"data": {"region": "us"}}))
@@ -522,7 +401,7 @@ fn a_bad_object_is_named_and_the_others_are_applied() {
             "spec": {"group": "example.com", "scope": "Namespaced", "names": {"kind": "Widget", "plural": "widgets", "singular": "widget", "listKind": "WidgetList"},
                 "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}
         });
-        apply_object(&*fleet.cluster, Object::from_value(crd).unwrap()).await;
+        fleet.apply_object(crd).await;
         fleet.wait_ready("apps", "True").await;
     });
 }
@@ -545,7 +424,7 @@ fn definitions_and_their_objects_are_applied_in_one_go() {
                 .is_some()
         );
         fleet.delete(&kustomization(), "apps").await;
-        fleet.wait(&kustomization(), "apps", |o| o.is_none()).await;
+        fleet.wait_gone(&kustomization(), "apps").await;
     });
 }
 
@@ -658,7 +537,7 @@ fn tenants_apply_with_the_rights_of_their_account_only() {
                 "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
                 "subjects": [{"kind": "ServiceAccount", "name": "tenant", "namespace": "default"}]}),
         ] {
-            apply_object(&*fleet.cluster, Object::from_value(object).unwrap()).await;
+            fleet.apply_object(object).await;
         }
         fleet
             .patch(
@@ -688,7 +567,7 @@ fn watches_report_each_other() {
         };
         let mut events = fleet.cluster.watch(&scope, &params).await.unwrap();
         let one = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "w", "namespace": "default", "labels": {"x": "y"}}});
-        apply_object(&*fleet.cluster, Object::from_value(one).unwrap()).await;
+        fleet.apply_object(one).await;
         loop {
             match events.next().await.unwrap().unwrap() {
                 cluster::WatchEvent::Added(object) => {

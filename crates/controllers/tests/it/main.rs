@@ -9,4 +9,5 @@ mod kustomization;
 mod ocirepository;
 mod remote_bases;
 mod sources;
+mod stage;
 mod world;

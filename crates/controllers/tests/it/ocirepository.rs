@@ -10,6 +10,7 @@ use testkit::ociregistry::{Image, OciRegistry};
 use crate::sources::{
     artifact, condition, gone, kind, options, ready, ready_at, request, says, secret, source,
 };
+use crate::stage::until;
 use crate::world::World;
 
 const KIND: &str = "OCIRepository";
@@ -322,11 +323,7 @@ async fn a_restart_writes_nothing_and_a_lost_file_comes_back() {
     world.controllers = controllers::start(world.cluster.clone(), options())
         .await
         .unwrap();
-    for _ in 0..2000 {
-        if world.controllers.artifacts().exists(&kept) {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    let artifacts = world.controllers.artifacts();
+    until("the artifact is stored again", || artifacts.exists(&kept)).await;
     ready_at(&world, KIND, "app", &revision).await;
 }

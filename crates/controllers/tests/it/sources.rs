@@ -6,6 +6,7 @@ use controllers::{Options, SourceSettings};
 use objects::{Gvk, Object, Value, json};
 use remote::oci::Retry;
 
+pub use crate::stage::condition;
 use crate::world::World;
 
 pub fn kind(kind: &str) -> Gvk {
@@ -49,11 +50,6 @@ pub fn secret(name: &str, data: Value) -> Value {
         "metadata": {"name": name, "namespace": "default"},
         "stringData": data,
     })
-}
-
-pub fn condition<'a>(object: &'a Object, type_: &str) -> Option<&'a Value> {
-    let list = object.get(&["status", "conditions"])?.as_array()?;
-    list.iter().find(|condition| condition["type"] == type_)
 }
 
 /// Text of the Ready condition: `status reason: message`.
@@ -103,11 +99,5 @@ pub async fn request(world: &World, of: &str, name: &str, mark: &str) -> Object 
 
 /// Waits until an object is gone.
 pub async fn gone(world: &World, of: &str, name: &str) {
-    for _ in 0..1000 {
-        if world.get(&kind(of), name).await.is_err() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("{name} is still there");
+    world.wait_gone(&kind(of), name).await;
 }

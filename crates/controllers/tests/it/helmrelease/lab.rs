@@ -1,20 +1,18 @@
 //! A cluster with the HelmRelease controller and charts made for tests.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::sync::Arc;
-use std::time::Duration;
 
-use cluster::{Cluster, ListParams, Patch, Scope, Target, WriteParams};
+use cluster::{Cluster, ListParams, Scope, WriteParams};
 use controller_runtime::Runtime;
-use controllers::artifact::{ArtifactStore, Owner, Retention};
+use controllers::artifact::{ArtifactStore, Retention};
 use controllers::helmrelease::{Settings, controller};
-use filetree::{Ignore, MemoryTree, select};
 use helm::release::Record;
-use jiff::Timestamp;
 use objects::{Gvk, Object, Value, json};
 
-/// Longest wait for anything; reached only where something is broken.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub use crate::stage::condition;
+use crate::stage::{Stage, pack};
 
 pub fn release() -> Gvk {
     Gvk::new("helm.toolkit.fluxcd.io", "v2", "HelmRelease")
@@ -48,9 +46,7 @@ pub fn simple() -> Vec<(&'static str, &'static str)> {
 }
 
 pub struct Lab {
-    /// Keeps the cluster alive.
-    _server: apiserver::Server,
-    pub cluster: Arc<dyn Cluster>,
+    stage: Stage,
     pub store: Arc<ArtifactStore>,
 }
 
@@ -59,32 +55,19 @@ pub struct Life {
     pub runtime: Arc<Runtime>,
 }
 
+impl Deref for Lab {
+    type Target = Stage;
+
+    fn deref(&self) -> &Stage {
+        &self.stage
+    }
+}
+
 impl Lab {
     pub async fn start() -> Self {
-        let _ = tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
-            .with_test_writer()
-            .try_init();
-        let server = apiserver::Server::start(apiserver::Options::default())
-            .await
-            .unwrap();
-        let cluster = server.cluster();
-        for definition in api::crds() {
-            let target = target_of(&*cluster, &definition).await;
-            let params = WriteParams::default();
-            cluster.create(&target, &definition, &params).await.unwrap();
-        }
-        for _ in 0..400 {
-            let discovery = cluster.rediscover().await.unwrap();
-            if discovery.by_gvk(&release()).is_some() && discovery.by_gvk(&chart_kind()).is_some() {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
         let store = ArtifactStore::in_memory("localhost:1", Retention::default());
         Self {
-            _server: server,
-            cluster,
+            stage: Stage::start().await,
             store: Arc::new(store),
         }
     }
@@ -99,12 +82,6 @@ impl Lab {
         Life { runtime }
     }
 
-    pub async fn target(&self, gvk: &Gvk, namespace: &str, name: &str) -> Target {
-        let resource = self.cluster.resolve(gvk).await.unwrap();
-        let namespace = if resource.namespaced { namespace } else { "" };
-        Target::new(&resource, namespace, name)
-    }
-
     /// Puts a chart into the store and writes the HelmChart that the release `demo` asks for.
     pub async fn chart(&self, version: &str, files: &[(&str, &str)]) {
         self.chart_for("demo", "demo", version, files).await;
@@ -117,27 +94,18 @@ impl Lab {
         version: &str,
         files: &[(&str, &str)],
     ) {
-        let mut tree = MemoryTree::new();
         let metadata =
             format!("apiVersion: v2\nname: {chart}\nversion: {version}\nappVersion: 1.0.0\n");
-        let mut all: BTreeMap<&str, &str> = files.iter().copied().collect();
-        all.insert("Chart.yaml", &metadata);
-        for (path, content) in all {
-            tree.insert(&format!("{chart}/{path}"), content.as_bytes())
-                .unwrap();
+        let mut all: BTreeMap<String, &str> = BTreeMap::new();
+        for (path, content) in files {
+            all.insert(format!("{chart}/{path}"), content);
         }
-        let entries = select(&tree, &Ignore::load(&tree, None).unwrap()).unwrap();
+        all.insert(format!("{chart}/Chart.yaml"), &metadata);
+        let all: Vec<(&str, &str)> = all.iter().map(|(path, text)| (&**path, *text)).collect();
         let name = format!("default-{release}");
-        let owner = Owner {
-            kind: "HelmChart",
-            namespace: "default",
-            name: &name,
-        };
         let file = format!("{chart}-{version}.tgz");
-        let artifact = self
-            .store
-            .put(owner, &file, version, &entries, Timestamp::now())
-            .unwrap();
+        let owner = ("HelmChart", name.as_str());
+        let artifact = pack(&self.store, owner, (&file, version), &all);
         let object = json!({
             "apiVersion": "source.toolkit.fluxcd.io/v1", "kind": "HelmChart",
             "metadata": {"name": name, "namespace": "default"},
@@ -167,20 +135,6 @@ impl Lab {
         .await;
     }
 
-    pub async fn patch_target(&self, target: &Target, patch: Value) {
-        let params = WriteParams {
-            field_manager: "somebody".into(),
-            ..WriteParams::default()
-        };
-        let patch = Patch::Merge(patch);
-        self.cluster.patch(target, &patch, &params).await.unwrap();
-    }
-
-    pub async fn patch(&self, gvk: &Gvk, name: &str, patch: Value) {
-        let target = self.target(gvk, "default", name).await;
-        self.patch_target(&target, patch).await;
-    }
-
     /// Creates a release of the chart `demo`, with upstream's spec fields over the usual ones.
     pub async fn create(&self, name: &str, spec: Value) {
         let mut all = json!({
@@ -196,52 +150,7 @@ impl Lab {
             "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
             "metadata": {"name": name, "namespace": "default"}, "spec": all,
         });
-        self.apply(object).await;
-    }
-
-    pub async fn apply(&self, object: Value) {
-        let object = Object::from_value(object).unwrap();
-        let target = target_of(&*self.cluster, &object).await;
-        let params = WriteParams::default();
-        self.cluster
-            .create(&target, &object, &params)
-            .await
-            .unwrap();
-    }
-
-    pub async fn get(&self, gvk: &Gvk, name: &str) -> Option<Object> {
-        let target = self.target(gvk, "default", name).await;
-        self.cluster.get(&target).await.ok()
-    }
-
-    pub async fn delete(&self, gvk: &Gvk, name: &str) {
-        let target = self.target(gvk, "default", name).await;
-        self.cluster
-            .delete(&target, &Default::default())
-            .await
-            .unwrap();
-    }
-
-    /// Waits until an object (or its absence) satisfies a condition.
-    pub async fn wait(
-        &self,
-        gvk: &Gvk,
-        name: &str,
-        check: impl Fn(Option<&Object>) -> bool,
-    ) -> Option<Object> {
-        let deadline = tokio::time::Instant::now() + PATIENCE;
-        loop {
-            let object = self.get(gvk, name).await;
-            if check(object.as_ref()) {
-                return object;
-            }
-            assert!(
-                tokio::time::Instant::now() < deadline,
-                "{name} stays {:#}",
-                object.map_or(Value::Null, Object::into_value)
-            );
-            tokio::time::sleep(Duration::from_millis(3)).await;
-        }
+        self.create_object(object).await;
     }
 
     /// Waits until the release `demo` has a Ready condition with this reason and a message that begins like this.
@@ -318,42 +227,4 @@ impl Lab {
             .unwrap();
         Record::decode(std::str::from_utf8(&text).unwrap()).unwrap()
     }
-
-    /// Returns `reason: message` of all events about an object, in order of their versions.
-    pub async fn events(&self, name: &str) -> Vec<String> {
-        let scope = Scope {
-            resource: self
-                .cluster
-                .resolve(&Gvk::new("", "v1", "Event"))
-                .await
-                .unwrap(),
-            namespace: "default".to_owned(),
-        };
-        let list = self
-            .cluster
-            .list(&scope, &ListParams::default())
-            .await
-            .unwrap();
-        let mut events: Vec<&Object> = list
-            .items
-            .iter()
-            .filter(|event| event.str_at(&["involvedObject", "name"]) == name)
-            .collect();
-        events.sort_by_key(|event| event.resource_version().parse::<u64>().unwrap());
-        let text = |event: &&Object| {
-            let (reason, message) = (event.str_at(&["reason"]), event.str_at(&["message"]));
-            format!("{reason}: {message}")
-        };
-        events.iter().map(text).collect()
-    }
-}
-
-pub fn condition<'a>(object: &'a Object, type_: &str) -> Option<&'a Value> {
-    let list = object.get(&["status", "conditions"])?.as_array()?;
-    list.iter().find(|c| c["type"] == type_)
-}
-
-async fn target_of(cluster: &dyn Cluster, object: &Object) -> Target {
-    let resource = cluster.resolve(&object.gvk()).await.unwrap();
-    Target::new(&resource, object.namespace(), object.name())
 }

@@ -196,7 +196,7 @@ async fn bad_input_is_told() {
     lab.create("crd", json!({})).await;
     lab.wait_condition("crd", "Released", "False", "InstallFailed", "Helm install failed for release default/crd with chart demo@1.0.0: unable to build kubernetes objects from release manifest: resource mapping not found for name: \"a\"").await;
     let both = json!({"chartRef": {"kind": "OCIRepository", "name": "x"}, "interval": "1m"});
-    lab.apply(json!({
+    lab.create_object(json!({
         "apiVersion": "helm.toolkit.fluxcd.io/v2", "kind": "HelmRelease",
         "metadata": {"name": "nosource", "namespace": "default"}, "spec": both,
     }))
