@@ -70,8 +70,12 @@ pub fn prepare_create(engine: &Engine, resource: &Resource, object: &mut Map) {
             objects::json!({"finalizers": ["kubernetes"]}),
         );
         object.insert("status".into(), objects::json!({"phase": "Active"}));
-    } else if resource.custom.is_some() && resource.subresource("status").is_some() {
+    } else if let Some(custom) = &resource.custom
+        && resource.subresource("status").is_some()
+    {
         object.remove("status");
+        // A default of the status is there from the first read on.
+        crate::crd::schema::apply_defaults(&custom.schema, object);
     }
     if has_generation(resource) {
         metadata_mut(object).insert("generation".into(), 1.into());

@@ -107,3 +107,32 @@ async fn rules_with_optional_selections_are_evaluated() {
     api.fails(update, json!({"spec": {"size": null}}), 422, stays)
         .await;
 }
+
+#[tokio::test]
+async fn a_default_of_the_status_is_there_from_the_start() {
+    let api = Api::start().await;
+    let schema = json!({"type": "object", "properties": {"status": {
+        "type": "object", "default": {"observedGeneration": -1},
+        "properties": {"observedGeneration": {"type": "integer"}},
+    }}});
+    let crd = json!({
+        "metadata": {"name": "things.example.com"},
+        "spec": {"group": "example.com", "scope": "Cluster", "names": {"plural": "things", "kind": "Thing"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": schema}}]},
+    });
+    api.ok(
+        "POST /apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+        crd,
+    )
+    .await;
+    let thing = json!({
+        "apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "a"},
+        "status": {"observedGeneration": 7},
+    });
+    let created = api.ok("POST /apis/example.com/v1/things", thing).await;
+    assert_eq!(created["status"], json!({"observedGeneration": -1}));
+    let patch = json!({"metadata": {"labels": {"a": "b"}}});
+    let patched = api.ok("PATCH /apis/example.com/v1/things/a", patch).await;
+    assert_eq!(patched["status"], json!({"observedGeneration": -1}));
+}
