@@ -10,7 +10,8 @@ use std::time::Duration;
 use reqwest::redirect::Policy;
 
 use crate::error::with_causes;
-use crate::{Error, Secret};
+use crate::mirror::is_mirrored;
+use crate::{Error, Mirror, Secret};
 
 /// What the product calls itself.
 pub const USER_AGENT: &str = "flux/v2";
@@ -73,6 +74,7 @@ pub enum Redirects {
 #[derive(Default)]
 pub struct Clients {
     known: Mutex<HashMap<ClientOptions, reqwest::Client>>,
+    mirrors: Vec<Mirror>,
 }
 
 impl Proxy {
@@ -94,6 +96,23 @@ impl Proxy {
 }
 
 impl Clients {
+    /// Clients that ask mirrors for what lies below their URLs: Helm repositories and registries.
+    pub fn with_mirrors(mirrors: Vec<Mirror>) -> Self {
+        Self {
+            mirrors,
+            ..Self::default()
+        }
+    }
+
+    /// Tells whether what lies at a URL (`https://…` or `oci://…`) is fetched from a mirror, for which nobody has to log in.
+    pub fn is_mirrored(&self, url: &str) -> bool {
+        is_mirrored(&self.mirrors, url)
+    }
+
+    pub(crate) fn mirrors(&self) -> &[Mirror] {
+        &self.mirrors
+    }
+
     /// Returns a client with these settings.
     pub fn get(&self, options: &ClientOptions) -> Result<reqwest::Client, Error> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

@@ -7,6 +7,7 @@ use reqwest::header::USER_AGENT;
 use url::Url;
 
 use crate::error::with_causes;
+use crate::mirror::find_url;
 use crate::{ClientOptions, Clients, Credentials, Error, Redirects};
 
 /// What Helm's own client calls itself; some repositories look at it.
@@ -72,12 +73,18 @@ pub async fn fetch(
     limit: u64,
     sink: Sink<'_>,
 ) -> Result<u64, FetchError> {
+    let mirrored = find_url(clients.mirrors(), url);
     let client = ClientOptions {
         redirects: Redirects::Follow,
-        ..options.client.clone()
+        ..match &mirrored {
+            Some(_) => ClientOptions::default(),
+            None => options.client.clone(),
+        }
     };
-    let mut request = clients.get(&client)?.get(url).header(USER_AGENT, AGENT);
-    if options.pass_credentials || same_origin(url, &options.url) {
+    let asked = mirrored.as_ref().map_or(url, |mirror| &mirror.url);
+    let shown = mirrored.as_ref().map_or(url, |mirror| &mirror.shown);
+    let mut request = clients.get(&client)?.get(asked).header(USER_AGENT, AGENT);
+    if mirrored.is_none() && (options.pass_credentials || same_origin(url, &options.url)) {
         request = match &options.credentials {
             Credentials::Anonymous => request,
             Credentials::Basic { username, password } => {
@@ -87,14 +94,14 @@ pub async fn fetch(
         };
     }
     let transport = |error: reqwest::Error| FetchError::Transport {
-        url: url.to_owned(),
+        url: shown.to_owned(),
         cause: with_causes(&error.without_url()),
     };
     let mut response = request.send().await.map_err(transport)?;
     let status = response.status();
     if status != reqwest::StatusCode::OK {
         return Err(FetchError::Status {
-            url: url.to_owned(),
+            url: shown.to_owned(),
             status: status.to_string(),
         });
     }

@@ -6,9 +6,11 @@
 mod client;
 mod error;
 pub mod helm;
+mod mirror;
 pub mod oci;
 mod secret;
 
 pub use client::{ClientOptions, Clients, Identity, Proxy, Redirects, USER_AGENT};
 pub use error::Error;
+pub use mirror::{Mirror, MirrorError};
 pub use secret::{Credentials, Secret};

@@ -14,6 +14,7 @@ use url::Url;
 use super::push::sha256;
 use super::session::{Ask, Session, read, transport};
 use super::{Descriptor, Manifest, Reference, RegistryError, Repository, Selector, media_type};
+use crate::mirror::find_repository;
 use crate::{ClientOptions, Clients, Credentials, Redirects, Secret};
 
 /// Largest manifest, as registries allow.
@@ -71,11 +72,26 @@ pub struct Registry {
 const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json,application/vnd.oci.image.manifest.v1+json,application/vnd.docker.distribution.manifest.list.v2+json,application/vnd.oci.image.index.v1+json";
 
 impl Registry {
-    /// Opens a session; nothing is sent yet.
+    /// Opens a session, with the repository's mirror where it has one; nothing is sent yet.
     ///
     /// # Errors
     /// The TLS or proxy settings cannot be used.
     pub fn open(
+        clients: &Clients,
+        repository: Repository,
+        options: &RegistryOptions,
+    ) -> Result<Self, RegistryError> {
+        if let Some(mirror) = find_repository(clients.mirrors(), &repository) {
+            let options = RegistryOptions {
+                retry: options.retry,
+                ..RegistryOptions::default()
+            };
+            return Self::at(clients, mirror, &options);
+        }
+        Self::at(clients, repository, options)
+    }
+
+    fn at(
         clients: &Clients,
         repository: Repository,
         options: &RegistryOptions,
