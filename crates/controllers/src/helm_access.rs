@@ -6,7 +6,7 @@ use controller_runtime::Run;
 use reconcile::source::{Class, Problem};
 use remote::helm::RepositoryOptions;
 use remote::oci::{DockerConfig, RegistryOptions, Retry};
-use remote::{ClientOptions, Credentials};
+use remote::{ClientOptions, Clients, Credentials};
 use tracing::info;
 
 use crate::source::secrets::{self, Kept};
@@ -20,8 +20,15 @@ pub(crate) struct Access {
     pub credentials: Credentials,
 }
 
-/// Reads the Secrets of a repository.
-pub(crate) async fn resolve(run: &Run, spec: &HelmRepositorySpec) -> Result<Access, Problem> {
+/// Reads the Secrets of a repository; its mirror is used without.
+pub(crate) async fn resolve(
+    run: &Run,
+    spec: &HelmRepositorySpec,
+    clients: &Clients,
+) -> Result<Access, Problem> {
+    if clients.is_mirrored(&spec.url) {
+        return Ok(Access::default());
+    }
     let failed = |message: String| Problem::fetch(reason::AUTHENTICATION_FAILED, message);
     let namespace = &run.key.namespace;
     let mut access = Access::default();

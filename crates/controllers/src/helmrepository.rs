@@ -79,7 +79,7 @@ impl HelmRepositories {
         check(spec)?;
         normalize_url(&spec.url)
             .map_err(|error| invalid_url(format!("invalid Helm repository URL: {error}")))?;
-        let access = helm_access::resolve(place.run, spec).await?;
+        let access = helm_access::resolve(place.run, spec, &self.clients).await?;
         place.show_progress(pass).await;
         let options = access.over_http(spec);
         let fetching = fetch_index(&self.clients, &options, self.settings.index_bytes_max);

@@ -14,6 +14,8 @@ mod helmrepository;
 pub mod kustomization;
 mod ocirepository;
 mod place;
+mod serving;
+pub mod shelf;
 mod source;
 mod start;
 pub mod telemetry;

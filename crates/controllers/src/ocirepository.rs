@@ -116,13 +116,20 @@ impl OciRepositories {
         Ok(())
     }
 
-    /// Reads Secrets and service account.
+    /// Reads Secrets and service account; a mirror is used without.
     async fn options(
         &self,
         place: &Place<'_>,
         spec: &OciRepositorySpec,
     ) -> Result<(RegistryOptions, DockerConfig), Problem> {
         let run = place.run;
+        if self.clients.is_mirrored(&spec.url) {
+            let options = RegistryOptions {
+                retry: self.settings.retry,
+                ..RegistryOptions::default()
+            };
+            return Ok((options, DockerConfig::default()));
+        }
         let config = docker_config(place, spec)
             .await
             .map_err(|error| login_failed(format!("failed to get credential: {error}")))?;

@@ -28,6 +28,8 @@ pub struct Options {
     pub local_copies: git::LocalCopies,
     /// Local repositories whose files are taken as they are on disk, uncommitted changes included.
     pub work_trees: Vec<PathBuf>,
+    /// From where Helm repositories and registries are fetched instead.
+    pub mirrors: Vec<remote::Mirror>,
     /// Host and port of the artifact server; empty takes a free loopback port.
     pub storage_address: String,
     /// Address of the artifact server where none is chosen, if it is free; artifact URLs stay over restarts then.
@@ -113,7 +115,7 @@ pub async fn start(cluster: Arc<dyn Cluster>, options: Options) -> Result<Handle
             ..GitRepositoryOptions::default()
         };
         gitrepository::run(&runtime, artifacts.clone(), git);
-        let clients = Arc::new(remote::Clients::default());
+        let clients = Arc::new(remote::Clients::with_mirrors(options.mirrors.clone()));
         for run in [helmrepository::run, helmchart::run, ocirepository::run] {
             let sources = options.sources.clone();
             run(&runtime, artifacts.clone(), clients.clone(), sources);

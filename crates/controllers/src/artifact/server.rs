@@ -2,56 +2,22 @@
 //!
 //! GET and HEAD, directory listings, single ranges, `If-Modified-Since`. Nothing outside of the store can be named.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::request::Parts;
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::Full;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
 use jiff::Timestamp;
 use tokio::net::TcpListener;
-use tracing::debug;
 
 use super::ArtifactStore;
-
-type Answer = Response<Full<Bytes>>;
+use crate::serving::{Answer, percent_decode, plain, respond, serve_blocking};
 
 /// Serves the store until the future is dropped.
 pub async fn serve(store: Arc<ArtifactStore>, listener: TcpListener) {
-    loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                // Out of file descriptors, or a client that left at once.
-                debug!(%error, "artifact server cannot accept");
-                tokio::task::yield_now().await;
-                continue;
-            }
-        };
-        let store = store.clone();
-        tokio::spawn(async move {
-            let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-                let store = store.clone();
-                async move {
-                    let (parts, _) = request.into_parts();
-                    let work =
-                        move || answer(&store, &parts.method, parts.uri.path(), &parts.headers);
-                    let answer = tokio::task::spawn_blocking(work).await;
-                    let failed = |_| plain(StatusCode::INTERNAL_SERVER_ERROR, "internal error\n");
-                    Ok::<_, Infallible>(answer.unwrap_or_else(failed))
-                }
-            });
-            let served = auto::Builder::new(TokioExecutor::new())
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            if let Err(error) = served {
-                debug!(%error, "artifact connection ended");
-            }
-        });
-    }
+    let answer = move |head: &Parts| answer(&store, &head.method, head.uri.path(), &head.headers);
+    serve_blocking(listener, Arc::new(answer)).await;
 }
 
 fn answer(store: &ArtifactStore, method: &Method, path: &str, headers: &HeaderMap) -> Answer {
@@ -74,23 +40,6 @@ fn answer(store: &ArtifactStore, method: &Method, path: &str, headers: &HeaderMa
         *answer.body_mut() = Full::default();
     }
     answer
-}
-
-fn plain(status: StatusCode, text: &str) -> Answer {
-    respond(
-        status,
-        "text/plain; charset=utf-8",
-        Bytes::from(text.to_owned()),
-    )
-}
-
-fn respond(status: StatusCode, content_type: &str, body: Bytes) -> Answer {
-    Response::builder()
-        .status(status)
-        .header(header::CONTENT_TYPE, content_type)
-        .header(header::CONTENT_LENGTH, body.len())
-        .body(Full::new(body))
-        .expect("constant headers are valid")
 }
 
 fn file(store: &ArtifactStore, path: &str, bytes: Bytes, headers: &HeaderMap) -> Answer {
@@ -186,23 +135,6 @@ fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 
 fn http_date(time: Timestamp) -> String {
     time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
-}
-
-fn percent_decode(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let mut decoded = [0];
-        let digits = after.get(..2).filter(|_| *first == b'%');
-        if digits.is_some_and(|digits| hex::decode_to_slice(digits, &mut decoded).is_ok()) {
-            bytes.push(decoded[0]);
-            rest = &after[2..];
-        } else {
-            bytes.push(*first);
-            rest = after;
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]

@@ -265,7 +265,7 @@ async fn from_repository(
     let known = by_url(&place.run.runtime, namespace, &url);
     let (spec, index, access) = match known {
         Some(known) => {
-            let access = helm_access::resolve(place.run, &known.spec).await;
+            let access = helm_access::resolve(place.run, &known.spec, &controller.clients).await;
             let access = access.map_err(|problem| {
                 let cause = problem.message;
                 format!("failed to get chart repository for URL '{url}': {cause}")

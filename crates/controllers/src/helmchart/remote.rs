@@ -31,7 +31,7 @@ pub(super) async fn build(
     repository: &HelmRepository,
 ) -> Result<Built, Failure> {
     let spec = &chart.spec;
-    let access = helm_access::resolve(place.run, &repository.spec).await;
+    let access = helm_access::resolve(place.run, &repository.spec, &controller.clients).await;
     let access = access.map_err(Failure::Around)?;
     let index = repository.status.artifact.clone();
     let remote = controller.repository(&repository.spec, &access, index);

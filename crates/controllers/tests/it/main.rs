@@ -8,6 +8,7 @@ mod helmrepository;
 mod kustomization;
 mod ocirepository;
 mod remote_bases;
+mod shelf;
 mod sources;
 mod stage;
 mod world;
