@@ -152,7 +152,7 @@ impl Row {
     fn is_blocked(&self) -> bool {
         matches!(
             self.reason.as_str(),
-            "DependencyNotReady" | "ArtifactFailed" | "SourceNotReady"
+            "DependencyNotReady" | "ArtifactFailed" | "SourceNotReady" | "NoSourceArtifact"
         )
     }
 }
@@ -223,7 +223,7 @@ fn phase_of(object: &Object, ready: Option<Condition<'_>>, progressing: bool) ->
     }
     match (ready.status, ready.reason) {
         ("True", _) => Phase::Ready,
-        ("False", "DependencyNotReady" | "SourceNotReady") => Phase::Working,
+        ("False", "DependencyNotReady" | "SourceNotReady" | "NoSourceArtifact") => Phase::Working,
         // The source has produced nothing yet; its own row says whether it ever will.
         ("False", "ArtifactFailed") if waits_for_source(ready.message) => Phase::Working,
         ("False", _) => Phase::Failed,
