@@ -95,7 +95,7 @@ pub enum Command {
     /// Print what an object has applied.
     Tree(tree::Args),
     /// Turn a Git repository into a running cluster on this machine.
-    Dev(dev::Args),
+    Dev(Box<dev::Args>),
     /// Print the versions of flux and of the controllers in the cluster.
     Version(version::Args),
 }
@@ -111,7 +111,7 @@ pub fn run(ctx: &Context, command: Command) -> CliResult {
         Command::Create(args) => create::run(ctx, args),
         Command::Debug(args) => debug::run(ctx, args),
         Command::Delete(args) => delete::run(ctx, args),
-        Command::Dev(args) => dev::run(ctx, args),
+        Command::Dev(args) => dev::run(ctx, &args),
         Command::Diff(args) => diff::run(ctx, args),
         Command::Envsubst(args) => envsubst::run(ctx, args),
         Command::Events(args) => events::run(ctx, args),

@@ -1,4 +1,4 @@
-//! The main job: the example fleet becomes a cluster that holds every object as kustomize prints it.
+//! The main job: the example fleet becomes a cluster that holds every object as kustomize and helm print it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,17 +6,40 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cluster::{Cluster, Patch, Scope, Target, WatchEvent, WatchParams, WriteParams};
+use filetree::disk::DirectoryTree;
 use futures::StreamExt as _;
 use objects::{Gvk, Object, Value, json};
+use testkit::helmhttp::HelmHttp;
+use testkit::ociregistry::OciRegistry;
 
-/// Kustomizations of each cluster: namespace, name, golden file.
-const KUSTOMIZATIONS: &[(&str, &str)] = &[
-    ("flux-system", "flux-system"),
-    ("flux-system", "infrastructure"),
-    ("flux-system", "apps"),
-    ("flux-system", "tenants"),
-    ("team-orchard", "orchard"),
-];
+/// What goes on in a cluster: namespace and name of each object with a golden file.
+struct Plan {
+    kustomizations: &'static [(&'static str, &'static str)],
+    releases: &'static [(&'static str, &'static str)],
+}
+
+fn plan(cluster_name: &str) -> Plan {
+    match cluster_name {
+        "k8s-01" | "k8s-02" => Plan {
+            kustomizations: &[
+                ("flux-system", "flux-system"),
+                ("flux-system", "infrastructure"),
+                ("flux-system", "apps"),
+                ("flux-system", "tenants"),
+                ("team-orchard", "orchard"),
+            ],
+            releases: &[],
+        },
+        _ => Plan {
+            kustomizations: &[("flux-system", "flux-system"), ("flux-system", "releases")],
+            releases: &[
+                ("newsroom", "gazette"),
+                ("newsroom", "almanac"),
+                ("newsroom", "telegraph"),
+            ],
+        },
+    }
+}
 
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -86,8 +109,9 @@ async fn bootstrap(cluster: &dyn Cluster, path: &str) {
     apply(cluster, root).await;
 }
 
-/// Waits until all Kustomizations are Ready; says what they report when they do not become so.
-async fn converge(cluster: &Arc<dyn Cluster>) {
+/// Waits until all Kustomizations are Ready, which wait for their releases; says what they report when they do not become
+/// so.
+async fn converge(cluster: &Arc<dyn Cluster>, plan: &Plan) {
     let resource = cluster.resolve(&kustomization_kind()).await.unwrap();
     let scope = Scope {
         resource,
@@ -104,7 +128,7 @@ async fn converge(cluster: &Arc<dyn Cluster>) {
                 states.insert(object.name().to_owned(), ready_message(&object));
             }
             let ready = |name: &str| states.get(name).is_some_and(|(ready, _)| *ready);
-            if KUSTOMIZATIONS.iter().all(|(_, name)| ready(name)) {
+            if plan.kustomizations.iter().all(|(_, name)| ready(name)) {
                 return;
             }
         }
@@ -161,7 +185,42 @@ fn missing(expected: &Value, live: &Value, path: &str) -> Option<String> {
     }
 }
 
+/// Packs a chart of the example.
+fn packed(path: &str) -> Vec<u8> {
+    let tree = DirectoryTree::open(&repository().join(path)).unwrap();
+    let chart = helm::load::load_directory(&tree, "", helm::Version::V4).unwrap();
+    helm::package::save(&chart).unwrap()
+}
+
+/// The servers that the example's releases name, on loopback.
+struct Servers(HelmHttp, OciRegistry);
+
+impl Servers {
+    async fn start() -> Self {
+        let charts = HelmHttp::start().await;
+        for version in ["1.4.0", "2.0.0"] {
+            let archive = packed(&format!("charts/stable/almanac-{version}"));
+            charts.add_archive("almanac", version, archive);
+        }
+        let registry = OciRegistry::start().await;
+        let archive = packed("charts/registry/telegraph");
+        registry.push_chart_archive("team", "telegraph", "0.9.1", archive);
+        Self(charts, registry)
+    }
+
+    fn mirrors(&self) -> Vec<remote::Mirror> {
+        let Self(charts, registry) = self;
+        [
+            ("https://charts.example.com/stable", charts.url()),
+            ("oci://registry.example.com/charts", registry.url("team")),
+        ]
+        .map(|(from, to)| remote::Mirror::new(from, &to, "loopback").unwrap())
+        .into()
+    }
+}
+
 async fn check(cluster_name: &str) {
+    let servers = Servers::start().await;
     let server = apiserver::Server::start(apiserver::Options::default())
         .await
         .unwrap();
@@ -169,11 +228,12 @@ async fn check(cluster_name: &str) {
     let options = controllers::Options {
         local_access: git::LocalAccess::Allowed,
         work_trees: vec![repository()],
+        mirrors: servers.mirrors(),
         ..controllers::Options::default()
     };
     bootstrap(cluster.as_ref(), &format!("./clusters/{cluster_name}")).await;
     let controllers = controllers::start(cluster.clone(), options).await.unwrap();
-    converge(&cluster).await;
+    converge(&cluster, &plan(cluster_name)).await;
     check_objects(cluster.as_ref(), cluster_name).await;
     controllers.stop().await;
     server.shutdown().await;
@@ -181,24 +241,46 @@ async fn check(cluster_name: &str) {
 
 /// Compares inventories and every object with the goldens.
 pub async fn check_objects(cluster: &dyn Cluster, cluster_name: &str) {
-    for (namespace, name) in KUSTOMIZATIONS {
+    let plan = plan(cluster_name);
+    for (namespace, name) in plan.kustomizations {
         let expected = golden(cluster_name, name);
         let owner = get(cluster, &kustomization_kind(), namespace, name)
             .await
             .unwrap();
         check_inventory(cluster_name, &owner, &expected);
-        for object in &expected {
-            let live = get(cluster, &object.gvk(), object.namespace(), object.name()).await;
-            let live = live.unwrap_or_else(|| panic!("{cluster_name}: {} is absent", object.key()));
-            let difference = missing(
-                &Value::Object(object.0.clone()),
-                &Value::Object(live.0.clone()),
-                &object.key().to_string(),
-            );
-            assert_eq!(difference, None, "{cluster_name}");
+        for live in check_live(cluster, cluster_name, &expected).await {
             assert_eq!(live.label("kustomize.toolkit.fluxcd.io/name"), Some(*name));
         }
     }
+    let kind = Gvk::new("helm.toolkit.fluxcd.io", "v2", "HelmRelease");
+    for (namespace, name) in plan.releases {
+        let mut expected = golden(cluster_name, &format!("release-{name}"));
+        for object in &mut expected {
+            object.set(&["metadata", "namespace"], json!(namespace));
+        }
+        let owner = get(cluster, &kind, namespace, name).await.unwrap();
+        check_inventory(cluster_name, &owner, &expected);
+        for live in check_live(cluster, cluster_name, &expected).await {
+            assert_eq!(live.label("helm.toolkit.fluxcd.io/name"), Some(*name));
+        }
+    }
+}
+
+/// Compares objects with those that the cluster holds; returns the latter.
+async fn check_live(cluster: &dyn Cluster, cluster_name: &str, expected: &[Object]) -> Vec<Object> {
+    let mut found = Vec::new();
+    for object in expected {
+        let live = get(cluster, &object.gvk(), object.namespace(), object.name()).await;
+        let live = live.unwrap_or_else(|| panic!("{cluster_name}: {} is absent", object.key()));
+        let difference = missing(
+            &Value::Object(object.0.clone()),
+            &Value::Object(live.0.clone()),
+            &object.key().to_string(),
+        );
+        assert_eq!(difference, None, "{cluster_name}");
+        found.push(live);
+    }
+    found
 }
 
 /// The inventory holds exactly the expected objects (and, at the root, what `flux-system/` brings).
@@ -212,7 +294,7 @@ fn check_inventory(cluster_name: &str, owner: &Object, expected: &[Object]) {
         .filter_map(|entry| entry["id"].as_str().map(str::to_owned))
         .collect();
     let mut wanted: BTreeSet<String> = expected.iter().map(|object| object.key().to_id()).collect();
-    if owner.name() == "flux-system" {
+    if owner.name() == "flux-system" && owner.kind() == "Kustomization" {
         wanted.insert("flux-system_flux-system_source.toolkit.fluxcd.io_GitRepository".into());
         wanted.insert("flux-system_flux-system_kustomize.toolkit.fluxcd.io_Kustomization".into());
     }
@@ -228,4 +310,10 @@ fn check_inventory(cluster_name: &str, owner: &Object, expected: &[Object]) {
 async fn the_example_fleet_converges_object_by_object() {
     check("k8s-01").await;
     check("k8s-02").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_releases_of_the_example_fleet_converge_object_by_object() {
+    check("k8s-03").await;
+    check("k8s-04").await;
 }

@@ -1,4 +1,4 @@
-//! Helm releases by the built program: a chart packed in the example repository, and charts of a Helm repository and a
+//! Helm releases by the built program: the example repository with its mirrors, and charts of a Helm repository and a
 //! registry on loopback in the layout of upstream's example.
 
 use objects::{Object, Value};
@@ -13,7 +13,7 @@ fn text<'a>(object: &'a Object, path: &[&str]) -> &'a str {
 }
 
 #[test]
-fn the_example_installs_a_chart_of_its_own_repository() {
+fn the_example_installs_charts_of_its_own_repository_without_network() {
     let desk = Desk::new();
     let example = fleet::repository();
     let followed = example.to_str().unwrap();
@@ -21,7 +21,12 @@ fn the_example_installs_a_chart_of_its_own_repository() {
     check(
         &output,
         0,
-        &["and 1 HelmRelease", "helmrelease/newsroom/gazette"],
+        &[
+            "► https://charts.example.com/stable is taken from ./charts/stable: almanac 1.4.0, almanac 2.0.0",
+            "► oci://registry.example.com/charts is taken from ./charts/registry: telegraph 0.9.1",
+            "and 3 HelmReleases",
+            "helmrelease/newsroom/gazette",
+        ],
     );
     let found = desk.found(&[
         ("apps/v1", "Deployment", "newsroom", "gazette-stand"),

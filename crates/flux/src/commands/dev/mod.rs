@@ -10,6 +10,7 @@ mod display;
 mod hints;
 mod installed;
 pub(super) mod kubeconfig;
+mod mirrors;
 mod source;
 mod summary;
 
@@ -57,6 +58,10 @@ pub struct Args {
     /// Take the repository of a URL from a local path; repeatable. The followed repository's own remotes are known.
     #[arg(long, value_name = "URL=PATH")]
     local: Vec<String>,
+    /// Take a Helm repository or registry (https://… or oci://…) from a directory of charts or another URL; repeatable.
+    /// The file .flux-dev.yaml of the followed directory may name mirrors, too.
+    #[arg(long, value_name = "URL=DIR|URL")]
+    mirror: Vec<String>,
     /// Namespace of objects at the root that name none.
     #[arg(long, value_name = "NAMESPACE")]
     target_namespace: Option<String>,
@@ -81,12 +86,12 @@ const CONFIRM_EVERY: Duration = Duration::from_millis(5);
 const STOP_WITHIN: Duration = Duration::from_millis(900);
 
 /// Runs until Ctrl-C, or until converged with `--once`.
-pub fn run(ctx: &Context, args: Args) -> CliResult {
+pub fn run(ctx: &Context, args: &Args) -> CliResult {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| CliError::configuration(format!("cannot start the runtime: {error}")))?;
-    let outcome = runtime.block_on(Session::run(ctx, &args));
+    let outcome = runtime.block_on(Session::run(ctx, args));
     // What still hangs in a system call (a dead file system) must not keep the terminal.
     runtime.shutdown_timeout(Duration::from_millis(50));
     outcome
@@ -122,10 +127,13 @@ impl Session<'_> {
         let usage = |error: source::SourceError| {
             CliError::user(error.to_string()).exit_code(USAGE_EXIT_CODE)
         };
+        let wrong =
+            |error: mirrors::Problem| CliError::user(error.to_string()).exit_code(USAGE_EXIT_CODE);
         let source = source::resolve(&args.repository, args.branch.as_deref(), args.worktree)
             .map_err(usage)?;
         source::check_data(&source, args.data.as_deref()).map_err(usage)?;
         let copies = source::local_copies(&source, &args.local).map_err(usage)?;
+        let mirrors = mirrors::read(&args.mirror, source.directory.as_deref()).map_err(wrong)?;
         let path = source::cluster_path(args.path.as_deref(), source.directory.as_deref())
             .map_err(usage)?;
         let started = Instant::now();
@@ -134,6 +142,8 @@ impl Session<'_> {
         if !source.note.is_empty() {
             display.line(&format!("  {}", source.note));
         }
+        let mirrors = mirrors.start(|line| display.line(line)).await;
+        let mirrors = mirrors.map_err(wrong)?;
 
         let data = args.data.as_deref();
         let mut addresses = Addresses::read(data);
@@ -152,6 +162,7 @@ impl Session<'_> {
         bootstrap::install(cluster.as_ref(), &source.spec, &root).await?;
         let mut options = controller_options(args, copies);
         options.preferred_storage_address = addresses.artifacts;
+        options.mirrors = mirrors;
         let controllers = controllers::start(cluster.clone(), options)
             .await
             .map_err(|error| CliError::configuration(error.to_string()))?;
