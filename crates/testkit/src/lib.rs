@@ -6,6 +6,7 @@ pub mod charts;
 pub mod corpus;
 pub mod githttp;
 pub mod gitrepo;
+pub mod goprogram;
 pub mod helmhttp;
 pub mod loopback;
 pub mod ociregistry;

@@ -5,6 +5,7 @@
 mod admission;
 mod api;
 mod auth;
+mod clientgo;
 mod clients;
 mod conformance;
 mod definitions;
