@@ -143,6 +143,15 @@ impl Failure {
     }
 
     /// 409 of a lost race.
+    pub fn no_unique_name(named: Named<'_>) -> Box<Self> {
+        let mut failure = Self::already_exists(named);
+        let more = ", the server was not able to generate a unique name for the object";
+        failure.status.message.push_str(more);
+        failure.status.retry_after_seconds = 1;
+        failure
+    }
+
+    /// 409: the object was changed meanwhile.
     pub fn conflict(named: Named<'_>, why: &str) -> Box<Self> {
         let message = format!(
             "Operation cannot be fulfilled on {} \"{}\": {why}",

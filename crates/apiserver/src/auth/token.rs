@@ -173,6 +173,7 @@ pub fn keys(engine: &Engine, path: &str, accept: &str) -> Answered<Response<Resp
         let key = engine.credentials.signing_key.published();
         (KEY_SET, json!({ "keys": [key] }))
     } else {
+        crate::http::accepts_json(accept)?;
         let document = json!({
             "issuer": ISSUER, "jwks_uri": format!("{ISSUER}/openid/v1/jwks"),
             "response_types_supported": ["id_token"], "subject_types_supported": ["public"],

@@ -42,6 +42,14 @@ pub(super) fn service(object: &mut Map) {
     }
     if balanced {
         put(spec, "allocateLoadBalancerNodePorts", true);
+        let balancer = map(object, "status").and_then(|status| map(status, "loadBalancer"));
+        if let Some(balancer) = balancer {
+            each(balancer, "ingress", |ingress| {
+                if !text(ingress, "ip").is_empty() {
+                    put(ingress, "ipMode", "VIP");
+                }
+            });
+        }
     }
 }
 

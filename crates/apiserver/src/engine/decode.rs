@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use objects::{Map, Value};
 
+use super::Repeated;
 use crate::catalog::{Resource, text};
 use crate::failure::{Answered, Failure, Named, field};
 
@@ -68,27 +69,50 @@ impl Body {
         ))
     }
 
-    /// Finds keys that the body has twice; only JSON texts can tell.
-    pub fn duplicates(&self) -> Vec<String> {
+    /// Finds keys that the body has twice.
+    pub fn duplicates(&self) -> Repeated {
         match self {
-            Self::Raw(bytes, Format::Json) => super::duplicates::duplicate_keys(bytes),
-            _ => Vec::new(),
+            Self::Raw(bytes, Format::Json) => Repeated {
+                paths: super::duplicates::duplicate_keys(bytes),
+                text: bytes.clone(),
+                lines: Vec::new(),
+            },
+            Self::Raw(bytes, Format::Yaml) => Repeated {
+                lines: super::duplicates::repeated_lines(bytes),
+                ..Repeated::default()
+            },
+            _ => Repeated::default(),
         }
     }
 
     fn to_map(&self, wanted: Wanted<'_>) -> Answered<Map> {
-        match self {
-            Self::Object(map) => Ok(map.clone()),
-            Self::Raw(bytes, Format::Json) => {
-                parse_json(bytes).map_err(|why| unrecognised(wanted, &why, bytes))
-            }
-            Self::Raw(bytes, Format::Yaml) => {
-                yaml_map(bytes).map_err(|why| unrecognised(wanted, &why, bytes))
-            }
+        let (bytes, parsed) = match self {
+            Self::Object(map) => return Ok(map.clone()),
+            Self::Raw(bytes, Format::Json) => (bytes, parse_json(bytes)),
+            Self::Raw(bytes, Format::Yaml) => (bytes, yaml_map(bytes)),
             Self::Raw(bytes, Format::Protobuf) => {
-                crate::proto::decode(bytes).map_err(Failure::bad_request)
+                return crate::proto::decode(bytes).map_err(|why| not_protobuf(wanted, why, bytes));
             }
+        };
+        let map = parsed.map_err(|why| unrecognised(wanted, &why, bytes))?;
+        let broken = ["apiVersion", "kind"].iter().find_map(|key| {
+            let kind = go_kind(map.get(*key)?)?;
+            Some(format!(
+                "json: cannot unmarshal {kind} into Go struct field .{key} of type string"
+            ))
+        });
+        if let Some(why) = broken {
+            return Err(unrecognised(wanted, &why, bytes));
         }
+        let api_version = text(&map, "apiVersion");
+        if api_version.matches('/').count() > 1 {
+            let shown = shorten(bytes);
+            return Err(Failure::bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): unexpected GroupVersion string: {api_version} ({shown})",
+                wanted.kind
+            )));
+        }
+        Ok(map)
     }
 }
 
@@ -153,17 +177,41 @@ pub fn go_gvk(api_version: &str, kind: &str) -> String {
 }
 
 fn unrecognised(wanted: Wanted<'_>, why: &str, bytes: &[u8]) -> Box<Failure> {
-    let shown = match bytes {
-        [] => "<empty>".to_owned(),
-        bytes => match std::str::from_utf8(bytes) {
-            Ok(text) if bytes.first() == Some(&b'{') => text.to_owned(),
-            _ => hex::encode(&bytes[..bytes.len().min(1024)]),
-        },
+    let shown = shorten(bytes);
+    // A text that is no YAML is refused before anybody looks for its kind.
+    let (prefix, why) = match why.strip_prefix("error converting YAML to JSON: ") {
+        Some(why) => ("", why),
+        None => ("couldn't get version/kind; json parse error: ", why),
     };
     Failure::bad_request(format!(
-        "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse error: {why} ({shown})",
+        "the object provided is unrecognized (must be of type {}): {prefix}{why} ({shown})",
         wanted.kind
     ))
+}
+
+/// Most bytes of a body that a failure shows.
+const SHOWN_BYTES_MAX: usize = 30;
+
+/// Refuses a protobuf body; one without the prefix is shown as far as Go shows it.
+fn not_protobuf(wanted: Wanted<'_>, why: String, bytes: &[u8]) -> Box<Failure> {
+    if !why.contains("expected prefix") {
+        return Failure::bad_request(why);
+    }
+    let shown = shorten(bytes);
+    Failure::bad_request(format!(
+        "the object provided is unrecognized (must be of type {}): {why} ({shown})",
+        wanted.kind
+    ))
+}
+
+fn shorten(bytes: &[u8]) -> String {
+    let head = &bytes[..bytes.len().min(SHOWN_BYTES_MAX)];
+    let more = if head.len() < bytes.len() { " ..." } else { "" };
+    match head.first() {
+        None => "<empty>".to_owned(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(head)),
+        Some(_) => format!("{}{more}", hex::encode(head)),
+    }
 }
 
 /// The Go type into which a body's kind is read.
@@ -173,18 +221,8 @@ pub(super) const TYPE_META: &str = "struct { APIVersion string \"json:\\\"apiVer
 pub fn parse_json(bytes: &[u8]) -> Result<Map, String> {
     match serde_json::from_slice::<Value>(bytes) {
         Ok(Value::Object(map)) => Ok(map),
-        Ok(other) => {
-            let kind = match other {
-                Value::Array(_) => "array",
-                Value::String(_) => "string",
-                Value::Number(_) => "number",
-                Value::Bool(_) => "bool",
-                _ => return Ok(Map::new()),
-            };
-            Err(format!(
-                "json: cannot unmarshal {kind} into Go value of type {TYPE_META}"
-            ))
-        }
+        Ok(Value::Null) => Ok(Map::new()),
+        Ok(other) => Err(not_a_map(&other)),
         Err(error) if error.is_eof() => Err("unexpected end of JSON input".into()),
         Err(error) => Err(go_syntax_error(bytes, &error)),
     }
@@ -197,7 +235,12 @@ pub(super) fn go_syntax_error(bytes: &[u8], error: &serde_json::Error) -> String
         .map(<[u8]>::len)
         .sum();
     let at = line_start + error.column().saturating_sub(1);
+    let trailing = error.to_string().starts_with("trailing characters");
     match bytes.get(at) {
+        Some(byte) if trailing => format!(
+            "invalid character '{}' after top-level value",
+            char::from(*byte)
+        ),
         Some(byte) => format!(
             "invalid character '{}' looking for beginning of value",
             char::from(*byte)
@@ -211,8 +254,25 @@ pub fn yaml_map(bytes: &[u8]) -> Result<Map, String> {
     match yaml_value(bytes)? {
         Value::Object(map) => Ok(map),
         Value::Null => Ok(Map::new()),
-        _ => Err("yaml: the document is not a mapping".into()),
+        other => Err(not_a_map(&other)),
     }
+}
+
+/// Names what Go's decoder finds in place of a text.
+fn go_kind(value: &Value) -> Option<&'static str> {
+    match value {
+        Value::Array(_) => Some("array"),
+        Value::Number(_) => Some("number"),
+        Value::Bool(_) => Some("bool"),
+        Value::Object(_) => Some("object"),
+        Value::String(_) | Value::Null => None,
+    }
+}
+
+/// Says in Go's words that a document is no map.
+fn not_a_map(value: &Value) -> String {
+    let kind = go_kind(value).unwrap_or("string");
+    format!("json: cannot unmarshal {kind} into Go value of type {TYPE_META}")
 }
 
 /// Parses one YAML document into a JSON value.

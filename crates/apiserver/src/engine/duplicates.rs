@@ -1,6 +1,6 @@
-//! Keys that a JSON text has twice in one object.
+//! Keys that a text has twice in one object, and the order in which it has them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -8,11 +8,60 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 /// Most duplicates that are told.
 const DUPLICATES_MAX: usize = 100;
 
+/// What a text says twice.
+#[derive(Clone, Debug, Default)]
+pub struct Repeated {
+    /// Paths of keys that a JSON text has twice.
+    pub paths: Vec<String>,
+    /// The JSON text, to tell where its keys stand; empty where their order does not count.
+    pub text: bytes::Bytes,
+    /// Complaints about a YAML text, a line each.
+    pub lines: Vec<String>,
+}
+
+/// Tells at which place keys stand in a JSON text; for a repeated one its second place counts.
+pub fn positions(bytes: &[u8]) -> HashMap<String, usize> {
+    let mut found = Found {
+        paths: Vec::new(),
+        at: Vec::new(),
+        places: Some(HashMap::new()),
+    };
+    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    // A text that is no JSON is refused elsewhere.
+    let _ = Seed(&mut found).deserialize(&mut reader);
+    found.places.unwrap_or_default()
+}
+
+/// Finds keys that a YAML text has twice, in the words of Go's library.
+pub fn repeated_lines(bytes: &[u8]) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Ok(Some(root)) = kyaml::parse_first(bytes, &kyaml::ReadOptions::v3()) {
+        walk(&root, &mut lines);
+    }
+    lines
+}
+
+fn walk(node: &kyaml::Node, lines: &mut Vec<String>) {
+    for item in node.items().into_iter().flatten() {
+        walk(item, lines);
+    }
+    let mut seen = HashSet::new();
+    for (key, value) in node.entries().into_iter().flatten() {
+        walk(value, lines);
+        let Some(text) = key.as_str() else { continue };
+        if !seen.insert(text) && lines.len() < DUPLICATES_MAX {
+            let line = key.mark.line;
+            lines.push(format!("line {line}: key \"{text}\" already set in map"));
+        }
+    }
+}
+
 /// Finds the paths of repeated keys, such as `data.k`, in the order of their second appearance.
 pub fn duplicate_keys(bytes: &[u8]) -> Vec<String> {
     let mut found = Found {
         paths: Vec::new(),
         at: Vec::new(),
+        places: None,
     };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     // A text that is no JSON is refused elsewhere.
@@ -23,6 +72,8 @@ pub fn duplicate_keys(bytes: &[u8]) -> Vec<String> {
 struct Found {
     paths: Vec<String>,
     at: Vec<String>,
+    /// Places of all keys, where they are wanted.
+    places: Option<HashMap<String, usize>>,
 }
 
 struct Seed<'a>(&'a mut Found);
@@ -85,6 +136,10 @@ impl<'de> Visitor<'de> for Seed<'_> {
         while let Some(key) = members.next_key::<String>()? {
             let dot = if found.at.is_empty() { "" } else { "." };
             found.at.push(format!("{dot}{key}"));
+            if let Some(places) = &mut found.places {
+                let place = places.len();
+                places.insert(found.at.concat(), place);
+            }
             if seen.contains(&key) && found.paths.len() < DUPLICATES_MAX {
                 let path = found.at.concat();
                 if !found.paths.contains(&path) {

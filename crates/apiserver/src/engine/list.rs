@@ -109,7 +109,9 @@ impl Engine {
             .into_iter()
             .filter(|entry| after.is_empty() || entry_key(entry).as_str() > after.as_str())
             .filter(|entry| selection.matches(entry));
-        if options.limit == 0 {
+        // Any version will do: upstream answers from its cache, which knows no pages.
+        let cached = options.resource_version == "0" && options.version_match != "Exact";
+        if options.limit == 0 || cached {
             return Ok(Listing {
                 entries: selected.collect(),
                 revision,

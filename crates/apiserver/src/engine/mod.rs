@@ -26,7 +26,7 @@ use crate::store::{self, Draft, Entry, Expect, Refused, Store};
 
 pub use decode::{Body, Format, Wanted, yaml_map};
 pub use delete::{FOREGROUND, ORPHAN};
-pub(crate) use duplicates::duplicate_keys;
+pub(crate) use duplicates::{Repeated, duplicate_keys, positions};
 pub(crate) use list::parse_exact_version;
 pub use list::{Listing, Watching};
 pub use options::{DeleteOptions, ListOptions, Query, WriteOptions, parse_query, percent_decode};

@@ -196,12 +196,12 @@ impl ListOptions {
         if self.version_match.is_empty() {
             return causes;
         }
-        if !self.continue_token.is_empty() {
-            let why = "resourceVersionMatch is forbidden when continue is provided";
-            causes.push(field::forbidden(FIELD, why));
-        }
         if self.resource_version.is_empty() {
             let why = "resourceVersionMatch is forbidden unless resourceVersion is provided";
+            causes.push(field::forbidden(FIELD, why));
+        }
+        if !self.continue_token.is_empty() {
+            let why = "resourceVersionMatch is forbidden when continue is provided";
             causes.push(field::forbidden(FIELD, why));
         }
         if !matches!(self.version_match.as_str(), "Exact" | "NotOlderThan") {

@@ -5,7 +5,7 @@ use objects::{Map, Value};
 
 use super::decode::{TYPE_META, go_gvk, parse_json, yaml_map};
 use super::write::{check_name, check_namespace};
-use super::{Body, Context, Engine, Place, WriteOptions, Written, metadata_text};
+use super::{Body, Context, Engine, Place, Repeated, WriteOptions, Written, metadata_text};
 use crate::catalog::text;
 use crate::failure::{Answered, Failure, Named, field};
 use crate::kinds;
@@ -104,6 +104,10 @@ impl Engine {
             return self.apply(context, place, body, options);
         }
         let resource = &place.resource;
+        let repeated = Repeated {
+            paths: options.duplicates.clone(),
+            ..Repeated::default()
+        };
         self.replace(context, place, options, &|live, _| {
             let mut next = self.patched(place, live, patch)?;
             let shown = || self.shown(place, live, patch);
@@ -111,14 +115,7 @@ impl Engine {
             check_name(place, &mut next)?;
             check_namespace(place, &mut next)?;
             let source = Source::Patch(&shown);
-            form::shape(
-                context,
-                resource,
-                &mut next,
-                options,
-                &options.duplicates,
-                source,
-            )?;
+            form::shape(context, resource, &mut next, options, &repeated, source)?;
             kinds::default(self, resource, &mut next);
             Ok(next)
         })

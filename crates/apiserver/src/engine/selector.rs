@@ -225,11 +225,9 @@ impl Parser {
     fn integer(&mut self, key: &str) -> Result<i64, String> {
         let value = self.value(key)?;
         value.parse().map_err(|_| {
-            "values[0][".to_owned()
-                + key
-                + "]: Invalid value: \""
-                + &value
-                + "\": for 'Gt', 'Lt' operators, the value must be an integer"
+            format!(
+                "values[0]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"
+            )
         })
     }
 
@@ -270,8 +268,13 @@ impl Parser {
                     return Ok(values);
                 }
                 other => {
+                    let or = if values.is_empty() {
+                        "',', ')' or"
+                    } else {
+                        "',', or"
+                    };
                     return Err(format!(
-                        "found '{}', expected: ',', or identifier",
+                        "found '{}', expected: {or} identifier",
                         other.text()
                     ));
                 }
@@ -286,7 +289,7 @@ fn check_key(key: &str) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "key: Invalid value: \"{key}\": {}",
+        "<nil>: Invalid value: \"{key}\": {}",
         problems.join("; ")
     ))
 }
@@ -309,8 +312,14 @@ fn parse_fields(resource: &Resource, text: &str) -> Answered<Vec<(String, String
             let why = format!("invalid selector: '{term}'; can't understand '{term}'");
             return Err(Failure::bad_request(why));
         };
-        let value = unescape(value)
-            .ok_or_else(|| Failure::bad_request(format!("invalid field selector: {text}")))?;
+        let value = unescape(value).map_err(|why| {
+            let why = why.unwrap_or_else(|| text.to_owned());
+            Failure::bad_request(format!("invalid field selector: {why}"))
+        })?;
+        // Upstream reads a term without a field as one that everything fits.
+        if field.is_empty() && value.is_empty() && !differ {
+            continue;
+        }
         if !matches!(field, "metadata.name" | "metadata.namespace")
             && !selectable(resource).contains(&field)
         {
@@ -324,7 +333,9 @@ fn parse_fields(resource: &Resource, text: &str) -> Answered<Vec<(String, String
 
 fn unknown_label(resource: &Resource, field: &str) -> String {
     let known_words = resource.custom.is_some() || !selectable(resource).is_empty();
-    if known_words {
+    if resource.is("batch", "jobs") {
+        format!("field label \"{field}\" not supported for Job")
+    } else if known_words {
         format!("field label not supported: {field}")
     } else {
         format!(
@@ -363,20 +374,24 @@ fn split_term(term: &str) -> Option<(&str, &str, bool)> {
     None
 }
 
-fn unescape(value: &str) -> Option<String> {
+/// Reads a value; the failure names a broken escape sequence, where that is the reason.
+fn unescape(value: &str) -> Result<String, Option<String>> {
     let mut out = String::new();
     let mut chars = value.chars();
     while let Some(c) = chars.next() {
         match c {
-            '\\' => match chars.next()? {
-                c @ ('\\' | ',' | '=') => out.push(c),
-                _ => return None,
+            '\\' => match chars.next() {
+                Some(c @ ('\\' | ',' | '=')) => out.push(c),
+                other => {
+                    let sequence: String = std::iter::once('\\').chain(other).collect();
+                    return Err(Some(format!("invalid escape sequence: {sequence}")));
+                }
             },
-            ',' | '=' => return None,
+            ',' | '=' => return Err(None),
             c => out.push(c),
         }
     }
-    Some(out)
+    Ok(out)
 }
 
 /// Returns the fields that a kind can be selected by, besides name and namespace.
@@ -387,6 +402,7 @@ pub fn selectable(resource: &Resource) -> Vec<&str> {
     let fields: &[&str] = match (resource.group(), resource.plural()) {
         ("", "pods") => &[
             "spec.nodeName",
+            "spec.host",
             "spec.restartPolicy",
             "spec.schedulerName",
             "spec.serviceAccountName",
@@ -424,7 +440,8 @@ pub fn selectable(resource: &Resource) -> Vec<&str> {
             "reportingController",
             "type",
         ],
-        ("", "replicationcontrollers") | ("apps", "replicasets") => &["status.replicas"],
+        ("", "services") => &["spec.clusterIP", "spec.type"],
+        ("", "replicationcontrollers") => &["status.replicas"],
         ("batch", "jobs") => &["status.successful"],
         ("certificates.k8s.io", "certificatesigningrequests") => &["spec.signerName"],
         _ => &[],
@@ -434,6 +451,9 @@ pub fn selectable(resource: &Resource) -> Vec<&str> {
 
 /// Translates the name of a selectable field of events into the stored form's.
 pub fn stored_field(resource: &Resource, field: &str) -> String {
+    if resource.is("", "pods") && field == "spec.host" {
+        return "spec.nodeName".to_owned();
+    }
     if resource.group() != "events.k8s.io" {
         return field.to_owned();
     }

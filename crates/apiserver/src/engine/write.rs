@@ -84,6 +84,7 @@ impl Engine {
         options: &WriteOptions,
     ) -> Answered<Written> {
         let resource = &place.resource;
+        let mut taken = String::new();
         for _ in 0..NAME_TRIES {
             let mut object = object.clone();
             let generated = self.identify(place, &mut object);
@@ -125,15 +126,18 @@ impl Engine {
                     kinds::created(self, &place);
                     return Ok(created(Reply::Stored(entry)));
                 }
-                None if generated => {}
+                None if generated => taken = place.name,
+                None if !metadata_text(&object, "generateName").is_empty() => {
+                    return Err(Failure::no_unique_name(place.named()));
+                }
                 None => return Err(Failure::already_exists(place.named())),
             }
         }
         let named = Named {
-            name: metadata_text(&object, "generateName"),
+            name: &taken,
             ..place.named()
         };
-        Err(Failure::already_exists(named))
+        Err(Failure::no_unique_name(named))
     }
 
     /// Gives a new object what only the server may say; tells whether its name was generated.

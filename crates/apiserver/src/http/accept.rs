@@ -109,6 +109,45 @@ pub struct Offer {
     pub stream: bool,
 }
 
+/// Media types of the routes of built-in kinds.
+pub const ROUTED: [&str; 3] = [
+    "application/json",
+    "application/yaml",
+    "application/vnd.kubernetes.protobuf",
+];
+/// What routes of collections have besides.
+const STREAMED: [&str; 2] = [
+    "application/json;stream=watch",
+    "application/vnd.kubernetes.protobuf;stream=watch",
+];
+
+/// Refuses a client that accepts none of a route's media types, in the words of upstream's router; it knows `*/*` but
+/// not `application/*`.
+pub fn routed(header: &str, types: &[&str]) -> Answered<()> {
+    let fits = |part: &str| {
+        let media = part.split(';').next().unwrap_or("").trim();
+        media == "*/*" || types.contains(&media)
+    };
+    if header.trim().is_empty() || header.split(',').any(fits) {
+        return Ok(());
+    }
+    let message = format!(
+        "406: Not Acceptable\n\nAvailable representations: {}",
+        types.join(", ")
+    );
+    let mut failure = Failure::new(406, "NotAcceptable", message);
+    failure.empty_details = true;
+    Err(failure)
+}
+
+/// As [`routed`], for the route of an object, or of a collection that can be watched.
+pub fn routed_resource(header: &str, collection: bool) -> Answered<()> {
+    if collection {
+        return routed(header, &[&ROUTED[..], &STREAMED[..]].concat());
+    }
+    routed(header, &ROUTED)
+}
+
 /// Picks the first entry that can be served.
 pub fn negotiate(header: &str, offer: Offer) -> Answered<Accepted> {
     if header.trim().is_empty() {

@@ -4,13 +4,14 @@ use http::{HeaderMap, Response};
 use objects::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::respond::{build, insert, json_value, to_bytes};
+use super::respond::{build, insert, to_bytes};
 use super::route::Document;
 use super::{ResponseBody, accept, full, header_text, status};
 use crate::catalog::{Catalog, Group, Resource};
 use crate::failure::{Answered, Failure};
 
-const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
+/// Parameters of the aggregated form's media type.
+const AGGREGATED: &str = ";g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// Answers a discovery request.
 pub fn answer(
@@ -32,8 +33,10 @@ pub fn answer(
         }
         Document::Version(group, version) => resource_list(catalog, group, version),
     };
-    negotiate_plain(accepted)?;
-    Ok(json_value(200, &body))
+    if matches!(document, Document::Version(..)) {
+        accept::routed(accepted, &accept::ROUTED)?;
+    }
+    plain(body, accepted)
 }
 
 /// Builds the document of `/`.
@@ -86,55 +89,72 @@ fn lists(
 ) -> Answered<Response<ResponseBody>> {
     for entry in accept::entries(accepted) {
         match (entry.media, entry.target, entry.version) {
-            ("application/json", "APIGroupDiscoveryList", "v2")
-                if entry.group == "apidiscovery.k8s.io" =>
+            (media, "APIGroupDiscoveryList", "v2")
+                if entry.group == "apidiscovery.k8s.io" && accept::ROUTED.contains(&media) =>
             {
-                return Ok(tagged(&aggregated(catalog, core), headers));
+                return tagged(&aggregated(catalog, core), media, headers);
             }
-            ("application/json" | "*/*" | "application/*", "", _) => break,
+            (media, "", _) if media == "*/*" || accept::ROUTED.contains(&media) => break,
             _ => {}
         }
     }
-    negotiate_plain(accepted)?;
-    let body = if core { api() } else { apis(catalog) };
-    Ok(json_value(200, &body))
-}
-
-/// Refuses a client that accepts no JSON.
-fn negotiate_plain(accepted: &str) -> Answered<()> {
-    let entries = accept::entries(accepted);
-    let fits = entries.is_empty()
-        || entries.iter().any(|entry| {
-            matches!(
-                entry.media,
-                "application/json" | "*/*" | "application/*" | "application/yaml"
-            ) && entry.target.is_empty()
-        });
-    if fits {
-        return Ok(());
+    if core {
+        accept::routed(accepted, &accept::ROUTED)?;
+        return plain(api(), accepted);
     }
-    Err(Failure::new(
-        406,
-        "NotAcceptable",
-        "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
-    ))
+    plain(apis(catalog), accepted)
 }
 
-fn tagged(body: &Value, headers: &HeaderMap) -> Response<ResponseBody> {
-    let bytes = to_bytes(body);
-    let tag = format!("\"{}\"", hex::encode_upper(Sha256::digest(&bytes)));
+/// Answers with a document of the old form in the encoding that the client prefers.
+fn plain(body: Value, accepted: &str) -> Answered<Response<ResponseBody>> {
+    let mut entries = accept::entries(accepted).into_iter();
+    let media = entries.find_map(|entry| {
+        let known = accept::ROUTED.iter().find(|media| **media == entry.media);
+        match entry.media {
+            _ if !entry.target.is_empty() => None,
+            "*/*" | "application/*" => Some("application/json"),
+            _ => known.copied(),
+        }
+    });
+    let none = accepted.trim().is_empty();
+    let Some(media) = media.or(none.then_some("application/json")) else {
+        let types = accept::ROUTED.join(", ");
+        let message = format!("only the following media types are accepted: {types}");
+        return Err(Failure::new(406, "NotAcceptable", message));
+    };
+    let bytes = encoded(&body, media)?;
+    Ok(build(200, media, bytes.into()))
+}
+
+/// Writes a discovery document as JSON, YAML or protobuf.
+fn encoded(body: &Value, media: &str) -> Answered<Vec<u8>> {
+    match (media, body) {
+        ("application/yaml", body) => {
+            crate::yaml::from_json(&to_bytes(body)).map_err(Failure::internal)
+        }
+        ("application/vnd.kubernetes.protobuf", Value::Object(map)) => crate::proto::encode(map)
+            .ok_or_else(|| Failure::internal("this document has no protobuf form")),
+        _ => Ok(to_bytes(body)),
+    }
+}
+
+fn tagged(body: &Value, media: &str, headers: &HeaderMap) -> Answered<Response<ResponseBody>> {
+    // One tag for all encodings, as upstream has it.
+    let tag = hex::encode_upper(Sha256::digest(to_bytes(body)));
+    let tag = format!("\"{tag}\"");
     let mut response = if header_text(headers, "if-none-match") == tag {
         let mut response = Response::new(full(bytes::Bytes::new()));
         *response.status_mut() = status(304);
         response
     } else {
-        build(200, AGGREGATED, bytes.into())
+        let content_type = format!("{media}{AGGREGATED}");
+        build(200, &content_type, encoded(body, media)?.into())
     };
     let headers = response.headers_mut();
     insert(headers, "etag", &tag);
     insert(headers, "cache-control", "public");
     insert(headers, "vary", "Accept");
-    response
+    Ok(response)
 }
 
 fn aggregated(catalog: &Catalog, core: bool) -> Value {

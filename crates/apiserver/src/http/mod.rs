@@ -132,6 +132,9 @@ async fn answer(
     stop: tokio::sync::watch::Receiver<bool>,
     incoming: &Incoming,
 ) -> Answered<Response<ResponseBody>> {
+    if !route::well_escaped(&incoming.path) {
+        return Ok(respond::text(400, "400 Bad Request"));
+    }
     let query = parse_query(&incoming.query);
     let catalog = engine.catalog();
     let route = route::parse(&catalog, &incoming.path);
@@ -222,8 +225,17 @@ impl Call<'_> {
     }
 
     fn path(&self, context: &Context, route: Route) -> Answered<Response<ResponseBody>> {
-        let read = matches!(self.incoming.method, Method::GET | Method::HEAD);
-        if !read && !matches!(route, Route::Unknown(_) | Route::NoResource(_)) {
+        // Upstream's plain handlers look at no method; its routes know GET only.
+        let any_method = matches!(
+            &route,
+            Route::Unknown(_)
+                | Route::NoResource(_)
+                | Route::Health(_)
+                | Route::Root
+                | Route::OpenApi(_)
+                | Route::Discovery(route::Document::Group(_))
+        );
+        if self.incoming.method != Method::GET && !any_method {
             return Err(Failure::method_not_allowed());
         }
         let _ = context;
@@ -231,7 +243,10 @@ impl Call<'_> {
         let catalog = self.engine.catalog();
         match route {
             Route::Health(check) => respond::health(&check, &self.query),
-            Route::Version => Ok(respond::indented(&crate::catalog::facts().version)),
+            Route::Version => {
+                accept::routed(accept, &["application/json"])?;
+                Ok(respond::indented(&crate::catalog::facts().version))
+            }
             Route::Metrics => Ok(respond::metrics(&self.engine)),
             Route::Root => Ok(respond::json_value(200, &discovery::root(&catalog))),
             Route::Discovery(what) => {
@@ -267,6 +282,9 @@ impl Call<'_> {
             return Err(Failure::method_not_allowed());
         }
         let accepted = self.accept(&place, verb == "watch")?;
+        if accepted.shape == accept::Shape::Table {
+            self.check_include()?;
+        }
         let responder = Responder {
             engine: &self.engine,
             accepted,
@@ -362,12 +380,28 @@ impl Call<'_> {
 
     fn accept(&self, place: &Place, stream: bool) -> Answered<Accepted> {
         let header = header_text(&self.incoming.headers, "accept");
+        if place.resource.custom.is_none() {
+            let read = matches!(self.incoming.method, Method::GET | Method::HEAD);
+            let watchable = place.resource.serves("watch") && place.sub.is_empty();
+            let collection = read && watchable && (place.name.is_empty() || stream);
+            accept::routed_resource(header, collection)?;
+        }
         let offer = accept::Offer {
             custom: place.resource.custom.is_some(),
             transforms: true,
             stream,
         };
         accept::negotiate(header, offer)
+    }
+
+    fn check_include(&self) -> Answered<()> {
+        let asked = self.query.get("includeObject").and_then(|v| v.first());
+        match asked.map_or("", String::as_str) {
+            "" | "Metadata" | "Object" | "None" => Ok(()),
+            other => Err(Failure::bad_request(format!(
+                "Unable to convert to Table as requested: includeObject: Invalid value: \"{other}\": must be 'Metadata', 'Object', 'None', or empty"
+            ))),
+        }
     }
 
     /// Tells whether JSON is indented: asked for, or for people with a browser or a plain HTTP tool.
@@ -465,31 +499,30 @@ impl Call<'_> {
     }
 
     fn body(&self, resource: &Resource) -> Answered<Body> {
-        let media = header_text(&self.incoming.headers, "content-type")
-            .split(';')
-            .next()
-            .unwrap_or("")
-            .trim();
-        let format = match media {
-            "" | "application/json" => Format::Json,
-            "application/yaml" => Format::Yaml,
-            "application/vnd.kubernetes.protobuf" if resource.custom.is_none() => Format::Protobuf,
-            _ => {
-                let types = if resource.custom.is_some() {
-                    "application/json, application/yaml"
-                } else {
-                    "application/json, application/yaml, application/vnd.kubernetes.protobuf"
-                };
-                return Err(Failure::new(
-                    415,
-                    "UnsupportedMediaType",
-                    format!(
-                        "the body of the request was in an unknown format - accepted media types include: {types}"
-                    ),
-                ));
-            }
-        };
+        let format = self.format(resource.custom.is_some())?;
         Ok(Body::Raw(self.incoming.body.clone(), format))
+    }
+
+    /// Reads the body's encoding from its header.
+    fn format(&self, custom: bool) -> Answered<Format> {
+        let header = header_text(&self.incoming.headers, "content-type");
+        let mut parts = header.split(';').map(str::trim);
+        let media = parts.next().unwrap_or("");
+        let readable = parts.all(|part| part.is_empty() || part.contains('='));
+        match media {
+            "" => Ok(Format::Json),
+            "application/json" if readable => Ok(Format::Json),
+            "application/yaml" if readable => Ok(Format::Yaml),
+            "application/vnd.kubernetes.protobuf" if readable && !custom => Ok(Format::Protobuf),
+            _ => {
+                let count = if custom { 2 } else { 3 };
+                let types = accept::ROUTED[..count].join(", ");
+                let message = format!(
+                    "the body of the request was in an unknown format - accepted media types include: {types}"
+                );
+                Err(Failure::new(415, "UnsupportedMediaType", message))
+            }
+        }
     }
 
     fn create(
@@ -545,11 +578,7 @@ impl Call<'_> {
         if bytes.is_empty() {
             return DeleteOptions::read(&self.query, None);
         }
-        let body = match header_text(&self.incoming.headers, "content-type") {
-            media if media.starts_with("application/vnd.kubernetes.protobuf") => Format::Protobuf,
-            media if media.starts_with("application/yaml") => Format::Yaml,
-            _ => Format::Json,
-        };
+        let body = self.format(false)?;
         let wanted = Wanted {
             api_version: "meta.k8s.io/v1",
             kind: "DeleteOptions",
@@ -625,6 +654,11 @@ fn verb_of(method: &Method, named: bool, watching: bool) -> Option<&'static str>
 /// Status codes by number; an unknown one is an internal error.
 pub(crate) fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+/// Refuses a client that does not accept JSON, as upstream's routes do that have nothing else.
+pub(crate) fn accepts_json(accept: &str) -> Answered<()> {
+    accept::routed(accept, &["application/json"])
 }
 
 /// Builds a response that anybody may keep for an hour.

@@ -63,16 +63,17 @@ pub enum Document {
 
 /// Finds out what a path names.
 pub fn parse(catalog: &Catalog, path: &str) -> Route {
-    let trimmed = path.trim_matches('/');
-    let parts: Vec<String> = if trimmed.is_empty() {
+    if path.starts_with("//") {
+        return Route::Unknown(Asked::default());
+    }
+    // As upstream does, which reads an escaped slash as any other.
+    let decoded = percent_decode(path, false);
+    let trimmed = decoded.trim_matches('/');
+    let parts: Vec<&str> = if trimmed.is_empty() {
         Vec::new()
     } else {
-        trimmed
-            .split('/')
-            .map(|part| percent_decode(part, false))
-            .collect()
+        trimmed.split('/').collect()
     };
-    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match parts.as_slice() {
         [] => Route::Root,
         ["version"] => Route::Version,
@@ -91,6 +92,14 @@ pub fn parse(catalog: &Catalog, path: &str) -> Route {
         ["apis", group, version, rest @ ..] => versioned(catalog, group, version, rest),
         _ => Route::Unknown(Asked::default()),
     }
+}
+
+/// Tells whether every `%` of a path begins an escape.
+pub fn well_escaped(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let mut places = (0..bytes.len()).filter(|at| bytes[*at] == b'%');
+    places.all(|at| digit(at + 1) && digit(at + 2))
 }
 
 fn versioned(catalog: &Catalog, group: &str, version: &str, rest: &[&str]) -> Route {

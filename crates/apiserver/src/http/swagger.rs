@@ -23,7 +23,7 @@ const PROTOBUF: [&str; 2] = [
 ];
 
 /// Words of v3 that v2 does not have.
-const NOT_IN_V2: &[&str] = &["oneOf", "anyOf", "not", "nullable"];
+const NOT_IN_V2: &[&str] = &["oneOf", "anyOf", "not", "nullable", "default"];
 
 /// Answers `/openapi/v2`.
 pub fn answer(
@@ -104,8 +104,10 @@ fn schema_form(schema: Value) -> Value {
     if let Some(target) = referred {
         let name = target.strip_prefix(REFERENCE).unwrap_or(target);
         let mut out = json!({"$ref": format!("#/definitions/{name}")});
-        if let Some(text) = map.get("description") {
-            out["description"] = text.clone();
+        for (key, value) in &map {
+            if key == "description" || key.starts_with("x-kubernetes-") {
+                out[key] = value.clone();
+            }
         }
         return out;
     }

@@ -10,9 +10,9 @@ use crate::catalog::{Resource, text};
 use crate::defaults;
 use crate::engine::{Engine, metadata_mut, metadata_text};
 
-/// First address of services, 10.96.0.10; the range is a /12.
-const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 96, 0, 10]);
-const ADDRESSES: u32 = (1 << 20) - 20;
+/// First address that is given to services, 10.0.0.10; the range is a /16.
+const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 0, 0, 10]);
+const ADDRESSES: u32 = (1 << 16) - 20;
 const FIRST_NODE_PORT: u32 = 30_000;
 const NODE_PORTS: u32 = 2_768;
 
@@ -128,8 +128,13 @@ fn service(engine: &Engine, object: &mut Map, live: Option<&Map>) {
         drop_type_dependent(spec, live);
     }
     if text(spec, "type") == "ExternalName" {
-        for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-            spec.remove(key);
+        let own = spec
+            .get("clusterIP")
+            .filter(|own| !own.is_null() && own.as_str() != Some(""));
+        if let Some(own) = own.cloned()
+            && spec.get("clusterIPs").is_none_or(Value::is_null)
+        {
+            spec.insert("clusterIPs".into(), json!([own]));
         }
         let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
         for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -160,7 +165,19 @@ fn service(engine: &Engine, object: &mut Map, live: Option<&Map>) {
         put(spec, "ipFamilies", json!(["IPv4"]));
         put(spec, "ipFamilyPolicy", "SingleStack".into());
     }
-    node_ports(engine, spec);
+    let former = live.and_then(|live| live.get("ports")?.as_array());
+    node_ports(engine, spec, former);
+    let balanced = text(spec, "type") == "LoadBalancer";
+    if balanced && text(spec, "externalTrafficPolicy") == "Local" {
+        let kept = live.and_then(|live| live.get("healthCheckNodePort").cloned());
+        let number = FIRST_NODE_PORT + next_number(engine) % NODE_PORTS;
+        put(spec, "healthCheckNodePort", kept.unwrap_or(number.into()));
+    } else if live.and_then(|l| l.get("healthCheckNodePort")) == spec.get("healthCheckNodePort") {
+        spec.remove("healthCheckNodePort");
+    }
+    if !balanced && let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+        status.insert("loadBalancer".into(), json!({}));
+    }
 }
 
 /// Drops what only the former type of a service needed, where the new state kept it unchanged.
@@ -172,7 +189,13 @@ fn drop_type_dependent(spec: &mut Map, live: &Map) {
         drop.push("externalTrafficPolicy");
     }
     if kind == "ExternalName" {
-        drop.push("internalTrafficPolicy");
+        drop.extend([
+            "clusterIP",
+            "clusterIPs",
+            "ipFamilies",
+            "ipFamilyPolicy",
+            "internalTrafficPolicy",
+        ]);
     }
     if kind != "LoadBalancer" {
         drop.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
@@ -196,6 +219,15 @@ fn keep_allocated(spec: &mut Map, live: &Map) {
             spec.insert(key.to_owned(), value.clone());
         }
     }
+    // Who changes the one address means the first of all.
+    let same = |key: &str| spec.get(key) == live.get(key);
+    if !same("clusterIP")
+        && same("clusterIPs")
+        && let Some(own) = spec.get("clusterIP").cloned()
+        && let Some(first) = spec.get_mut("clusterIPs").and_then(|all| all.get_mut(0))
+    {
+        *first = own;
+    }
     let live_ports = live.get("ports").and_then(Value::as_array);
     let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
     for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -211,7 +243,7 @@ fn keep_allocated(spec: &mut Map, live: &Map) {
     }
 }
 
-fn node_ports(engine: &Engine, spec: &mut Map) {
+fn node_ports(engine: &Engine, spec: &mut Map, former: Option<&Vec<Value>>) {
     let allocates = spec.get("allocateLoadBalancerNodePorts") != Some(&Value::Bool(false));
     let wanted = match text(spec, "type") {
         "NodePort" => true,
@@ -222,7 +254,12 @@ fn node_ports(engine: &Engine, spec: &mut Map) {
     let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
     for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
         let number = port.get("nodePort").and_then(Value::as_i64).unwrap_or(0);
-        if clusters && number != 0 {
+        // A port of the former type that was left alone goes with it.
+        let kept = |live: &Value| {
+            live.get("port") == port.get("port") && live.get("nodePort") == port.get("nodePort")
+        };
+        let stale = former.is_some_and(|ports| ports.iter().any(kept));
+        if clusters && number != 0 && stale {
             port.remove("nodePort");
         }
         if wanted && number == 0 {

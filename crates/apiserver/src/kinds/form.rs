@@ -5,7 +5,7 @@ use objects::decode::{Rules, decode};
 use objects::{Map, Value};
 
 use crate::catalog::Resource;
-use crate::engine::{Context, WriteOptions};
+use crate::engine::{Context, Repeated, WriteOptions};
 use crate::failure::{Answered, Failure, Named};
 use crate::fields::schema_of;
 
@@ -24,31 +24,43 @@ pub fn shape(
     resource: &Resource,
     object: &mut Map,
     options: &WriteOptions,
-    duplicates: &[String],
+    repeated: &Repeated,
     source: Source<'_>,
 ) -> Answered<()> {
     let unknown = coerce(resource, object).map_err(|why| refuse(resource, &why, source))?;
-    let mut problems: Vec<String> = duplicates
-        .iter()
-        .map(|path| format!("duplicate field \"{path}\""))
-        .collect();
-    let unknown = unknown
-        .iter()
-        .map(|path| format!("unknown field \"{path}\""));
-    problems.extend(unknown);
+    let problems = problems(resource, unknown, repeated);
     match options.validation {
-        Validation::Strict if !problems.is_empty() => {
-            let why = format!("strict decoding error: {}", problems.join(", "));
+        Validation::Strict if !(problems.is_empty() && repeated.lines.is_empty()) => {
+            let mut told = Vec::new();
+            if !repeated.lines.is_empty() {
+                let lines = repeated.lines.join("\n  ");
+                told.push(format!("yaml: unmarshal errors:\n  {lines}"));
+            }
+            told.extend(problems);
+            let why = format!("strict decoding error: {}", told.join(", "));
             Err(refuse(resource, &why, source))
         }
         Validation::Default => {
-            for problem in problems {
+            for problem in repeated.lines.iter().cloned().chain(problems) {
                 context.warn(problem);
             }
             Ok(())
         }
         _ => Ok(()),
     }
+}
+
+/// Lists repeated and unknown fields; those of built-in kinds in the order of the text, as Go's decoder meets them.
+fn problems(resource: &Resource, unknown: Vec<String>, repeated: &Repeated) -> Vec<String> {
+    let duplicate = repeated.paths.iter().map(|path| (path, "duplicate"));
+    let unknown = unknown.iter().map(|path| (path, "unknown"));
+    let mut found: Vec<(&String, &str)> = duplicate.chain(unknown).collect();
+    if found.len() > 1 && resource.custom.is_none() && !repeated.text.is_empty() {
+        let places = crate::engine::positions(&repeated.text);
+        found.sort_by_key(|(path, _)| places.get(path.as_str()).copied());
+    }
+    let tell = |(path, what)| format!("{what} field \"{path}\"");
+    found.into_iter().map(tell).collect()
 }
 
 /// Brings an object into form without telling anybody; what does not fit stays as it is.

@@ -347,6 +347,15 @@ fn validate_metadata(resource: &Resource, object: &Map) -> Vec<StatusCause> {
             causes.push(field::invalid("metadata.name", &name.into(), &problem));
         }
     }
+    if let Some(generation) = metadata.get("generation").and_then(Value::as_i64)
+        && generation < 0
+    {
+        causes.push(field::invalid(
+            "metadata.generation",
+            &generation.into(),
+            "must be greater than or equal to 0",
+        ));
+    }
     causes.extend(validate_labels("metadata.labels", metadata.get("labels")));
     causes.extend(validate_annotations(metadata.get("annotations")));
     causes.extend(validate_owners(metadata.get("ownerReferences")));
@@ -415,6 +424,19 @@ fn validate_owners(owners: Option<&Value>) -> Vec<StatusCause> {
                 causes.push(field::invalid(&at(key), &empty, "must not be empty"));
             }
         }
+        if matches!(text(owner, "apiVersion"), "v1" | "events.k8s.io/v1")
+            && text(owner, "kind") == "Event"
+        {
+            let api_version = text(owner, "apiVersion");
+            let slash = if api_version.contains('/') { "" } else { "/" };
+            let shown = owner_text(&Value::Object(owner.clone()));
+            let why = format!("{slash}{api_version}, Kind=Event is disallowed from being an owner");
+            causes.push(field::invalid_shown(
+                "metadata.ownerReferences",
+                &shown,
+                &why,
+            ));
+        }
         if owner.get("controller") == Some(&Value::Bool(true)) {
             controllers.push(format!("{}/{}", text(owner, "kind"), text(owner, "name")));
         }
@@ -434,6 +456,12 @@ fn validate_owners(owners: Option<&Value>) -> Vec<StatusCause> {
 
 /// Writes owner references with their members in the order of the Go struct.
 fn owners_text(owners: Option<&Value>) -> String {
+    let list = owners.and_then(Value::as_array).into_iter().flatten();
+    let texts: Vec<String> = list.map(owner_text).collect();
+    format!("[{}]", texts.join(","))
+}
+
+fn owner_text(owner: &Value) -> String {
     const MEMBERS: [&str; 6] = [
         "apiVersion",
         "kind",
@@ -442,17 +470,11 @@ fn owners_text(owners: Option<&Value>) -> String {
         "controller",
         "blockOwnerDeletion",
     ];
-    let list = owners.and_then(Value::as_array).into_iter().flatten();
-    let texts: Vec<String> = list
-        .map(|owner| {
-            let members: Vec<String> = MEMBERS
-                .iter()
-                .filter_map(|member| Some(format!("\"{member}\":{}", owner.get(*member)?)))
-                .collect();
-            format!("{{{}}}", members.join(","))
-        })
+    let members: Vec<String> = MEMBERS
+        .iter()
+        .filter_map(|member| Some(format!("\"{member}\":{}", owner.get(*member)?)))
         .collect();
-    format!("[{}]", texts.join(","))
+    format!("{{{}}}", members.join(","))
 }
 
 /// Unqualified names of built-in kinds' finalizers must be standard ones; custom kinds may have any

@@ -27,8 +27,33 @@ const MAGIC: &[u8] = b"k8s\0";
 /// Bound on nesting of messages.
 const DEPTH_MAX: usize = 100;
 
-/// Messages without an OpenAPI component: the metadata-only forms.
-const METADATA_ONLY: &[(&str, &str)] = &[
+/// Messages without an OpenAPI component: the metadata-only forms and those of aggregated discovery.
+const WITHOUT_COMPONENT: &[(&str, &str)] = &[
+    (
+        "APIGroupDiscoveryList",
+        r#"[[1,"metadata","io.k8s.apimachinery.pkg.apis.meta.v1.ListMeta"],[2,"items","[]APIGroupDiscovery"]]"#,
+    ),
+    (
+        "APIGroupDiscovery",
+        r#"[[1,"metadata","io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"],[2,"versions","[]APIVersionDiscovery"]]"#,
+    ),
+    (
+        "APIVersionDiscovery",
+        r#"[[1,"version","string"],[2,"resources","[]APIResourceDiscovery"],[3,"freshness","string"]]"#,
+    ),
+    (
+        "APIResourceDiscovery",
+        r#"[[1,"resource","string"],[2,"responseKind","GroupVersionKind"],[3,"scope","string"],[4,"singularResource","string"],
+            [5,"verbs","[]string"],[6,"shortNames","[]string"],[7,"categories","[]string"],[8,"subresources","[]APISubresourceDiscovery"]]"#,
+    ),
+    (
+        "APISubresourceDiscovery",
+        r#"[[1,"subresource","string"],[2,"responseKind","GroupVersionKind"],[3,"acceptedTypes","[]GroupVersionKind"],[4,"verbs","[]string"]]"#,
+    ),
+    (
+        "GroupVersionKind",
+        r#"[[1,"group","string"],[2,"version","string"],[3,"kind","string"]]"#,
+    ),
     (
         "PartialObjectMetadata",
         r#"[[1,"metadata","io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"]]"#,
@@ -55,7 +80,7 @@ static MESSAGES: LazyLock<HashMap<String, Vec<Field>>> = LazyLock::new(|| {
         let number = field.first().and_then(Value::as_u64).unwrap_or(0);
         (number, text(1), text(2), text(3) == "inline")
     };
-    let more = METADATA_ONLY.iter().map(|(name, fields)| {
+    let more = WITHOUT_COMPONENT.iter().map(|(name, fields)| {
         let fields = serde_json::from_str(fields).expect("the constant has this shape");
         ((*name).to_owned(), fields)
     });
@@ -93,7 +118,15 @@ static BY_SUFFIX: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(
 fn message_of(gvk: &Gvk) -> Option<&'static str> {
     if matches!(
         gvk.kind.as_str(),
-        "DeleteOptions" | "Status" | "PartialObjectMetadata" | "PartialObjectMetadataList"
+        "DeleteOptions"
+            | "Status"
+            | "PartialObjectMetadata"
+            | "PartialObjectMetadataList"
+            | "APIVersions"
+            | "APIGroupList"
+            | "APIGroup"
+            | "APIResourceList"
+            | "APIGroupDiscoveryList"
     ) {
         return BY_SUFFIX.get(gvk.kind.as_str()).copied();
     }

@@ -12,6 +12,7 @@ mod limits;
 mod networking;
 mod pod;
 mod rbac;
+mod service;
 mod storage;
 mod workload;
 
@@ -37,7 +38,7 @@ type Validator = fn(&Subject<'_>, &mut Faults);
 const TABLE: &[(&str, &str, Validator)] = &[
     ("", "Namespace", configuration::namespace),
     ("", "Pod", pod::pod),
-    ("", "Service", networking::service),
+    ("", "Service", service::service),
     ("", "ConfigMap", configuration::config_map),
     ("", "Secret", configuration::secret),
     ("", "PersistentVolumeClaim", storage::claim),
@@ -154,11 +155,43 @@ impl Faults {
         self.0.push(field::not_found(path, &value.into()));
     }
 
+    /// Requires a qualified name, as keys of labels are.
+    fn qualified_name(&mut self, path: &str, name: &str) {
+        for problem in names::qualified_name(name) {
+            self.invalid(path, &name.into(), &problem);
+        }
+    }
+
+    /// Requires keys and values of labels.
+    fn labels(&mut self, path: &str, labels: Option<&Map>) {
+        for (key, value) in labels.into_iter().flatten() {
+            self.qualified_name(path, key);
+            for problem in names::label_value(value.as_str().unwrap_or("")) {
+                self.invalid(path, value, &problem);
+            }
+        }
+    }
+
     /// Requires an IP address.
-    fn address(&mut self, path: &str, value: &str) {
-        if value.parse::<std::net::IpAddr>().is_err() {
+    fn address(&mut self, path: &str, address: &str) -> bool {
+        let fits = address.parse::<std::net::IpAddr>().is_ok();
+        if !fits {
             let why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-            self.invalid(path, &value.into(), why);
+            self.invalid(path, &address.into(), why);
+        }
+        fits
+    }
+
+    /// Requires a network such as 10.0.0.0/8.
+    fn network(&mut self, path: &str, network: &str) {
+        let parts = network.split_once('/').and_then(|(address, bits)| {
+            let address: std::net::IpAddr = address.parse().ok()?;
+            let max = if address.is_ipv4() { 32 } else { 128 };
+            bits.parse::<u8>().ok().filter(|bits| *bits <= max)
+        });
+        if parts.is_none() {
+            let why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+            self.invalid(path, &network.into(), why);
         }
     }
 

@@ -1,98 +1,9 @@
-//! Services and ingresses.
-
-use std::collections::BTreeSet;
+//! Ingresses and their classes.
 
 use objects::{Map, Value};
 
 use super::{Faults, NO_FIELDS, Subject, at, items, map_at, number, pod, text};
 use crate::names;
-
-pub(super) fn service(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
-    let kind = text(spec, "type");
-    faults.one_of(
-        "spec.type",
-        kind,
-        &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"],
-    );
-    faults.one_of(
-        "spec.sessionAffinity",
-        text(spec, "sessionAffinity"),
-        &["ClientIP", "None"],
-    );
-    let headless = text(spec, "clusterIP") == "None";
-    let ports = at(spec, &["ports"])
-        .and_then(Value::as_array)
-        .map_or(0, Vec::len);
-    if ports == 0 && !headless && kind != "ExternalName" {
-        faults.required("spec.ports", "");
-    }
-    if kind == "ExternalName" {
-        let name = text(spec, "externalName");
-        if name.is_empty() {
-            faults.required("spec.externalName", "");
-        } else {
-            for problem in names::dns_subdomain(name.trim_end_matches('.')) {
-                faults.invalid("spec.externalName", &name.into(), &problem);
-            }
-        }
-    }
-    let mut names = BTreeSet::new();
-    for (i, port) in items(spec, &["ports"]) {
-        self::port(
-            port,
-            &format!("spec.ports[{i}]"),
-            ports > 1,
-            &mut names,
-            faults,
-        );
-    }
-    address(subject, spec, faults);
-}
-
-fn port(port: &Map, path: &str, named: bool, names: &mut BTreeSet<String>, faults: &mut Faults) {
-    let name = text(port, "name");
-    if name.is_empty() {
-        if named {
-            faults.required(&format!("{path}.name"), "");
-        }
-    } else {
-        faults.label_name(&format!("{path}.name"), name);
-        if !names.insert(name.to_owned()) {
-            let duplicate = crate::failure::field::duplicate(&format!("{path}.name"), &name.into());
-            faults.0.push(duplicate);
-        }
-    }
-    pod::port_number(&format!("{path}.port"), number(port, "port"), faults);
-    faults.one_of(
-        &format!("{path}.protocol"),
-        text(port, "protocol"),
-        &["SCTP", "TCP", "UDP"],
-    );
-    if let Some(target) = at(port, &["targetPort"]) {
-        pod::port_value(&format!("{path}.targetPort"), target, faults);
-    }
-}
-
-/// Refuses addresses that are none, and another address once there is one.
-fn address(subject: &Subject<'_>, spec: &Map, faults: &mut Faults) {
-    let own = text(spec, "clusterIP");
-    if !own.is_empty() && own != "None" && own.parse::<std::net::IpAddr>().is_err() {
-        let why = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
-        let value = Value::from(vec![own]);
-        let _ = value;
-        faults.invalid("spec.clusterIPs[0]", &own.into(), why);
-    }
-    let Some(live) = subject.live.and_then(|live| map_at(live, &["spec"])) else {
-        return;
-    };
-    let before = text(live, "clusterIP");
-    let stays = text(spec, "type") != "ExternalName" && text(live, "type") != "ExternalName";
-    if stays && !before.is_empty() && before != own {
-        let why = "may not change once set";
-        faults.invalid("spec.clusterIPs[0]", &Value::from(vec![own]), why);
-    }
-}
 
 pub(super) fn ingress(subject: &Subject<'_>, faults: &mut Faults) {
     let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
