@@ -158,6 +158,23 @@ fn unknown_argument(error: &clap::Error, path: &str) -> String {
     }
 }
 
+/// Words what is wrong with a number as Go's `strconv` does.
+fn go_reason(value: &str, reason: String) -> String {
+    let (function, fault) = match reason.as_str() {
+        "invalid digit found in string" | "cannot parse integer from empty string" => {
+            ("ParseInt", "invalid syntax")
+        }
+        "number too large to fit in target type" | "number too small to fit in target type" => {
+            ("ParseInt", "value out of range")
+        }
+        "invalid float literal" | "cannot parse float from empty string" => {
+            ("ParseFloat", "invalid syntax")
+        }
+        _ => return reason,
+    };
+    format!("strconv.{function}: parsing {value:?}: {fault}")
+}
+
 fn invalid_value(error: &clap::Error, command: &ClapCommand) -> String {
     let arg = text_of(error, ContextKind::InvalidArg);
     let name = arg.split([' ', '=', '[']).next().unwrap_or_default();
@@ -177,6 +194,7 @@ fn invalid_value(error: &clap::Error, command: &ClapCommand) -> String {
         Some(short) => format!("-{short}, {name}"),
         None => name.to_owned(),
     };
+    let reason = go_reason(&value, reason);
     format!("invalid argument {value:?} for {shown:?} flag: {reason}")
 }
 

@@ -154,7 +154,24 @@ impl From<cluster::Error> for CliError {
                     "the cluster does not serve {kind}: is Flux installed there?"
                 ))
             }
+            cluster::Error::Transport(message) => Self::cluster(unreachable(message)),
             _ => Self::cluster(error.to_string()),
         }
     }
+}
+
+/// Words the failure to reach the server as upstream does, whose first request is that of discovery.
+fn unreachable(message: &str) -> String {
+    let discovery = || {
+        let (request, reason) = message
+            .strip_prefix("Get \"")?
+            .split_once("\": dial tcp ")?;
+        let base = ["/apis/", "/api/"]
+            .iter()
+            .find_map(|root| Some(request.split_once(root)?.0))?;
+        Some(format!(
+            "failed to get server groups: Get \"{base}/api\": dial tcp {reason}"
+        ))
+    };
+    discovery().unwrap_or_else(|| message.to_owned())
 }

@@ -48,9 +48,28 @@ pub fn string_slice(values: &[String]) -> Vec<String> {
     values
         .iter()
         .filter(|value| !value.is_empty())
-        .flat_map(|value| value.split(','))
-        .map(str::to_owned)
+        .flat_map(|value| comma_separated(value))
         .collect()
+}
+
+/// Splits a line of comma-separated values, where quotes keep a comma and a doubled quote is one.
+fn comma_separated(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        let field = fields.last_mut().expect("there is always a field");
+        match c {
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                chars.next();
+                field.push('"');
+            }
+            '"' if quoted || field.is_empty() => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => field.push(c),
+        }
+    }
+    fields
 }
 
 /// Applies Go's flag rules to a command and everything below it.
@@ -83,6 +102,19 @@ fn go_arg(arg: Arg) -> Arg {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_keep_quoted_commas() {
+        for (line, fields) in [
+            ("a,b", &["a", "b"][..]),
+            ("\"a,b\",c", &["a,b", "c"]),
+            ("\"a\"\"b\"", &["a\"b"]),
+            ("a\"b", &["a\"b"]),
+            (",", &["", ""]),
+        ] {
+            assert_eq!(string_slice(&[line.to_owned()]), fields, "{line}");
+        }
+    }
 
     #[test]
     fn booleans_are_read_as_go_does() {

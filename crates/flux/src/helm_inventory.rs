@@ -98,22 +98,33 @@ async fn keys(cluster: &dyn Cluster, manifest: &str, namespace: &str) -> CliResu
     for document in &documents {
         let value =
             kyaml::to_json(document, kyaml::Dialect::V11).map_err(|error| failed(&error))?;
-        let Ok(mut object) = Object::from_value(value) else {
-            continue;
-        };
-        if object.kind().is_empty() || object.name().is_empty() {
-            continue;
+        for mut object in listed(value) {
+            if object.kind().is_empty() || object.name().is_empty() {
+                continue;
+            }
+            let gvk = object.gvk();
+            let namespaced = discovery
+                .by_gvk(&gvk)
+                .is_some_and(|resource| resource.namespaced);
+            if object.namespace().is_empty() && namespaced {
+                object.set_namespace(namespace);
+            }
+            keys.push(object.key());
         }
-        let gvk = object.gvk();
-        let namespaced = discovery
-            .by_gvk(&gvk)
-            .is_some_and(|resource| resource.namespaced);
-        if object.namespace().is_empty() && namespaced {
-            object.set_namespace(namespace);
-        }
-        keys.push(object.key());
     }
     Ok(keys)
+}
+
+/// Returns the object of a document, or those of a list.
+fn listed(value: Value) -> Vec<Object> {
+    let list = value["kind"].as_str().is_some_and(|k| k.ends_with("List"));
+    match (list, value.get("items")) {
+        (true, Some(Value::Array(items))) => items
+            .iter()
+            .filter_map(|item| Object::from_value(item.clone()).ok())
+            .collect(),
+        _ => Object::from_value(value).into_iter().collect(),
+    }
 }
 
 fn installs_crds(release: &Object) -> bool {

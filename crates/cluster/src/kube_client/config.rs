@@ -5,11 +5,12 @@
 //! tokens and token files come from the kubeconfig as they are.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use http::{HeaderName, HeaderValue};
 use kube::config::{AuthInfo, Cluster, Context, KubeConfigOptions, Kubeconfig};
 
+use super::request::without_os_code;
 use crate::{Error, Identity};
 
 /// Which cluster to connect to, and how; everything empty means what the environment says.
@@ -50,6 +51,21 @@ pub struct ConnectOptions {
 const NO_CONFIGURATION: &str = "invalid configuration: no configuration has been provided, \
                                 try setting KUBERNETES_MASTER environment variable";
 
+/// Reads the kubeconfig that was asked for, with client-go's words where it cannot be.
+fn read_named(path: &Path) -> Result<Kubeconfig, Error> {
+    let shown = path.display();
+    std::fs::metadata(path).map_err(|error| {
+        let reason = without_os_code(&error.to_string());
+        Error::Config(format!("stat {shown}: {reason}"))
+    })?;
+    Kubeconfig::read_from(path).map_err(|error| {
+        Error::Config(format!(
+            "error loading config file \"{shown}\": {}",
+            chain(&error)
+        ))
+    })
+}
+
 impl ConnectOptions {
     /// Returns the namespace of the selected context, if the kubeconfig names one.
     pub fn context_namespace(&self) -> Option<String> {
@@ -62,7 +78,7 @@ impl ConnectOptions {
     fn read(&self) -> Result<Kubeconfig, Error> {
         let failed = |error: kube::config::KubeconfigError| Error::Config(chain(&error));
         if let Some(path) = &self.kubeconfig {
-            return Kubeconfig::read_from(path).map_err(failed);
+            return read_named(path);
         }
         if let Some(config) = Kubeconfig::from_env().map_err(failed)? {
             return Ok(config);
@@ -117,18 +133,26 @@ impl ConnectOptions {
         if let Some(name) = non_empty(&self.user) {
             context.user = Some(name.clone());
         }
-        let mut cluster = config
+        let cluster = config
             .clusters
             .iter()
             .find(|named| named.name == context.cluster)
-            .and_then(|named| named.cluster.clone())
-            .unwrap_or_default();
-        let mut user = config
+            .and_then(|named| named.cluster.clone());
+        let user = config
             .auth_infos
             .iter()
             .find(|named| Some(&named.name) == context.user.as_ref())
-            .and_then(|named| named.auth_info.clone())
-            .unwrap_or_default();
+            .and_then(|named| named.auth_info.clone());
+        let missing =
+            |what: &str, name: &str| Error::Config(format!("{what} {name:?} does not exist"));
+        if cluster.is_none() && !self.cluster.is_empty() {
+            return Err(missing("cluster", &self.cluster));
+        }
+        if user.is_none() && !self.user.is_empty() {
+            return Err(missing("auth info", &self.user));
+        }
+        self.check_identity(context.user.as_deref().unwrap_or_default())?;
+        let (mut cluster, mut user) = (cluster.unwrap_or_default(), user.unwrap_or_default());
         self.override_cluster(&mut cluster);
         self.override_user(&mut user);
         if cluster.server.is_none() {
@@ -156,6 +180,19 @@ impl ConnectOptions {
             }],
             ..Default::default()
         };
+        Ok(())
+    }
+
+    /// Refuses groups, uid or extras of nobody, as client-go does before it sends anything.
+    fn check_identity(&self, user: &str) -> Result<(), Error> {
+        let extras = !self.identity.groups.is_empty()
+            || !self.identity_uid.is_empty()
+            || !self.identity_extra.is_empty();
+        if extras && self.identity.user.is_empty() {
+            return Err(Error::Config(format!(
+                "invalid configuration: requesting uid, groups or user-extra for {user} without impersonating a user"
+            )));
+        }
         Ok(())
     }
 

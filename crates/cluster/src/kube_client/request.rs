@@ -177,7 +177,7 @@ fn authority(words: &str) -> &str {
 }
 
 /// Drops the ` (os error N)` that Rust adds to the system's words.
-fn without_os_code(text: &str) -> String {
+pub(super) fn without_os_code(text: &str) -> String {
     match text.split_once(" (os error ") {
         Some((words, _)) => words.to_lowercase(),
         None => text.to_owned(),

@@ -120,10 +120,11 @@ async fn show(
         "HelmRelease" => HELM_RELEASES,
         _ => KUSTOMIZATIONS,
     };
+    let mut status = object.get(&["status"]).cloned().unwrap_or_default();
+    add_deleted(&mut status);
     let empty = Value::Array(Vec::new());
     match wanted {
         Wanted::Status => {
-            let status = object.get(&["status"]).cloned().unwrap_or_default();
             let yaml = manifest::to_yaml(&status)?;
             let anchor = kind.kind.to_lowercase();
             Ok(format!(
@@ -131,13 +132,24 @@ async fn show(
             ))
         }
         Wanted::History => {
-            let yaml = manifest::to_yaml(object.get(&["status", "history"]).unwrap_or(&empty))?;
+            let yaml = manifest::to_yaml(status.get("history").unwrap_or(&empty))?;
             Ok(format!(
                 "# History documentation: {documentation}#history\n{yaml}"
             ))
         }
         Wanted::Input if kind.kind == HELM_RELEASE.kind => values(cluster, object).await,
         Wanted::Input => variables(cluster, object).await,
+    }
+}
+
+/// Adds `deleted: null` to the snapshots of releases, which Go prints for a time that is not set.
+fn add_deleted(status: &mut Value) {
+    let history = status.get_mut("history").and_then(Value::as_array_mut);
+    let snapshots = history.into_iter().flatten();
+    for snapshot in snapshots.filter_map(Value::as_object_mut) {
+        if snapshot.contains_key("chartName") {
+            snapshot.entry("deleted").or_insert(Value::Null);
+        }
     }
 }
 

@@ -35,6 +35,9 @@ pub struct Args {
     /// Only events of these types: Normal, Warning.
     #[arg(long, value_name = "LIST")]
     types: Vec<String>,
+    /// Ignored, as upstream ignores them.
+    #[arg(hide = true)]
+    words: Vec<String>,
 }
 
 /// The kinds whose events are shown, with the field that refers to their source.
@@ -111,8 +114,8 @@ async fn queries(
         return Ok((vec![query(namespace, String::new())], namespace.is_empty()));
     }
     let (kind_word, name) = match args.for_selector.split_once('/') {
-        Some((kind, name)) => (kind, name),
-        None => (args.for_selector.as_str(), ""),
+        Some((kind, name)) if !name.contains('/') => (kind, name),
+        _ => (args.for_selector.as_str(), ""),
     };
     if kind_word.is_empty() {
         return Err(CliError::user(

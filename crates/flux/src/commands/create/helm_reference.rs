@@ -23,7 +23,10 @@ pub fn chart_source(text: &str) -> Result<ChartSource, String> {
             "no helm chart source given, please specify source in format <kind>/<name>".to_owned(),
         );
     }
-    let Some((kind, name)) = text.split_once('/').filter(|(_, name)| !name.contains('/')) else {
+    let whole = |(kind, name): &(&str, &str)| {
+        !kind.is_empty() && !name.contains('/') && !name_and_namespace(name).0.is_empty()
+    };
+    let Some((kind, name)) = text.split_once('/').filter(whole) else {
         return Err(format!(
             "invalid helm chart source '{text}', must be in format <kind>/<name>"
         ));

@@ -4,6 +4,7 @@ use objects::{Map, Object, Value, json};
 
 use super::helm_reference::{ChartSource, chart_source, name_and_namespace};
 use super::kustomization::dependencies;
+use super::secrets::read_file;
 use super::upsert::{labels_and_spec, upsert};
 use super::{Shared, object_name, set_text};
 use crate::context::Context;
@@ -78,6 +79,10 @@ fn crds(text: &str) -> Result<String, String> {
     const KNOWN: [&str; 3] = ["Skip", "Create", "CreateReplace"];
     match KNOWN.contains(&text.trim()) {
         true => Ok(text.trim().to_owned()),
+        false if text.trim().is_empty() => Err(format!(
+            "no upgrade CRDs policy given, must be one of: {}",
+            KNOWN.join(", ")
+        )),
         false => Err(format!(
             "unsupported upgrade CRDs policy '{text}', must be one of: {}",
             KNOWN.join(", ")
@@ -202,7 +207,7 @@ fn chart_ref(text: &str) -> CliResult<Map> {
     let (name, namespace) = name_and_namespace(rest);
     let mut reference = Map::new();
     set_text(&mut reference, "kind", kind);
-    set_text(&mut reference, "name", name);
+    reference.insert("name".to_owned(), name.into());
     set_text(&mut reference, "namespace", namespace);
     Ok(reference)
 }
@@ -213,11 +218,14 @@ fn values_from(text: &str) -> CliResult<Value> {
             "invalid Kubernetes object reference '{text}', must be in format <kind>/<name>"
         )));
     };
-    if !["Secret", "ConfigMap"].contains(&kind) {
+    let known = ["Secret", "ConfigMap"]
+        .into_iter()
+        .find(|known| known.eq_ignore_ascii_case(kind));
+    let Some(kind) = known else {
         return Err(CliError::user(format!(
             "reference kind '{kind}' is not supported, must be one of: Secret, ConfigMap"
         )));
-    }
+    };
     Ok(json!({"kind": kind, "name": name}))
 }
 
@@ -225,20 +233,54 @@ fn values_from(text: &str) -> CliResult<Value> {
 fn values(files: &[String]) -> CliResult<Value> {
     let mut merged = Value::Object(Map::new());
     for file in files {
-        let failed =
-            |error: String| CliError::user(format!("reading values from {file} failed: {error}"));
-        let text = std::fs::read(file).map_err(|error| {
-            failed(match error.kind() {
-                std::io::ErrorKind::NotFound => format!("open {file}: no such file or directory"),
-                _ => format!("open {file}: {error}"),
-            })
+        let text = read_file(file, &format!("reading values from {file} failed"))?;
+        let value = kyaml::yaml_to_json(text.as_bytes()).map_err(|error| {
+            let error = error.to_string();
+            let reason = error
+                .strip_prefix("error converting YAML to JSON: ")
+                .unwrap_or(&error);
+            CliError::user(format!(
+                "converting values to JSON from {file} failed: {reason}"
+            ))
         })?;
-        let value = kyaml::yaml_to_json(&text).map_err(|error| {
-            CliError::user(format!("unmarshaling values from {file} failed: {error}"))
-        })?;
+        let kind = match &value {
+            Value::Object(_) => None,
+            Value::Null => continue,
+            Value::Array(_) => Some("array"),
+            Value::String(_) => Some("string"),
+            Value::Number(_) => Some("number"),
+            Value::Bool(_) => Some("bool"),
+        };
+        if let Some(kind) = kind {
+            return Err(CliError::user(format!(
+                "unmarshaling values from {file} failed: json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"
+            )));
+        }
         merge(&mut merged, value);
     }
+    round_integers(&mut merged);
     Ok(merged)
+}
+
+/// Rounds integers beyond 2^53 as Go does, where every number of a JSON document is a double.
+fn round_integers(value: &mut Value) {
+    const EXACT_MAX: u64 = 1 << 53;
+    match value {
+        Value::Object(map) => map.values_mut().for_each(round_integers),
+        Value::Array(items) => items.iter_mut().for_each(round_integers),
+        Value::Number(number) => {
+            let large = number.as_u64().is_some_and(|n| n > EXACT_MAX)
+                || number
+                    .as_i64()
+                    .is_some_and(|n| n.unsigned_abs() > EXACT_MAX);
+            let rounded = number.as_f64().filter(|_| large);
+            let text = rounded.and_then(gocompat::number::json_float);
+            if let Some(rounded) = text.and_then(|text| serde_json::from_str(&text).ok()) {
+                *value = rounded;
+            }
+        }
+        _ => {}
+    }
 }
 
 fn merge(below: &mut Value, above: Value) {

@@ -205,6 +205,8 @@ fn spec(args: &Args, shared: &Shared, source: &Source) -> CliResult<Map> {
 /// Reads `[NAMESPACE/]NAME` references.
 pub fn dependencies(list: &[String]) -> Vec<Value> {
     let reference = |text: &String| {
+        // Behind an `@` may be a CEL expression, which upstream drops.
+        let text = text.split('@').next().unwrap_or_default();
         let (namespace, name) = text.split_once('/').unwrap_or(("", text));
         let mut reference = Map::new();
         set_text(&mut reference, "name", name);

@@ -5,6 +5,7 @@ mod helm_reference;
 mod helmrelease;
 mod kustomization;
 mod secret_git;
+mod secrets;
 mod source_chart;
 mod source_git;
 mod source_helm;
@@ -92,6 +93,14 @@ enum SourceLeaf {
 enum SecretLeaf {
     /// Create or update the credentials of a Git repository.
     Git(Box<secret_git::Args>),
+    /// Create or update the credentials of a Helm repository.
+    Helm(Box<secrets::Helm>),
+    /// Create or update the pull Secret of a registry.
+    Oci(Box<secrets::Oci>),
+    /// Create or update certificates.
+    Tls(Box<secrets::Tls>),
+    /// Create or update the address and credentials of a proxy.
+    Proxy(Box<secrets::Proxy>),
 }
 
 /// Generates and applies, or prints, one object. The namespace is not checked here, as upstream's is not.
@@ -109,7 +118,13 @@ pub fn run(ctx: &Context, args: Args) -> CliResult {
             SourceLeaf::Chart(args) => source_chart::run(ctx, shared, *args),
             SourceLeaf::Oci(args) => source_oci::run(ctx, shared, fetch_timeout, *args),
         },
-        Leaf::Secret(SecretLeaf::Git(args)) => secret_git::run(ctx, shared, *args),
+        Leaf::Secret(leaf) => match leaf {
+            SecretLeaf::Git(args) => secret_git::run(ctx, shared, *args),
+            SecretLeaf::Helm(args) => secrets::helm(ctx, shared, *args),
+            SecretLeaf::Oci(args) => secrets::oci(ctx, shared, *args),
+            SecretLeaf::Tls(args) => secrets::tls(ctx, shared, *args),
+            SecretLeaf::Proxy(args) => secrets::proxy(ctx, shared, *args),
+        },
         Leaf::Tenant(args) => tenant::run(ctx, shared, args),
     }
 }

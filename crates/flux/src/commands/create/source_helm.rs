@@ -1,11 +1,9 @@
 //! `flux create source helm`.
 
 use objects::{Map, Object, json};
-use url::Url;
 
 use super::apply_source::{Words, apply_source};
-use super::helm_reference::oci_provider;
-use super::secret_git::secret_object;
+use super::secrets::{Content, Credentials, read_file, typed_secret};
 use super::upsert::{secret, upsert};
 use super::{Shared, object_name, set_reference, set_text};
 use crate::context::Context;
@@ -56,9 +54,9 @@ pub struct Args {
     /// Secret with credentials.
     #[arg(long, default_value = "", hide_default_value = true)]
     secret_ref: String,
-    /// Who issues credentials of a registry: generic, aws, azure or gcp.
-    #[arg(long, value_parser = oci_provider)]
-    oci_provider: Option<String>,
+    /// Who issues credentials of a registry: generic, aws, azure or gcp; the server checks it.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    oci_provider: String,
     /// Send credentials to other hosts that the index names.
     #[arg(long)]
     pass_credentials: bool,
@@ -67,9 +65,12 @@ pub struct Args {
 /// Prints the HelmRepository, or applies it and waits for its index.
 pub fn run(ctx: &Context, shared: &Shared, fetch_timeout: GoDuration, args: Args) -> CliResult {
     let name = object_name(&args.names)?;
+    if args.url.is_empty() {
+        return Err(CliError::user("url is required"));
+    }
+    let labels = shared.labels()?;
     let is_oci = check_url(&args.url)?;
     let mut object = Object::new(&HELM_REPOSITORY.gvk(), ctx.namespace(), name);
-    let labels = shared.labels()?;
     if !labels.is_empty() {
         object.set(&["metadata", "labels"], labels);
     }
@@ -85,12 +86,13 @@ pub fn run(ctx: &Context, shared: &Shared, fetch_timeout: GoDuration, args: Args
         has_artifact: !is_oci,
     };
     ctx.block_on(async {
+        let credentials = credentials(&args)?;
         ctx.out.generate("generating HelmRepository source");
         if args.secret_ref.is_empty() {
-            let credentials = credentials(&args)?;
-            if !credentials.is_empty() {
+            let content = credentials.helm()?;
+            if !content.data.is_empty() {
                 let name = format!("helm-{name}");
-                apply_credentials(ctx, &name, credentials).await?;
+                apply_credentials(ctx, &name, content).await?;
                 object.set(&["spec", "secretRef"], json!({"name": name}));
                 if args.pass_credentials {
                     object.set(&["spec", "passCredentials"], true);
@@ -103,20 +105,69 @@ pub fn run(ctx: &Context, shared: &Shared, fetch_timeout: GoDuration, args: Args
 
 /// Checks the address; tells whether it is that of a registry.
 fn check_url(url: &str) -> CliResult<bool> {
-    if url.is_empty() {
-        return Err(CliError::user("url is required"));
+    if let Some(fault) = go_url_fault(url) {
+        return Err(CliError::user(format!(
+            "url parse failed: parse {url:?}: {fault}"
+        )));
     }
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    if !["http", "https", "oci"].contains(&scheme) {
+    let scheme = scheme.to_lowercase();
+    if !["http", "https", "oci"].contains(&scheme.as_str()) {
         return Err(CliError::user(format!(
             "url scheme '{scheme}' not supported, can be: http, https and oci"
         )));
     }
-    if rest.split('/').next().unwrap_or_default().is_empty() {
+    if rest
+        .split(['/', '?', '#'])
+        .next()
+        .unwrap_or_default()
+        .is_empty()
+    {
         return Err(CliError::user("url host is required"));
     }
-    Url::parse(url).map_err(|error| CliError::user(format!("url parse failed: {error}")))?;
     Ok(scheme == "oci")
+}
+
+/// Finds what Go's `net/url` has against an address; its commonest complaints only.
+fn go_url_fault(url: &str) -> Option<String> {
+    if url.bytes().any(|b| b < 0x20 || b == 0x7f) {
+        return Some("net/url: invalid control character in URL".to_owned());
+    }
+    let rest = match url.split_once(':') {
+        Some(("", _)) => return Some("missing protocol scheme".to_owned()),
+        Some((scheme, _)) if scheme.contains('/') => return None,
+        Some((_, rest)) => rest.strip_prefix("//")?,
+        None => return None,
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    if let Some(c) = host.chars().find(|c| " <>\"\\^`{|}".contains(*c)) {
+        return Some(format!(
+            "invalid character {:?} in host name",
+            c.to_string()
+        ));
+    }
+    let port = host.rsplit_once(':').filter(|_| !host.ends_with(']'));
+    if let Some((_, port)) = port
+        && !port.bytes().all(|b| b.is_ascii_digit())
+    {
+        return Some(format!("invalid port {:?} after host", format!(":{port}")));
+    }
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    bad_escape(host)
+        .or_else(|| bad_escape(path))
+        .map(|escape| format!("invalid URL escape {escape:?}"))
+}
+
+fn bad_escape(text: &str) -> Option<String> {
+    text.match_indices('%').find_map(|(at, _)| {
+        let escape: String = text[at..].chars().take(3).collect();
+        let hex = escape.len() == 3 && escape[1..].bytes().all(|b| b.is_ascii_hexdigit());
+        (!hex).then_some(escape)
+    })
 }
 
 fn spec(args: &Args, shared: &Shared, fetch_timeout: GoDuration, is_oci: bool) -> Map {
@@ -125,11 +176,7 @@ fn spec(args: &Args, shared: &Shared, fetch_timeout: GoDuration, is_oci: bool) -
     spec.insert("interval".to_owned(), shared.interval.to_string().into());
     if is_oci {
         set_text(&mut spec, "type", "oci");
-        set_text(
-            &mut spec,
-            "provider",
-            args.oci_provider.as_deref().unwrap_or(""),
-        );
+        set_text(&mut spec, "provider", &args.oci_provider);
     }
     if fetch_timeout.0 > 0 {
         spec.insert("timeout".to_owned(), fetch_timeout.to_string().into());
@@ -141,30 +188,26 @@ fn spec(args: &Args, shared: &Shared, fetch_timeout: GoDuration, is_oci: bool) -
     spec
 }
 
-/// Returns the data of a Secret for credentials given as flags.
-fn credentials(args: &Args) -> CliResult<Map> {
-    let mut data = Map::new();
-    set_text(&mut data, "username", &args.username);
-    set_text(&mut data, "password", &args.password);
-    let read = |file: &str| {
-        std::fs::read_to_string(file)
-            .map_err(|error| CliError::user(format!("unable to read file {file}: {error}")))
+/// Reads the credentials given as flags.
+fn credentials(args: &Args) -> CliResult<Credentials> {
+    let mut credentials = Credentials {
+        username: args.username.clone(),
+        password: args.password.clone(),
+        authority: read_file(&args.ca_file, "unable to read TLS CA file")?,
+        ..Credentials::default()
     };
     if !args.cert_file.is_empty() && !args.key_file.is_empty() {
-        set_text(&mut data, "tls.crt", &read(&args.cert_file)?);
-        set_text(&mut data, "tls.key", &read(&args.key_file)?);
+        credentials.certificate = read_file(&args.cert_file, "failed to read cert file")?;
+        credentials.key = read_file(&args.key_file, "failed to read key file")?;
     }
-    if !args.ca_file.is_empty() {
-        set_text(&mut data, "ca.crt", &read(&args.ca_file)?);
-    }
-    Ok(data)
+    Ok(credentials)
 }
 
-async fn apply_credentials(ctx: &Context, name: &str, data: Map) -> CliResult {
+async fn apply_credentials(ctx: &Context, name: &str, content: Content) -> CliResult {
     let cluster = ctx.cluster().await?;
     ctx.out
         .action("applying secret with repository credentials");
-    let wanted = secret_object(ctx.namespace(), name, &Map::new(), data);
+    let wanted = typed_secret(ctx.namespace(), name, &Map::new(), content);
     let resource = builtin("", "Secret", "secrets", true);
     let target = cluster::Target::new(&resource, ctx.namespace(), name);
     upsert(&*cluster, &target, &wanted, secret).await?;

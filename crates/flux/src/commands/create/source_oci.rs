@@ -124,8 +124,8 @@ fn spec(args: &Args, shared: &Shared, fetch_timeout: GoDuration) -> CliResult<Ma
 fn layer_selector(text: &str) -> CliResult<(&str, &str)> {
     let wrong = |what: &str| CliError::user(format!("invalid --layer-selector \"{text}\": {what}"));
     let (media_type, operation) = text
-        .rsplit_once(':')
-        .filter(|(media_type, _)| !media_type.is_empty())
+        .split_once(':')
+        .filter(|(media_type, operation)| !media_type.is_empty() && !operation.is_empty())
         .ok_or_else(|| wrong("must be in the format '<media-type>:<operation>'"))?;
     match operation {
         "extract" | "copy" => Ok((media_type, operation)),

@@ -99,7 +99,7 @@ pub fn print_all(ctx: &Context, kinds: &[&FluxKind], query: &Query) -> CliResult
                     }
                 }
                 Err(error) if error.is_no_match() => {}
-                Err(error) => ctx.out.failure(error),
+                Err(error) => ctx.out.failure(CliError::from(error).message()),
             }
         }
         Ok(())
@@ -120,7 +120,7 @@ pub fn watch(ctx: &Context, kind: &FluxKind, query: &Query) -> CliResult {
         let mut events = cluster
             .watch(&scope, &params)
             .await
-            .map_err(|error| missing_kind(kind, error))?;
+            .map_err(|error| missing_kind(kind, unreadable_selector(query, error)))?;
         let mut header = !query.no_header;
         while let Some(event) = events.next().await {
             let (WatchEvent::Added(object)
@@ -154,7 +154,25 @@ async fn read(
         ..ListParams::default()
     };
     let list = cluster.list(&kind.scope(&query.namespace), &params).await;
-    Ok(list.map_err(|error| missing_kind(kind, error))?.items)
+    Ok(list
+        .map_err(|error| missing_kind(kind, unreadable_selector(query, error)))?
+        .items)
+}
+
+/// Words what is wrong with `--label-selector` as upstream does, which reads it before it asks the server.
+fn unreadable_selector(query: &Query, error: cluster::Error) -> cluster::Error {
+    match error {
+        cluster::Error::Status(mut status)
+            if status.message.starts_with("unable to parse requirement") =>
+        {
+            status.message = format!(
+                "unable to parse label selector: couldn't parse the selector string {:?}: {}",
+                query.label_selector, status.message
+            );
+            cluster::Error::Status(status)
+        }
+        error => error,
+    }
 }
 
 /// A collection that is not found is a kind that is not served.

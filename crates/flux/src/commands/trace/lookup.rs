@@ -42,7 +42,12 @@ pub async fn by_words(
             ))
         })?;
         let namespace = if resource.namespaced { namespace } else { "" };
-        found.push(cluster.get(&Target::new(resource, namespace, name)).await?);
+        // The prefix is upstream's.
+        let object = cluster
+            .get(&Target::new(resource, namespace, name))
+            .await
+            .map_err(|error| CliError::from(error).context("x"))?;
+        found.push(object);
     }
     Ok(found)
 }
@@ -62,6 +67,11 @@ pub async fn by_kind(
     }
     if api_version.is_empty() {
         return Err(required("apiVersion is required (--api-version)"));
+    }
+    if api_version.matches('/').count() > 1 {
+        return Err(CliError::user(format!(
+            "invaild apiVersion: unexpected GroupVersion string: {api_version}"
+        )));
     }
     let failed = |error: cluster::Error| CliError::from(error).context("failed to find object");
     let gvk = Gvk::from_api_version(api_version, kind);
