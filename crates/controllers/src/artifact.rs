@@ -9,14 +9,13 @@ mod pending;
 mod server;
 mod trees;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use api::Artifact;
 use bytes::Bytes;
-use filetree::{MemoryTree, PackEntry, Packer, UnpackLimits, selected_tree, unpack_tar_gz};
+use filetree::{MemoryTree, PackEntry, UnpackLimits, selected_tree, unpack_tar_gz};
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
 use sha2::{Digest, Sha256};
@@ -101,8 +100,6 @@ pub struct ArtifactStore {
     address: RwLock<String>,
     retention: Retention,
     trees: Mutex<TreeCache>,
-    /// Compressed runs of the last archive by directory.
-    packers: Mutex<HashMap<String, Arc<Mutex<Packer>>>>,
 }
 
 impl ArtifactStore {
@@ -127,7 +124,6 @@ impl ArtifactStore {
             address: RwLock::new(address.to_owned()),
             retention,
             trees: Mutex::default(),
-            packers: Mutex::default(),
         }
     }
 
@@ -162,13 +158,7 @@ impl ArtifactStore {
         now: Timestamp,
     ) -> Result<Artifact, StoreError> {
         let directory = owner.directory();
-        let packer = self
-            .packers
-            .lock()
-            .entry(directory.clone())
-            .or_default()
-            .clone();
-        let tarball = packer.lock().pack(entries);
+        let tarball = filetree::pack(entries);
         let tree = Arc::new(selected_tree(entries)?);
         let digest = tarball.digest();
         let path = format!("{directory}/{file}");
@@ -240,7 +230,6 @@ impl ArtifactStore {
     /// Removes everything of a deleted object; tells whether there was anything.
     pub fn remove_all(&self, owner: Owner<'_>) -> Result<bool, StoreError> {
         let directory = owner.directory();
-        self.packers.lock().remove(&directory);
         Ok(self.files.remove_directory(&directory)?)
     }
 

@@ -22,7 +22,7 @@ pub use gozip::GoGzip;
 pub use ignore::{IGNORE_FILE, Ignore};
 pub use layered::LayeredTree;
 pub use memory::MemoryTree;
-pub use pack::{GoArchive, PackEntry, Packer, Tarball, select, selected_tree};
+pub use pack::{GoArchive, PackEntry, Tarball, pack, select, selected_tree};
 pub use path::{base_name, clean, join, parent};
 pub use unpack::{UnpackError, UnpackLimits, unpack_tar, unpack_tar_gz};
 

@@ -1,28 +1,16 @@
-//! Artifact tarballs: the same bytes for the same tree, packed again only where something changed.
+//! Artifact tarballs, byte for byte those of source-controller: the same digest for the same tree.
 //!
-//! Entry order, names, modes, owners and times are source-controller's: lexical walk, root entry `.`, no trailing
-//! slash, uid and gid 0, epoch 0, directories 0750, executables 0700, other files 0600, USTAR headers with PAX records for
-//! long names. The gzip stream is valid and depends on the content alone, but is not byte-equal to Go's deflate: it is
-//! made of runs of entries that are compressed on their own, so that one changed file costs one run.
+//! Entry order, names, modes, owners and times are upstream's: lexical walk, root entry `.`, no trailing slash, uid and
+//! gid 0, epoch 0, directories 0750, executables 0700, other files 0600, USTAR headers with PAX records for long names. The
+//! gzip stream is [`GoGzip`]'s.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 use sha2::{Digest, Sha256};
 
 use crate::{EntryKind, GoGzip, Ignore, MemoryTree, TreeError};
 
-/// A run ends with the entry that brings it to this many uncompressed bytes.
-const RUN_BYTES_MAX: usize = 64 * 1024;
-/// One directory in so many starts a new run, chosen by its path so that neighbours do not shift the borders.
-const RUN_DIRECTORY_SHARE: u32 = 4;
-
 const BLOCK: usize = 512;
-/// No name, no time, default compression, unknown system: what Go's writer puts in front.
-const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
-/// The last, empty deflate block.
-const DEFLATE_END: [u8; 2] = [3, 0];
 
 /// One entry of a tarball, in archive order.
 #[derive(Clone, Debug)]
@@ -49,18 +37,6 @@ impl Tarball {
     pub fn digest(&self) -> String {
         format!("sha256:{}", hex::encode(self.sha256))
     }
-}
-
-/// Packs trees one after the other and keeps the compressed runs of the last one.
-#[derive(Default)]
-pub struct Packer {
-    runs: HashMap<String, Arc<Run>>,
-}
-
-struct Run {
-    entries: Vec<PackEntry>,
-    deflated: Vec<u8>,
-    crc: Crc,
 }
 
 /// Chooses the entries of an artifact: everything in walk order that the rules leave in.
@@ -117,149 +93,22 @@ fn walk_order(path: &str) -> impl Iterator<Item = u16> {
     })
 }
 
-impl Packer {
-    /// Starts without any kept runs.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Packs entries in the order given; unchanged runs of the previous call are not compressed again.
-    pub fn pack(&mut self, entries: &[PackEntry]) -> Tarball {
-        let mut deflater = Deflater::new();
-        let mut kept = HashMap::new();
-        let mut bytes = GZIP_HEADER.to_vec();
-        let mut crc = Crc::new();
-        for run in runs(entries) {
-            let packed = match self.runs.remove(&run[0].path) {
-                Some(known) if same_entries(&known.entries, run) => known,
-                _ => Arc::new(deflater.run(run)),
-            };
-            bytes.extend_from_slice(&packed.deflated);
-            crc.combine(&packed.crc);
-            kept.insert(run[0].path.clone(), packed);
-        }
-        self.runs = kept;
-        // A tar archive ends with two empty blocks.
-        let mut end = Vec::new();
-        deflater.deflate(&[0; 2 * BLOCK], &mut end);
-        bytes.extend_from_slice(&end);
-        let mut end_crc = Crc::new();
-        end_crc.update(&[0; 2 * BLOCK]);
-        crc.combine(&end_crc);
-        bytes.extend_from_slice(&DEFLATE_END);
-        bytes.extend_from_slice(&crc.sum().to_le_bytes());
-        bytes.extend_from_slice(&crc.amount().to_le_bytes());
-        let sha256 = Sha256::digest(&bytes).into();
-        Tarball { bytes, sha256 }
-    }
-}
-
-/// Cuts entries into runs by their paths and sizes; never an empty run.
-fn runs(entries: &[PackEntry]) -> Vec<&[PackEntry]> {
-    let mut runs = Vec::new();
-    let mut start = 0;
-    let mut size = 0;
-    for (index, entry) in entries.iter().enumerate() {
-        let border = entry.content.is_none()
-            && crc32(entry.path.as_bytes()).is_multiple_of(RUN_DIRECTORY_SHARE);
-        if index > start && (border || size >= RUN_BYTES_MAX) {
-            runs.push(&entries[start..index]);
-            start = index;
-            size = 0;
-        }
-        size += BLOCK + entry.content.as_ref().map_or(0, |content| content.len());
-    }
-    if start < entries.len() {
-        runs.push(&entries[start..]);
-    }
-    runs
-}
-
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = Crc::new();
-    crc.update(bytes);
-    crc.sum()
-}
-
-fn same_entries(known: &[PackEntry], now: &[PackEntry]) -> bool {
-    known.len() == now.len()
-        && known.iter().zip(now).all(|(a, b)| {
-            a.path == b.path
-                && a.executable == b.executable
-                && match (&a.content, &b.content) {
-                    (None, None) => true,
-                    (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
-                    _ => false,
-                }
-        })
-}
-
-struct Deflater {
-    compress: Compress,
-    plain: Vec<u8>,
-}
-
-impl Deflater {
-    fn new() -> Self {
-        Self {
-            compress: Compress::new(Compression::default(), false),
-            plain: Vec::new(),
-        }
-    }
-
-    fn run(&mut self, entries: &[PackEntry]) -> Run {
-        let mut plain = std::mem::take(&mut self.plain);
-        plain.clear();
-        for entry in entries {
-            write_entry(&mut plain, entry);
-        }
-        let mut deflated = Vec::with_capacity(plain.len() / 3 + 64);
-        self.deflate(&plain, &mut deflated);
-        let mut crc = Crc::new();
-        crc.update(&plain);
-        self.plain = plain;
-        Run {
-            entries: entries.to_vec(),
-            deflated,
-            crc,
-        }
-    }
-
-    /// Appends a byte-aligned, unfinished deflate stream of its own.
-    fn deflate(&mut self, mut plain: &[u8], out: &mut Vec<u8>) {
-        self.compress.reset();
-        loop {
-            out.reserve(plain.len() / 2 + 64);
-            let (read, room) = (self.compress.total_in(), out.capacity() - out.len());
-            let status = self
-                .compress
-                .compress_vec(plain, out, FlushCompress::Sync)
-                .expect("deflate fails only on misuse of its parameters");
-            let read = usize::try_from(self.compress.total_in() - read).expect("fits a slice");
-            plain = &plain[read..];
-            let full = out.capacity() == out.len();
-            debug_assert!(status != Status::StreamEnd && room > 0);
-            if plain.is_empty() && !full {
-                return;
+/// Packs entries in the order given.
+pub fn pack(entries: &[PackEntry]) -> Tarball {
+    let mut archive = GoArchive::default();
+    for entry in entries {
+        match &entry.content {
+            None if entry.path.is_empty() => archive.directory(".", 0o750),
+            None => archive.directory(&entry.path, 0o750),
+            Some(content) => {
+                let mode = if entry.executable { 0o700 } else { 0o600 };
+                archive.file(&entry.path, mode, content);
             }
         }
     }
-}
-
-fn write_entry(out: &mut Vec<u8>, entry: &PackEntry) {
-    let (name, kind, mode) = match &entry.content {
-        None if entry.path.is_empty() => (".", b'5', 0o750),
-        None => (entry.path.as_str(), b'5', 0o750),
-        Some(_) if entry.executable => (entry.path.as_str(), b'0', 0o700),
-        Some(_) => (entry.path.as_str(), b'0', 0o600),
-    };
-    let size = entry.content.as_ref().map_or(0, |content| content.len());
-    for piece in headers(name, kind, mode, size) {
-        write_padded(out, &piece);
-    }
-    if let Some(content) = &entry.content {
-        write_padded(out, content);
-    }
+    let bytes = archive.finish();
+    let sha256 = Sha256::digest(&bytes).into();
+    Tarball { bytes, sha256 }
 }
 
 /// The headers of an entry: one block, or three pieces where the name needs a PAX record.
@@ -280,7 +129,7 @@ fn headers(name: &str, kind: u8, mode: u64, size: usize) -> Vec<Vec<u8>> {
     vec![carrier, record, main]
 }
 
-/// An archive with the bytes that upstream's command writes: Go's tar in Go's gzip, modes as they are on disk.
+/// An archive with the bytes that upstream writes: Go's tar in Go's gzip, modes as the caller gives them.
 #[derive(Default)]
 pub struct GoArchive {
     stream: GoGzip,
@@ -325,11 +174,6 @@ impl GoArchive {
     }
 }
 
-fn write_padded(out: &mut Vec<u8>, content: &[u8]) {
-    out.extend_from_slice(content);
-    out.resize(out.len().next_multiple_of(BLOCK), 0);
-}
-
 /// Splits a name into USTAR prefix and name fields; `None` where it needs a PAX record.
 fn split_name(name: &str) -> Option<(&[u8], &[u8])> {
     const NAME: usize = 100;
@@ -363,7 +207,7 @@ fn pax_record(key: &str, value: &str) -> Vec<u8> {
 
 fn pax_header(name: &str, size: usize) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
-    put(&mut block[..100], name.trim_end_matches('/').as_bytes());
+    put_name(&mut block[..100], name.trim_end_matches('/').as_bytes());
     put_numbers(&mut block, 0, size);
     block[156] = b'x';
     finish(block)
@@ -371,7 +215,7 @@ fn pax_header(name: &str, size: usize) -> [u8; BLOCK] {
 
 fn header(name: &[u8], prefix: &[u8], kind: u8, mode: u64, size: usize) -> [u8; BLOCK] {
     let mut block = [0; BLOCK];
-    put(&mut block[..100], name);
+    put_name(&mut block[..100], name);
     put_numbers(&mut block, mode, size);
     block[156] = kind;
     put_octal(&mut block[329..337], 0);
@@ -395,6 +239,16 @@ fn finish(mut block: [u8; BLOCK]) -> [u8; BLOCK] {
     let sum = block.iter().map(|byte| u64::from(*byte)).sum();
     put_octal(&mut block[148..155], sum);
     block
+}
+
+/// Writes a name, cut where it is too long; a slash at the cut goes, as in Go.
+fn put_name(field: &mut [u8], name: &[u8]) {
+    put(field, name);
+    if name.len() > field.len()
+        && let Some(last) = field.last_mut().filter(|byte| **byte == b'/')
+    {
+        *last = 0;
+    }
 }
 
 fn put(field: &mut [u8], value: &[u8]) {

@@ -114,7 +114,9 @@ pub fn success_message(kind: &FluxKind, object: &Object) -> String {
                 time => format!("last run {time}"),
             },
         },
-        "HelmRepository" if is_static(kind, object) => ready(),
+        "HelmRepository" if is_static(kind, object) => condition(object, "Ready")
+            .map(|ready| ready.message.to_owned())
+            .unwrap_or_default(),
         _ => format!("fetched revision {}", artifact_revision(object)),
     }
 }
