@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use filetree::disk::DirectoryTree;
-use filetree::{EntryKind, FileTree, Ignore, Packer};
+use filetree::{EntryKind, FileTree, Ignore};
 use gocompat::semver::Version;
 use http::StatusCode;
 use objects::json;
@@ -194,7 +194,7 @@ fn manifests(tree: &DirectoryTree, path: &str) -> Result<Package, Answer> {
     let packed = DirectoryTree::open(&root)
         .and_then(|tree| tree.snapshot(&|path| path == ".git"))
         .and_then(|tree| filetree::select(&tree, &Ignore::load(&tree, None)?))
-        .map(|entries| Packer::new().pack(&entries).bytes)
+        .map(|entries| filetree::pack(&entries).bytes)
         .map_err(|error| failed(&error.into()))?;
     Ok(package(
         (media_type::FLUX_CONFIG, Bytes::from_static(b"{}")),
