@@ -91,7 +91,6 @@ pub fn is_static(kind: &FluxKind, object: &Object) -> bool {
 
 /// Returns what to tell people after a successful reconciliation.
 pub fn success_message(kind: &FluxKind, object: &Object) -> String {
-    let ready = || ready_and_message(object).1;
     match kind.kind {
         "Kustomization" => format!(
             "applied revision {}",
