@@ -120,9 +120,9 @@ impl<W: Worker> SourceReconciler<W> {
         place: &mut Place<'_>,
         object: &Object_<W>,
     ) -> Result<Outcome, Failed> {
-        let conditions = place.object.get(&["status", "conditions"]).is_some();
-        let artifact = place.object.get(&["status", "artifact"]).is_some();
-        if !object.metadata.has_finalizer() && !conditions && !artifact {
+        // A new object has the default `observedGeneration: -1`, which would count as in progress for ever.
+        let status = place.object.get(&["status"]).and_then(|s| s.as_object());
+        if !object.metadata.has_finalizer() && status.is_none_or(|status| status.is_empty()) {
             return Ok(Outcome::Done);
         }
         self.0

@@ -94,6 +94,10 @@ fn releases_of_repositories_and_registries_converge_per_cluster() {
     let controllers = format!(
         "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: ingress\n---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: OCIRepository\nmetadata:\n  name: ingress\n  namespace: ingress\nspec:\n  interval: 10m\n  insecure: true\n  url: {}\n  ref:\n    tag: 1.0.0\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: ingress\n  namespace: ingress\nspec:\n  interval: 10m\n  chartRef:\n    kind: OCIRepository\n    name: ingress\n",
         registry.url("charts/ingress")
+    ) + &format!(
+        // Has no status to be ready by: what waits for it must not wait for ever.
+        "---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata:\n  name: team\n  namespace: ingress\nspec:\n  type: oci\n  insecure: true\n  url: {}\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: edge\n  namespace: ingress\nspec:\n  interval: 10m\n  chart:\n    spec:\n      chart: ingress\n      version: 1.x\n      sourceRef:\n        kind: HelmRepository\n        name: team\n",
+        registry.url("charts")
     );
     let base = format!(
         "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: podinfo\n---\napiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata:\n  name: podinfo\n  namespace: podinfo\nspec:\n  interval: 10m\n  url: {}\n---\napiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata:\n  name: podinfo\n  namespace: podinfo\nspec:\n  interval: 10m\n  chart:\n    spec:\n      chart: podinfo\n      sourceRef:\n        kind: HelmRepository\n        name: podinfo\n  values:\n    message: base\n",
@@ -142,7 +146,7 @@ fn releases_of_repositories_and_registries_converge_per_cluster() {
     for (cluster, version) in [("production", "6.2.0"), ("staging", "7.0.0")] {
         let path = format!("clusters/{cluster}");
         let output = desk.converge("fleet", &[], &["--path", &path]);
-        check(&output, 0, &["and 2 HelmReleases"]);
+        check(&output, 0, &["and 3 HelmReleases"]);
         let found = desk.found(&[
             ("v1", "ConfigMap", "podinfo", "podinfo"),
             ("v1", "ConfigMap", "ingress", "ingress"),
