@@ -16,14 +16,17 @@ pub enum DependencyError {
     /// Its `readyExpr` is false.
     #[error("dependency '{0}' is not ready according to readyExpr eval")]
     NotReadyByExpression(String),
-    /// Its `readyExpr` cannot be evaluated (yet).
-    #[error("failed to evaluate dependency {name}: {source}")]
-    Expression {
+    /// Its `readyExpr` does not compile; upstream's words show that it stands in a `reconcile.TerminalError`.
+    #[error("terminal error: failed to evaluate dependency {name}: {source}")]
+    InvalidExpression {
         /// Name of the dependency.
         name: String,
         /// Cause.
         source: ExpressionError,
     },
+    /// Its `readyExpr` cannot be evaluated on the present objects.
+    #[error("{0}")]
+    Expression(ExpressionError),
     /// It is not ready.
     #[error("dependency '{0}' is not ready")]
     NotReady(String),
@@ -38,7 +41,7 @@ pub enum DependencyError {
 impl DependencyError {
     /// Tells whether only a change of the spec helps.
     pub fn is_terminal(&self) -> bool {
-        matches!(self, Self::Expression { source, .. } if source.is_terminal())
+        matches!(self, Self::InvalidExpression { .. })
     }
 }
 
@@ -68,14 +71,16 @@ pub(crate) fn check(
         let label = format!("{namespace}/{name}");
         let object = lookup(namespace, name)
             .ok_or_else(|| DependencyError::NotFound(not_found(&label, name)))?;
-        if let Some(expression) = &dependency.ready_expr {
+        let expression = dependency.ready_expr.as_ref();
+        if let Some(expression) = expression.filter(|text| !text.is_empty()) {
             match dependency_ready(expression, dependent.object, &object) {
                 Ok(true) => {}
                 Ok(false) => return Err(DependencyError::NotReadyByExpression(label)),
-                Err(source) => {
+                Err(source) if source.is_terminal() => {
                     let name = name.to_owned();
-                    return Err(DependencyError::Expression { name, source });
+                    return Err(DependencyError::InvalidExpression { name, source });
                 }
+                Err(source) => return Err(DependencyError::Expression(source)),
             }
             if !dependent.additive {
                 continue;

@@ -1,12 +1,14 @@
 //! CEL expressions over Kubernetes objects: `readyExpr` of dependencies and health checks of custom kinds.
 //!
-//! Whole numbers of objects are CEL ints. What a compiled program may cost is bounded by the objects and its text, which is
+//! Types are checked before anything is evaluated, as upstream does by compiling with cel-go. Whole numbers of objects are CEL ints. What a compiled program may cost is bounded by the objects and its text, which is
 //! checked before it is parsed.
 
 use std::collections::HashMap;
 
 use api::CustomHealthCheck;
 use cel::{Context, ExecutionError, Program};
+use kube_cel::KubeCelExt as _;
+use objects::expression::{Library, Refusal, Type, check, check_bounds};
 use objects::{Gvk, Health, HealthStatus, Object, Value};
 
 /// Why an expression could not be used.
@@ -20,6 +22,9 @@ pub enum ExpressionError {
         /// Parser's words.
         cause: String,
     },
+    /// Its type is known beforehand, and is no truth value.
+    #[error("CEL expression output type mismatch: expected bool, got {0}")]
+    OutputType(String),
     /// It could not be evaluated on these objects.
     #[error("failed to evaluate the CEL expression '{text}': {cause}")]
     Evaluate {
@@ -80,12 +85,35 @@ impl Expression {
             text: text.to_owned(),
             cause,
         };
-        objects::expression::check_size(text).map_err(|error| refused(error.to_string()))?;
-        let program = Program::compile(text).map_err(|error| refused(error.to_string()))?;
+        check_bounds(text).map_err(|error| refused(error.to_string()))?;
+        let program = Program::compile(text);
+        // The parser's words are cel-go's but for a space before the excerpt.
+        let program =
+            program.map_err(|error| refused(error.to_string().replace("\n| ", "\n | ")))?;
         Ok(Self {
             text: text.to_owned(),
             program,
         })
+    }
+
+    /// Compiles an expression over variables that hold whole objects, whose type must be `bool` for sure: a field of an
+    /// object may be anything, so that it has to be compared.
+    pub fn over_objects(text: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
+        let compiled = Self::new(text)?;
+        let variables = variables.iter();
+        let variables = variables.map(|name| ((*name).to_owned(), Type::structure()));
+        match check(text, Library::Flux, variables.collect()) {
+            Err(Refusal::Types(cause)) => Err(ExpressionError::Parse {
+                text: text.to_owned(),
+                cause,
+            }),
+            Ok(Type::Bool) => Ok(compiled),
+            Ok(kind) => kind
+                .full_name()
+                .map_or(Ok(compiled), |got| Err(ExpressionError::OutputType(got))),
+            // The evaluator's parser took it; what becomes of it is seen when it is evaluated.
+            Err(Refusal::Unfit(_) | Refusal::Syntax) => Ok(compiled),
+        }
     }
 
     /// Evaluates with named values.
@@ -93,7 +121,9 @@ impl Expression {
         &self,
         variables: impl IntoIterator<Item = (&'a str, &'a Value)>,
     ) -> Result<bool, ExpressionError> {
-        let mut context = Context::default();
+        let mut context = Context::default().with_all();
+        context.add_function("bool", to_bool);
+        context.add_function("dyn", unchanged);
         for (name, value) in variables {
             context.add_variable_from_value(name, to_cel(value));
         }
@@ -106,9 +136,40 @@ impl Expression {
             }),
             Err(error) => Err(ExpressionError::Evaluate {
                 text: self.text.clone(),
-                cause: error.to_string(),
+                cause: cause(&error),
             }),
         }
+    }
+}
+
+/// The conversion `dyn(x)`, which only hides a type.
+fn unchanged(value: cel::Value) -> Result<cel::Value, ExecutionError> {
+    Ok(value)
+}
+
+/// The conversion `bool(x)`, which the evaluator lacks.
+fn to_bool(value: cel::Value) -> Result<cel::Value, ExecutionError> {
+    let text = match &value {
+        cel::Value::Bool(_) => return Ok(value),
+        cel::Value::String(text) => text.as_str(),
+        _ => return Err(ExecutionError::NoSuchOverload),
+    };
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(cel::Value::Bool(true)),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(cel::Value::Bool(false)),
+        _ => Err(ExecutionError::NoSuchOverload),
+    }
+}
+
+/// Words a failure as cel-go does, where it has words of its own.
+fn cause(error: &ExecutionError) -> String {
+    match error {
+        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
+        ExecutionError::NoSuchOverload
+        | ExecutionError::ValuesNotComparable(..)
+        | ExecutionError::UnsupportedBinaryOperator(..)
+        | ExecutionError::UnsupportedUnaryOperator(..) => "no such overload".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -139,7 +200,8 @@ pub fn dependency_ready(
 ) -> Result<bool, ExpressionError> {
     let own = Value::Object(own.0.clone());
     let dependency = Value::Object(dependency.0.clone());
-    Expression::new(text)?.holds([("self", &own), ("dep", &dependency)])
+    let expression = Expression::over_objects(text, &["self", "dep"])?;
+    expression.holds([("self", &own), ("dep", &dependency)])
 }
 
 /// Health of custom kinds, compiled.
@@ -265,7 +327,8 @@ mod tests {
             ("dep.status.n > 3", Ok(false)),
             ("has(dep.status.missing)", Ok(false)),
             ("dep.status.missing == 'x'", Err(false)),
-            ("dep.status.n", Err(false)),
+            ("dep.status.n", Err(true)),
+            ("dep.status.n || false", Err(false)),
             ("dep.status.", Err(true)),
             ("other.status == 1", Err(true)),
         ] {

@@ -24,7 +24,7 @@ impl Expression {
     pub fn compile(source: &str) -> Self {
         Self {
             source: source.to_owned(),
-            tree: objects::expression::check_size(source)
+            tree: objects::expression::check_bounds(source)
                 .map_err(|error| error.to_string())
                 .and_then(|()| {
                     let tree = Parser::new().enable_optional_syntax(true).parse(source);

@@ -145,7 +145,7 @@ fn bounded_rules(mut schema: Value) -> Value {
                 for (key, value) in map {
                     match value {
                         Value::String(text) if RULE_KEYS.contains(&key.as_str()) => {
-                            if expression::check_size(text).is_err() {
+                            if expression::check_bounds(text).is_err() {
                                 "this rule is too large".clone_into(text);
                             }
                         }

@@ -3,7 +3,7 @@
 use cluster::StatusCause;
 use objects::{Map, Value};
 
-use super::typing::{self, Kind};
+use super::typing::{self, Type};
 use crate::catalog::text;
 use crate::failure::field;
 
@@ -136,7 +136,7 @@ impl Judge<'_> {
         let uses_old = typing::mentions(rule, "oldSelf");
         match typing::check(rule, self.schema, self.root) {
             Err(why) => self.uncompiled("rule", &why),
-            Ok(Kind::Bool | Kind::Dyn) => {}
+            Ok(Type::Bool | Type::Dyn) => {}
             Ok(_) => self.refused("rule", "cel expression must evaluate to a bool"),
         }
         if uses_old && let Some(list) = loose {
@@ -157,7 +157,7 @@ impl Judge<'_> {
         }
         match typing::check(message, self.schema, self.root) {
             Err(why) => self.uncompiled("messageExpression", &why),
-            Ok(Kind::Text | Kind::Dyn) => {}
+            Ok(Type::Text | Type::Dyn) => {}
             Ok(_) => {
                 self.refused(
                     "messageExpression",

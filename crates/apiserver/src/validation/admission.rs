@@ -4,7 +4,7 @@ use objects::{Map, Value};
 
 use super::{Faults, Subject};
 use crate::catalog::text;
-use crate::crd::typing::{self, Kind};
+use crate::crd::typing::{self, Type};
 use crate::failure::field;
 
 const POLICIES: [&str; 2] = ["Fail", "Ignore"];
@@ -228,10 +228,10 @@ fn check_expression(item: &Map, key: &str, path: &str, gives: Gives, faults: &mu
     match typing::check_untyped(source, &VARIABLES) {
         Err(why) => faults.invalid(&place, &value, &format!("compilation failed: {why}")),
         Ok(kind) => match (gives, kind) {
-            (_, Kind::Dyn)
+            (_, Type::Dyn)
             | (Gives::Anything, _)
-            | (Gives::Truth, Kind::Bool)
-            | (Gives::Text, Kind::Text) => {}
+            | (Gives::Truth, Type::Bool)
+            | (Gives::Text, Type::Text) => {}
             (gives, kind) => {
                 let wanted = if gives == Gives::Truth {
                     "bool"

@@ -50,6 +50,16 @@ pub fn parse(source: &str) -> Option<Node> {
     (parser.at == source.len()).then_some(tree)
 }
 
+/// Returns the end of the text or the bytes that begin at an offset, with their prefixes; `None` where there are none.
+pub fn skip_text(source: &str, at: usize) -> Option<usize> {
+    let mut parser = Parser {
+        source,
+        at,
+        depth: 0,
+    };
+    parser.text().map(|_| parser.at)
+}
+
 /// Lists the variables that an expression names, loop variables included.
 pub fn variables(tree: &Node) -> impl Iterator<Item = &str> {
     let mut found = Vec::new();

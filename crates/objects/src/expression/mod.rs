@@ -1,0 +1,76 @@
+//! CEL texts before they are evaluated: whether they may be, and of which types their parts are.
+//!
+//! The evaluator checks no types, so that a mistake would show only when an expression meets an object. [`check`] says what
+//! cel-go's checker says: it knows the operators, the selections of fields and the overloads of functions. What it is not sure
+//! of has type [`Type::Unknown`], which is never refused. Left out: two-variable macros, messages, cost estimates.
+
+mod bounds;
+mod infer;
+mod library;
+mod overload;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod types;
+
+pub use bounds::{Unfit, check_bounds};
+pub use library::Library;
+pub use types::{Type, escaped};
+
+/// Why an expression has no type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It may not be evaluated here.
+    Unfit(Unfit),
+    /// It is no CEL, or uses syntax that is not known here; an evaluator's parser can tell which.
+    Syntax,
+    /// Its parts do not fit; the errors as cel-go prints them, in order of their places.
+    Types(String),
+}
+
+/// Returns the type of an expression over variables.
+pub fn check<'a>(
+    source: &str,
+    library: Library,
+    variables: Vec<(String, Type<'a>)>,
+) -> Result<Type<'a>, Refusal> {
+    check_bounds(source).map_err(Refusal::Unfit)?;
+    let tree = syntax::parse(source).ok_or(Refusal::Syntax)?;
+    let mut scope = infer::Scope::new(library, variables);
+    let kind = scope.infer(&tree);
+    let mut faults = scope.faults;
+    if faults.is_empty() {
+        return Ok(kind);
+    }
+    faults.sort_by_key(|(at, _)| *at);
+    let texts = faults.iter().map(|(at, why)| shown(source, *at, why));
+    Err(Refusal::Types(texts.collect::<Vec<_>>().join("\n")))
+}
+
+/// Tells whether an expression uses a variable.
+pub fn mentions(source: &str, name: &str) -> bool {
+    if check_bounds(source).is_err() {
+        return false;
+    }
+    syntax::parse(source).map_or_else(
+        || source.contains(name),
+        |tree| syntax::variables(&tree).any(|variable| variable == name),
+    )
+}
+
+/// Prints an error with its place: line, column, the line itself and a mark below it. Below a character that fills two
+/// columns of a terminal stands a dot that does so, too.
+fn shown(source: &str, at: usize, why: &str) -> String {
+    let start = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    let line = source[..at].matches('\n').count() + 1;
+    let column = source[start..at].chars().count();
+    let text = source[start..].lines().next().unwrap_or("");
+    let dots: String = source[start..at]
+        .chars()
+        .map(|c| if c.len_utf8() > 1 { '．' } else { '.' })
+        .collect();
+    format!(
+        "ERROR: <input>:{line}:{}: {why}\n | {text}\n | {dots}^",
+        column + 1
+    )
+}
