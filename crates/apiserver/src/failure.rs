@@ -187,10 +187,14 @@ impl Failure {
 
     /// 422 of an object of a kind (`named.kind` is the Kind), one cause an error.
     pub fn invalid(named: Named<'_>, causes: Vec<StatusCause>) -> Box<Self> {
-        let texts: Vec<String> = causes
-            .iter()
-            .map(|cause| format!("{}: {}", cause.field, cause.message))
-            .collect();
+        // Equal faults are told once, and listed as often as they were found.
+        let mut texts: Vec<String> = Vec::new();
+        for cause in &causes {
+            let text = format!("{}: {}", cause.field, cause.message);
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
         let text = match texts.as_slice() {
             [one] => one.clone(),
             many => format!("[{}]", many.join(", ")),
@@ -294,6 +298,14 @@ pub mod field {
         }
     }
 
+    /// Writes a value as Go does: texts quoted by Go's rules, everything else as JSON.
+    fn shown(value: &Value) -> String {
+        match value {
+            Value::String(text) => gocompat::quote::quote(text.as_bytes()),
+            value => value.to_string(),
+        }
+    }
+
     /// A field that has to be there.
     pub fn required(field: &str, detail: &str) -> StatusCause {
         let message = if detail.is_empty() {
@@ -310,7 +322,7 @@ pub mod field {
         cause(
             "FieldValueInvalid",
             field,
-            format!("Invalid value: {value}{separator}{detail}"),
+            format!("Invalid value: {}{separator}{detail}", shown(value)),
         )
     }
 
@@ -344,7 +356,10 @@ pub mod field {
         cause(
             "FieldValueNotSupported",
             field,
-            format!("Unsupported value: {value}: supported values: {list}"),
+            format!(
+                "Unsupported value: {}: supported values: {list}",
+                shown(value)
+            ),
         )
     }
 
@@ -353,7 +368,7 @@ pub mod field {
         cause(
             "FieldValueDuplicate",
             field,
-            format!("Duplicate value: {value}"),
+            format!("Duplicate value: {}", shown(value)),
         )
     }
 

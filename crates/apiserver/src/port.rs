@@ -117,7 +117,7 @@ fn options(params: &WriteParams) -> WriteOptions {
         dry_run: params.dry_run,
         force: Some(params.force),
         validation: params.validation,
-        duplicates: Vec::new(),
+        oddities: crate::engine::Repeated::default(),
     }
 }
 

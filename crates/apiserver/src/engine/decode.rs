@@ -75,7 +75,7 @@ impl Body {
             Self::Raw(bytes, Format::Json) => Repeated {
                 paths: super::duplicates::duplicate_keys(bytes),
                 text: bytes.clone(),
-                lines: Vec::new(),
+                ..Repeated::default()
             },
             Self::Raw(bytes, Format::Yaml) => Repeated {
                 lines: super::duplicates::repeated_lines(bytes),
@@ -142,8 +142,9 @@ pub fn check_kind(resource: &Resource, wanted: Wanted<'_>, map: &Map) -> Answere
         || kind != wanted.kind && !known(group, version, kind)
     {
         format!(
-            "{kind} in version \"{version}\" cannot be handled as a {}: no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\"",
-            wanted.kind
+            "{kind} in version \"{version}\" cannot be handled as a {}: {}",
+            wanted.kind,
+            unregistered(api_version, kind)
         )
     } else if kind == wanted.kind {
         return Err(Failure::bad_request(format!(
@@ -163,6 +164,13 @@ pub fn check_kind(resource: &Resource, wanted: Wanted<'_>, map: &Map) -> Answere
         )
     };
     Err(Failure::bad_request(why))
+}
+
+/// Says that a version has no such kind.
+pub(super) fn unregistered(api_version: &str, kind: &str) -> String {
+    format!(
+        "no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30\""
+    )
 }
 
 fn known(group: &str, version: &str, kind: &str) -> bool {
@@ -223,9 +231,16 @@ pub fn parse_json(bytes: &[u8]) -> Result<Map, String> {
         Ok(Value::Object(map)) => Ok(map),
         Ok(Value::Null) => Ok(Map::new()),
         Ok(other) => Err(not_a_map(&other)),
-        Err(error) if error.is_eof() => Err("unexpected end of JSON input".into()),
-        Err(error) => Err(go_syntax_error(bytes, &error)),
+        Err(error) => Err(go_error(bytes, &error)),
     }
+}
+
+/// Says in Go's words why a text is no JSON.
+pub(super) fn go_error(bytes: &[u8], error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "unexpected end of JSON input".into();
+    }
+    go_syntax_error(bytes, error)
 }
 
 pub(super) fn go_syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
@@ -259,7 +274,7 @@ pub fn yaml_map(bytes: &[u8]) -> Result<Map, String> {
 }
 
 /// Names what Go's decoder finds in place of a text.
-fn go_kind(value: &Value) -> Option<&'static str> {
+pub(super) fn go_kind(value: &Value) -> Option<&'static str> {
     match value {
         Value::Array(_) => Some("array"),
         Value::Number(_) => Some("number"),

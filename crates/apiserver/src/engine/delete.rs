@@ -5,8 +5,9 @@ use std::sync::Arc;
 use cluster::Propagation;
 use objects::{Map, Value};
 
-use super::selector::Selection;
-use super::{Context, DeleteOptions, Engine, Place, Removed, Reply, metadata_mut};
+use super::{
+    Context, DeleteOptions, Engine, ListOptions, Listing, Place, Removed, Reply, metadata_mut,
+};
 use crate::failure::{Answered, Failure, Named};
 use crate::kinds;
 use crate::store::{Entry, Expect};
@@ -113,12 +114,12 @@ impl Engine {
         &self,
         context: &Context,
         place: &Place,
-        selection: &Selection,
+        list: &ListOptions,
         options: &DeleteOptions,
-    ) -> Answered<Vec<Reply>> {
-        let (_, entries) = self.store.list(&place.resource.table, &place.namespace);
+    ) -> Answered<(Vec<Reply>, Listing)> {
+        let listing = self.list(place, list)?;
         let mut removed = Vec::new();
-        for entry in entries.iter().filter(|entry| selection.matches(entry)) {
+        for entry in &listing.entries {
             let place = Place::new(&place.resource, &entry.meta.namespace, &entry.meta.name);
             match self.delete(context, &place, options) {
                 Ok(Removed::Gone { .. }) => removed.push(Reply::Stored(entry.clone())),
@@ -127,7 +128,7 @@ impl Engine {
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(removed)
+        Ok((removed, listing))
     }
 }
 

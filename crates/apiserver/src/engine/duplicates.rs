@@ -17,6 +17,8 @@ pub struct Repeated {
     pub text: bytes::Bytes,
     /// Complaints about a YAML text, a line each.
     pub lines: Vec<String>,
+    /// Other complaints.
+    pub texts: Vec<String>,
 }
 
 /// Tells at which place keys stand in a JSON text; for a repeated one its second place counts.

@@ -31,6 +31,7 @@ pub(crate) use list::parse_exact_version;
 pub use list::{Listing, Watching};
 pub use options::{DeleteOptions, ListOptions, Query, WriteOptions, parse_query, percent_decode};
 pub use patch::PatchBody;
+pub(crate) use patch::oddities_of_json_patch;
 
 /// Who sends a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -44,8 +44,8 @@ pub struct WriteOptions {
     pub force: Option<bool>,
     /// Treatment of unknown fields.
     pub validation: Validation,
-    /// Keys that the text of a patch has twice.
-    pub duplicates: Vec<String>,
+    /// What the text of a patch has twice, or should not have.
+    pub oddities: super::Repeated,
 }
 
 /// `DeleteOptions` from the query and the body together.
@@ -263,7 +263,7 @@ impl WriteOptions {
                 dry_run,
                 force,
                 validation,
-                duplicates: Vec::new(),
+                oddities: super::Repeated::default(),
             })
         } else {
             Err(Failure::invalid_options(kind, causes))
@@ -299,13 +299,10 @@ fn check_manager(manager: &str, causes: &mut Vec<cluster::StatusCause>) {
 
 fn check_dry_run(values: Option<&Vec<String>>, causes: &mut Vec<cluster::StatusCause>) -> bool {
     let Some(values) = values else { return false };
-    let given: Vec<&String> = values.iter().filter(|value| !value.is_empty()).collect();
-    if let Some(wrong) = given.iter().find(|value| value.as_str() != "All") {
-        let _ = wrong;
-        let value = json!(given);
-        causes.push(field::not_supported("dryRun", &value, &["All"]));
+    if values.iter().any(|value| value != "All") {
+        causes.push(field::not_supported("dryRun", &json!(values), &["All"]));
     }
-    !given.is_empty()
+    !values.is_empty()
 }
 
 impl DeleteOptions {

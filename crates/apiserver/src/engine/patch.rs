@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use objects::{Map, Value};
 
-use super::decode::{TYPE_META, go_gvk, parse_json, yaml_map};
+use super::decode::{TYPE_META, go_error, go_gvk, go_kind, parse_json, yaml_map};
 use super::write::{check_name, check_namespace};
-use super::{Body, Context, Engine, Place, Repeated, WriteOptions, Written, metadata_text};
+use super::{Body, Context, Engine, Place, WriteOptions, Written, metadata_text};
 use crate::catalog::text;
 use crate::failure::{Answered, Failure, Named, field};
 use crate::kinds;
@@ -57,6 +57,9 @@ impl PatchBody {
 }
 
 fn patch_object(bytes: &[u8], prefix: &str) -> Answered<Value> {
+    if bytes == b"null" && prefix.is_empty() {
+        return Ok(Value::Object(Map::new()));
+    }
     if bytes == b"null" {
         return Err(Failure::bad_request("Invalid JSON Patch"));
     }
@@ -71,6 +74,7 @@ fn patch_object(bytes: &[u8], prefix: &str) -> Answered<Value> {
 
 fn patch_list(bytes: &[u8]) -> Answered<Value> {
     match serde_json::from_slice::<Value>(bytes) {
+        Ok(Value::Null) => Ok(Value::Array(Vec::new())),
         Ok(Value::Array(list)) if list.len() > JSON_PATCH_OPERATIONS_MAX => {
             let message = format!(
                 "The allowed maximum operations in a JSON patch is {JSON_PATCH_OPERATIONS_MAX}, got {}",
@@ -79,13 +83,38 @@ fn patch_list(bytes: &[u8]) -> Answered<Value> {
             Err(Failure::new(413, "RequestEntityTooLarge", message))
         }
         Ok(list @ Value::Array(_)) => Ok(list),
-        Ok(_) => Err(Failure::bad_request(
-            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp",
-        )),
-        Err(error) => Err(Failure::bad_request(format!(
-            "error decoding patch: {error}"
-        ))),
+        Ok(other) => {
+            let kind = go_kind(&other).unwrap_or("string");
+            Err(Failure::bad_request(format!(
+                "error decoding patch: json: cannot unmarshal {kind} into Go value of type []handlers.jsonPatchOp"
+            )))
+        }
+        Err(error) => {
+            let why = go_error(bytes, &error);
+            Err(Failure::bad_request(format!("error decoding patch: {why}")))
+        }
     }
+}
+
+/// Lists members of a JSON patch's operations that are none of theirs, or that are there twice.
+pub fn oddities_of_json_patch(bytes: &[u8]) -> Vec<String> {
+    const MEMBERS: [&str; 4] = ["op", "path", "from", "value"];
+    let top = |path: &str| path.matches('.').count() == 1 && !path.ends_with(']');
+    let mut found: Vec<(usize, String)> = super::positions(bytes)
+        .into_iter()
+        .filter(|(path, _)| {
+            let member = path.split_once("].").map_or("", |(_, member)| member);
+            top(path) && !MEMBERS.contains(&member)
+        })
+        .map(|(path, place)| (place, format!("json patch unknown field \"{path}\"")))
+        .collect();
+    found.sort();
+    let twice = super::duplicate_keys(bytes).into_iter();
+    let twice = twice.filter(|path| top(path));
+    twice
+        .map(|path| format!("json patch duplicate field \"{path}\""))
+        .chain(found.into_iter().map(|(_, text)| text))
+        .collect()
 }
 
 impl Engine {
@@ -104,18 +133,29 @@ impl Engine {
             return self.apply(context, place, body, options);
         }
         let resource = &place.resource;
-        let repeated = Repeated {
-            paths: options.duplicates.clone(),
-            ..Repeated::default()
-        };
         self.replace(context, place, options, &|live, _| {
             let mut next = self.patched(place, live, patch)?;
             let shown = || self.shown(place, live, patch);
+            if matches!(patch, PatchBody::Strategic(_)) {
+                // Its outcome is read into the type at hand, whatever it says about itself.
+                next.insert("apiVersion".into(), resource.api_version.clone().into());
+                next.insert("kind".into(), resource.kind().into());
+            }
             self.check_patched(place, live, &next, &shown)?;
-            check_name(place, &mut next)?;
+            check_name(place, &next)?;
             check_namespace(place, &mut next)?;
-            let source = Source::Patch(&shown);
-            form::shape(context, resource, &mut next, options, &repeated, source)?;
+            let source = match patch {
+                PatchBody::Strategic(_) => Source::Strategic(&shown),
+                _ => Source::Patch(&shown),
+            };
+            form::shape(
+                context,
+                resource,
+                &mut next,
+                options,
+                &options.oddities,
+                source,
+            )?;
             kinds::default(self, resource, &mut next);
             Ok(next)
         })
@@ -147,7 +187,22 @@ impl Engine {
     ) -> Answered<()> {
         let resource = &place.resource;
         let (version, kind) = (text(next, "apiVersion"), text(next, "kind"));
+        let version = if version.is_empty() {
+            resource.api_version.as_str()
+        } else {
+            version
+        };
+        let kind = if kind.is_empty() {
+            resource.kind()
+        } else {
+            kind
+        };
         if version != resource.api_version || kind != resource.kind() {
+            let gvk = objects::Gvk::from_api_version(version, kind);
+            if crate::catalog::Catalog::builtin().by_gvk(&gvk).is_none() {
+                let why = super::decode::unregistered(version, kind);
+                return Err(form::refuse(resource, &why, Source::Patch(shown)));
+            }
             let why = format!(
                 "converting ({}.{kind}) to ({}.{}): unknown conversion",
                 version.rsplit('/').next().unwrap_or(""),
@@ -272,7 +327,10 @@ impl Engine {
         }
         // The body stays as it was sent: messages and the last-applied annotation show it.
         let mut complete = applied.clone();
-        check_name(place, &mut complete)?;
+        if metadata_text(&complete, "name").is_empty() {
+            super::metadata_mut(&mut complete).insert("name".into(), place.name.clone().into());
+        }
+        check_name(place, &complete)?;
         check_namespace(place, &mut complete)?;
         if applied
             .get("metadata")

@@ -195,7 +195,7 @@ impl Engine {
             &duplicates,
             Source::Body,
         )?;
-        check_name(place, &mut object)?;
+        check_name(place, &object)?;
         check_namespace(place, &mut object)?;
         if self.store.get(&resource.table, &place.key()).is_none() {
             return self.create_on_update(context, place, object, options);
@@ -466,6 +466,12 @@ fn unchanged(live: &Map, next: &Map) -> bool {
 fn check_version(place: &Place, entry: &Entry, next: &mut Map) -> Answered<()> {
     let current = entry.revision.to_string();
     let given = metadata_text(next, "resourceVersion").to_owned();
+    if !given.is_empty() && given.parse::<u64>().is_err() {
+        return Err(Failure::internal(format!(
+            "strconv.ParseUint: parsing {}: invalid syntax",
+            gocompat::quote::quote(given.as_bytes())
+        )));
+    }
     if !given.is_empty() && given != "0" && given != current {
         return Err(Failure::modified(place.named()));
     }
@@ -551,15 +557,20 @@ pub(super) fn check_namespace(place: &Place, object: &mut Map) -> Answered<()> {
     Ok(())
 }
 
-/// Refuses a body whose name is not the URL's, and fills it in.
-pub(super) fn check_name(place: &Place, object: &mut Map) -> Answered<()> {
+/// Refuses a body whose name is not the URL's.
+pub(super) fn check_name(place: &Place, object: &Map) -> Answered<()> {
     let given = metadata_text(object, "name");
-    if !given.is_empty() && given != place.name {
+    if given.is_empty() {
+        return Err(Failure::bad_request(format!(
+            "the name of the object ({} based on URL) was undeterminable: name must be provided",
+            place.name
+        )));
+    }
+    if given != place.name {
         return Err(Failure::bad_request(format!(
             "the name of the object ({given}) does not match the name on the URL ({})",
             place.name
         )));
     }
-    metadata_mut(object).insert("name".into(), place.name.clone().into());
     Ok(())
 }

@@ -352,7 +352,10 @@ impl Call<'_> {
         }
         let fits = match verb {
             "create" => !named && (!place.resource.api.namespaced || !place.namespace.is_empty()),
-            "list" | "deletecollection" => !named,
+            "list" => !named,
+            "deletecollection" => {
+                !named && (!place.resource.api.namespaced || !place.namespace.is_empty())
+            }
             "watch" => true,
             _ => named,
         };
@@ -565,9 +568,17 @@ impl Call<'_> {
         let custom = place.resource.custom.is_some();
         let patch = PatchBody::read(media, self.incoming.body.clone(), custom)?;
         let mut options = WriteOptions::read(&self.query, "PatchOptions", apply)?;
-        if matches!(patch, PatchBody::Merge(_) | PatchBody::Strategic(_)) {
-            options.duplicates = crate::engine::duplicate_keys(&self.incoming.body);
-        }
+        options.oddities = match &patch {
+            PatchBody::Apply(_) => crate::engine::Repeated::default(),
+            PatchBody::Json(_) => crate::engine::Repeated {
+                texts: crate::engine::oddities_of_json_patch(&self.incoming.body),
+                ..crate::engine::Repeated::default()
+            },
+            PatchBody::Merge(_) | PatchBody::Strategic(_) => crate::engine::Repeated {
+                paths: crate::engine::duplicate_keys(&self.incoming.body),
+                ..crate::engine::Repeated::default()
+            },
+        };
         let written = self.engine.patch(context, place, &patch, &options)?;
         let code = if written.created { 201 } else { 200 };
         responder.object(place, code, &written.reply)
@@ -584,7 +595,9 @@ impl Call<'_> {
             kind: "DeleteOptions",
             custom: false,
         };
-        let map = Body::Raw(bytes.clone(), body).decode(wanted)?;
+        let map = Body::Raw(bytes.clone(), body)
+            .decode(wanted)
+            .map_err(|failure| bare_decoding(failure, wanted.kind))?;
         kinds::check_delete_options(&map)?;
         DeleteOptions::read(&self.query, Some(&map))
     }
@@ -620,12 +633,23 @@ impl Call<'_> {
     ) -> Answered<Response<ResponseBody>> {
         let options = self.delete_options()?;
         let list = ListOptions::read(&self.query)?;
-        let selection = Selection::parse(&place.resource, &list.labels, &list.fields)?;
-        let removed = self
+        let (removed, listing) = self
             .engine
-            .delete_collection(context, place, &selection, &options)?;
-        responder.loose_list(place, &removed)
+            .delete_collection(context, place, &list, &options)?;
+        responder.loose_list(place, &removed, &listing)
     }
+}
+
+/// Leaves out what upstream says only about bodies of resources.
+fn bare_decoding(mut failure: Box<Failure>, kind: &str) -> Box<Failure> {
+    let prefix = format!("the object provided is unrecognized (must be of type {kind}): ");
+    let message = &failure.status.message;
+    if let Some(rest) = message.strip_prefix(&prefix)
+        && let Some((why, _)) = rest.rsplit_once(" (")
+    {
+        failure.status.message = why.to_owned();
+    }
+    failure
 }
 
 /// Custom kinds are served by one handler, which looks for the object first.

@@ -156,7 +156,12 @@ impl Responder<'_> {
     }
 
     /// Answers with what a collection delete removed.
-    pub fn loose_list(&self, place: &Place, replies: &[Reply]) -> Answered<Response<ResponseBody>> {
+    pub fn loose_list(
+        &self,
+        place: &Place,
+        replies: &[Reply],
+        listing: &Listing,
+    ) -> Answered<Response<ResponseBody>> {
         let resource = &place.resource;
         let items: Vec<Value> = replies
             .iter()
@@ -171,7 +176,7 @@ impl Responder<'_> {
             .collect();
         let list = json!({
             "kind": resource.list_kind, "apiVersion": resource.api_version,
-            "metadata": {"resourceVersion": self.engine.store.revision().to_string()},
+            "metadata": list_metadata(listing, false),
             "items": items,
         });
         self.finish(200, to_bytes(&list))

@@ -1,7 +1,7 @@
 //! Bodies in the form of their kind: what decoding into Go structs (or pruning by a CRD's schema) does to them.
 
 use cluster::{StatusCause, Validation};
-use objects::decode::{Rules, decode};
+use objects::decode::{DecodeError, Rules, decode};
 use objects::{Map, Value};
 
 use crate::catalog::Resource;
@@ -16,6 +16,8 @@ pub enum Source<'a> {
     Body,
     /// The outcome of a patch; what failures show of it.
     Patch(&'a dyn Fn() -> String),
+    /// The same of a strategic patch, which upstream converts by another way with words of its own.
+    Strategic(&'a dyn Fn() -> String),
 }
 
 /// Drops, warns about or refuses unknown fields, refuses wrong types, writes values in their normal form.
@@ -27,7 +29,13 @@ pub fn shape(
     repeated: &Repeated,
     source: Source<'_>,
 ) -> Answered<()> {
-    let unknown = coerce(resource, object).map_err(|why| refuse(resource, &why, source))?;
+    let unknown = coerce(resource, object).map_err(|error| {
+        let why = match source {
+            Source::Strategic(_) => converted(&error),
+            _ => error.to_string(),
+        };
+        refuse(resource, &why, source)
+    })?;
     let problems = problems(resource, unknown, repeated);
     match options.validation {
         Validation::Strict if !(problems.is_empty() && repeated.lines.is_empty()) => {
@@ -60,17 +68,52 @@ fn problems(resource: &Resource, unknown: Vec<String>, repeated: &Repeated) -> V
         found.sort_by_key(|(path, _)| places.get(path.as_str()).copied());
     }
     let tell = |(path, what)| format!("{what} field \"{path}\"");
-    found.into_iter().map(tell).collect()
+    let found = found.into_iter().map(tell);
+    repeated.texts.iter().cloned().chain(found).collect()
 }
 
 /// Brings an object into form without telling anybody; what does not fit stays as it is.
 pub fn settle(resource: &Resource, object: &mut Map) -> Answered<()> {
     coerce(resource, object)
         .map(|_| ())
-        .map_err(|why| refuse(resource, &why, Source::Body))
+        .map_err(|error| refuse(resource, &error.to_string(), Source::Body))
 }
 
-fn coerce(resource: &Resource, object: &mut Map) -> Result<Vec<String>, String> {
+/// Says what upstream's converter of untyped objects says about a value of the wrong type.
+fn converted(error: &DecodeError) -> String {
+    let DecodeError::WrongType {
+        found, expected, ..
+    } = error
+    else {
+        return error.to_string();
+    };
+    let fraction = found.contains('.') || found.contains('e');
+    let source = match found.as_str() {
+        "array" => "slice",
+        "object" => "map",
+        number if number.starts_with("number") && fraction => "float64",
+        number if number.starts_with("number") => "int64",
+        other => other,
+    };
+    let convertible = match source {
+        "float64" => expected.starts_with("int"),
+        "int64" => expected == "string",
+        _ => false,
+    };
+    if expected.starts_with("map[") {
+        format!("cannot restore map from {source}")
+    } else if expected.starts_with("[]") {
+        format!("cannot restore slice from {source}")
+    } else if expected.contains('.') {
+        format!("cannot restore struct from: {source}")
+    } else if convertible {
+        format!("cannot convert {source} to {expected}")
+    } else {
+        format!("unrecognized type: {expected}")
+    }
+}
+
+fn coerce(resource: &Resource, object: &mut Map) -> Result<Vec<String>, DecodeError> {
     let (schema, ty) = schema_of(resource);
     let rules = if resource.custom.is_some() {
         Rules::Custom
@@ -78,7 +121,7 @@ fn coerce(resource: &Resource, object: &mut Map) -> Result<Vec<String>, String> 
         Rules::Builtin
     };
     let managed = crate::engine::metadata_mut(object).remove("managedFields");
-    let outcome = decode(&schema, ty, object, rules).map_err(|error| error.to_string());
+    let outcome = decode(&schema, ty, object, rules);
     if let Some(managed) = managed {
         crate::engine::metadata_mut(object).insert("managedFields".into(), managed);
     }
@@ -95,7 +138,7 @@ pub fn refuse(resource: &Resource, why: &str, source: Source<'_>) -> Box<Failure
                 resource.version()
             ))
         }
-        Source::Patch(shown) => {
+        Source::Patch(shown) | Source::Strategic(shown) => {
             let cause = StatusCause {
                 reason: "FieldValueInvalid".into(),
                 message: format!("Invalid value: {}: {why}", Value::from(shown())),

@@ -760,12 +760,44 @@ pub fn set_condition(object: &mut Map, kind: &str, state: &str, now: &str) {
 pub fn check_delete_options(body: &Map) -> Answered<()> {
     let kind = text(body, "kind");
     if kind == "DeleteOptions" {
-        return Ok(());
+        return check_delete_types(body);
     }
     let api_version = text(body, "apiVersion");
     Err(Failure::bad_request(format!(
         "no kind \"{kind}\" is registered for version \"{api_version}\" in scheme \"k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27\""
     )))
+}
+
+/// Refuses members of the wrong type.
+fn check_delete_types(body: &Map) -> Answered<()> {
+    let types: [(&str, &str, fn(&Value) -> bool); 5] = [
+        ("gracePeriodSeconds", "int64", Value::is_i64),
+        ("orphanDependents", "bool", Value::is_boolean),
+        (
+            "propagationPolicy",
+            "v1.DeletionPropagation",
+            Value::is_string,
+        ),
+        ("dryRun", "[]string", Value::is_array),
+        ("preconditions", "v1.Preconditions", Value::is_object),
+    ];
+    for (member, expected, fits) in types {
+        let Some(value) = body.get(member).filter(|v| !v.is_null() && !fits(v)) else {
+            continue;
+        };
+        let found = match value {
+            Value::String(_) => "string".to_owned(),
+            Value::Number(number) if number.is_i64() => "number".to_owned(),
+            Value::Number(number) => format!("number {number}"),
+            Value::Bool(_) => "bool".to_owned(),
+            Value::Array(_) => "array".to_owned(),
+            _ => "object".to_owned(),
+        };
+        return Err(Failure::bad_request(format!(
+            "json: cannot unmarshal {found} into Go struct field DeleteOptions.{member} of type {expected}"
+        )));
+    }
+    Ok(())
 }
 
 /// Tells whether the answer to a delete shows the object rather than a Status, as some storages upstream do.
