@@ -1,5 +1,6 @@
 //! The effects of the HelmRepository controller: fetch the index, store it, write status.
 
+use std::io::{BufWriter, Write as _};
 use std::sync::Arc;
 
 use api::names::{self, reason};
@@ -99,7 +100,11 @@ impl HelmRepositories {
         let work = move || {
             let owner = owner(&stored_for);
             let mut pending = store.begin(owner).map_err(|error| store_problem(&error))?;
-            convert(&mut file, &mut pending).map_err(index_failed)?;
+            let mut buffered = BufWriter::with_capacity(1 << 16, &mut pending);
+            convert(&mut file, &mut buffered).map_err(index_failed)?;
+            let flushed = buffered.flush().map_err(StoreError::from);
+            flushed.map_err(|error| store_problem(&error))?;
+            drop(buffered);
             let hex = revision.trim_start_matches("sha256:");
             let name = Name {
                 file: &format!("index-{hex}.yaml"),

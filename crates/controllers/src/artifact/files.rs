@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use jiff::Timestamp;
 use parking_lot::{Mutex, RwLock};
+use tempfile::NamedTempFile;
 
 use super::pending::Content;
 use super::{StoreError, check_digest};
@@ -52,9 +53,31 @@ pub(super) trait Files: Send + Sync {
 const PENDING_PREFIX: &str = ".artifact-";
 
 struct MemoryFile {
-    bytes: Bytes,
+    content: Kept,
     digest: String,
     modified: Timestamp,
+}
+
+/// Bytes of a file that ends with the process; large ones lie in a temporary file.
+enum Kept {
+    Memory(Bytes),
+    Disk(NamedTempFile),
+}
+
+impl Kept {
+    fn read(&self) -> Result<Bytes> {
+        match self {
+            Self::Memory(bytes) => Ok(bytes.clone()),
+            Self::Disk(file) => fs::read(file.path()).map(Bytes::from),
+        }
+    }
+
+    fn open(&self) -> Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+            Self::Disk(file) => Box::new(file.reopen()?),
+        })
+    }
 }
 
 /// Files that end with the process, and the links among them.
@@ -65,6 +88,15 @@ pub(super) struct MemoryFiles(
 );
 
 impl MemoryFiles {
+    fn keep(&self, path: &str, content: Kept, digest: &str, now: Timestamp) {
+        let file = MemoryFile {
+            content,
+            digest: digest.to_owned(),
+            modified: now,
+        };
+        self.0.write().insert(path.to_owned(), file);
+    }
+
     fn follow(&self, path: &str) -> String {
         let links = self.1.read();
         links
@@ -76,7 +108,8 @@ impl MemoryFiles {
 impl Files for MemoryFiles {
     fn read(&self, path: &str) -> Result<Option<Bytes>> {
         let path = self.follow(path);
-        Ok(self.0.read().get(&path).map(|file| file.bytes.clone()))
+        let files = self.0.read();
+        files.get(&path).map(|file| file.content.read()).transpose()
     }
 
     fn exists(&self, path: &str) -> bool {
@@ -93,12 +126,7 @@ impl Files for MemoryFiles {
     }
 
     fn write(&self, path: &str, bytes: Bytes, digest: &str, now: Timestamp) -> Result<()> {
-        let file = MemoryFile {
-            bytes,
-            digest: digest.to_owned(),
-            modified: now,
-        };
-        self.0.write().insert(path.to_owned(), file);
+        self.keep(path, Kept::Memory(bytes), digest, now);
         Ok(())
     }
 
@@ -107,11 +135,12 @@ impl Files for MemoryFiles {
     }
 
     fn adopt(&self, path: &str, content: Content, digest: &str, now: Timestamp) -> Result<()> {
-        let bytes = match content {
-            Content::Memory(bytes) => bytes,
-            Content::Disk(file) => fs::read(file.path())?,
+        let content = match content {
+            Content::Memory(bytes) => Kept::Memory(bytes.into()),
+            Content::Disk(file) => Kept::Disk(file),
         };
-        self.write(path, bytes.into(), digest, now)
+        self.keep(path, content, digest, now);
+        Ok(())
     }
 
     fn link(&self, path: &str, target: &str) -> Result<()> {
@@ -120,14 +149,15 @@ impl Files for MemoryFiles {
     }
 
     fn open(&self, path: &str) -> Result<Option<Box<dyn Read + Send>>> {
-        let bytes = self.read(path)?;
-        Ok(bytes.map(|bytes| Box::new(Cursor::new(bytes)) as Box<dyn Read + Send>))
+        let path = self.follow(path);
+        let files = self.0.read();
+        files.get(&path).map(|file| file.content.open()).transpose()
     }
 
     fn verify(&self, path: &str, digest: &str) -> std::result::Result<(), StoreError> {
         match self.0.read().get(path) {
             Some(file) if file.digest == digest => Ok(()),
-            Some(file) => check_digest(&file.bytes, digest),
+            Some(file) => check_digest(&file.content.read()?, digest),
             None => Err(StoreError::NotFound(path.to_owned())),
         }
     }

@@ -10,6 +10,9 @@ use tempfile::NamedTempFile;
 use super::{ArtifactStore, Owner, StoreError};
 use api::Artifact;
 
+/// Bytes of a file of a store in memory; larger ones, such as indexes, go into a temporary file.
+const MEMORY_BYTES_MAX: usize = 4 << 20;
+
 /// A file on its way. It vanishes when dropped.
 pub struct Pending {
     pub(super) content: Content,
@@ -36,6 +39,13 @@ pub struct Name<'a> {
 
 impl Write for Pending {
     fn write(&mut self, buffer: &[u8]) -> Result<usize> {
+        if let Content::Memory(bytes) = &self.content
+            && bytes.len() + buffer.len() > MEMORY_BYTES_MAX
+        {
+            let mut file = NamedTempFile::new()?;
+            file.write_all(bytes)?;
+            self.content = Content::Disk(file);
+        }
         let written = match &mut self.content {
             Content::Memory(bytes) => bytes.write(buffer)?,
             Content::Disk(file) => file.write(buffer)?,

@@ -1,10 +1,10 @@
-//! Flags of the source controller, with upstream's defaults.
+//! Flags of the source controller, with upstream's defaults; only indexes may be larger, as they are read as streams.
 
 use std::time::Duration;
 
 use remote::oci::Retry;
 
-/// Settings of the sources; the defaults are those of upstream's flags.
+/// Settings of the sources.
 #[derive(Clone, Debug)]
 pub struct SourceSettings {
     /// Objects of one kind worked on at once (`--concurrent`).
@@ -28,7 +28,7 @@ impl Default for SourceSettings {
         Self {
             concurrency: 2,
             requeue_dependency: Duration::from_secs(30),
-            index_bytes_max: 50 << 20,
+            index_bytes_max: 512 << 20,
             chart_bytes_max: 10 << 20,
             layer_bytes_max: 1 << 30,
             configs_label_selector: "reconcile.fluxcd.io/watch=Enabled".to_owned(),

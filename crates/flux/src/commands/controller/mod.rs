@@ -49,7 +49,7 @@ pub struct Args {
     #[arg(long, default_value = "", hide_default_value = true)]
     storage_adv_addr: String,
     /// Largest index of a Helm repository, in bytes.
-    #[arg(long, default_value = "52428800")]
+    #[arg(long, default_value = "536870912")]
     helm_index_max_size: u64,
     /// Largest chart archive, in bytes.
     #[arg(long, default_value = "10485760")]
