@@ -59,9 +59,9 @@ impl GitHttp {
 
     /// Starts a server with TLS; returns it with the PEM of the CA that issued its certificate.
     pub async fn start_tls() -> (Self, String) {
-        let (config, authority) = server_config();
+        let (config, pki) = make_pki(false);
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        (Self::listen(Some(acceptor)).await, authority)
+        (Self::listen(Some(acceptor)).await, pki.authority)
     }
 
     /// Starts a server that only talks to clients with a certificate of its authority.
@@ -170,16 +170,10 @@ pub struct TestPki {
     pub client_key: String,
 }
 
-/// Makes a CA and a certificate for loopback.
-pub(crate) fn server_config() -> (ServerConfig, String) {
-    let (config, pki) = make_pki(false);
-    (config, pki.authority)
-}
-
 const FINE: &str = "parameters are constant";
 
 /// Makes an authority, and the setup of a server that may ask clients for certificates of the same authority.
-fn make_pki(ask_clients: bool) -> (ServerConfig, TestPki) {
+pub(crate) fn make_pki(ask_clients: bool) -> (ServerConfig, TestPki) {
     let mut parameters = CertificateParams::new(Vec::<String>::new()).expect(FINE);
     parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_key = KeyPair::generate().expect(FINE);

@@ -9,7 +9,11 @@ use http_body_util::Full;
 use sha2::{Digest, Sha256};
 
 use crate::charts::pack_chart;
-use crate::loopback::{Answer, Call, Fault, Loopback, basic, lock, plain};
+use crate::githttp::TestPki;
+use crate::loopback::{Answer, Call, Fault, Loopback, Tls, basic, lock, plain};
+
+/// Why there are certificates.
+const TLS: &str = "a server with TLS has certificates";
 
 /// A running repository; it stops when dropped.
 pub struct HelmHttp {
@@ -29,20 +33,27 @@ struct Shared {
 impl HelmHttp {
     /// Starts a repository on a free loopback port.
     pub async fn start() -> Self {
-        Self::listen("127.0.0.1:0", false).await.0
+        Self::listen("127.0.0.1:0", Tls::No).await.0
     }
 
     /// Starts a repository with TLS; returns it with the PEM of the CA that issued its certificate.
     pub async fn start_tls() -> (Self, String) {
-        Self::listen("127.0.0.1:0", true).await
+        let (server, pki) = Self::listen("127.0.0.1:0", Tls::Server).await;
+        (server, pki.expect(TLS).authority)
     }
 
-    async fn listen(address: &str, tls: bool) -> (Self, String) {
+    /// Starts a repository that only talks to clients with a certificate of its authority.
+    pub async fn start_mutual_tls() -> (Self, TestPki) {
+        let (server, pki) = Self::listen("127.0.0.1:0", Tls::Mutual).await;
+        (server, pki.expect(TLS))
+    }
+
+    async fn listen(address: &str, tls: Tls) -> (Self, Option<TestPki>) {
         let shared: Arc<Mutex<Shared>> = Arc::default();
         let state = shared.clone();
         let handler = Arc::new(move |call: Call| lock(&state).answer(&call));
-        let (server, authority) = Loopback::start(address, tls, handler).await;
-        (Self { server, shared }, authority)
+        let (server, pki) = Loopback::start(address, tls, handler).await;
+        (Self { server, shared }, pki)
     }
 
     /// Returns the URL of the repository.

@@ -9,18 +9,22 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
-use crate::githttp::server_config;
+use crate::githttp::{TestPki, make_pki};
 
 /// An answer of a loopback server.
 pub(crate) type Answer = Response<Full<Bytes>>;
+
+/// What is sent: whole, or broken off.
+type Sent = Response<BoxBody<Bytes, std::io::Error>>;
 
 /// A request with its whole body.
 pub(crate) struct Call {
@@ -70,6 +74,8 @@ pub enum Fault {
     Slow(Duration),
     /// Only so many bytes of the answer, then the end.
     Cut(usize),
+    /// Only so many bytes of the answer, which promised more.
+    Broken(usize),
 }
 
 #[derive(Default)]
@@ -87,20 +93,32 @@ pub(crate) struct Loopback {
     task: tokio::task::JoinHandle<()>,
 }
 
+/// How a server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tls {
+    /// In the clear.
+    No,
+    /// With a certificate.
+    Server,
+    /// With certificates on both sides.
+    Mutual,
+}
+
 /// Answers a request.
 pub(crate) type Handler = Arc<dyn Fn(Call) -> Answer + Send + Sync>;
 
 impl Loopback {
-    /// Starts on an address; with TLS, returns the PEM of the CA as well.
-    pub async fn start(address: &str, tls: bool, handler: Handler) -> (Self, String) {
+    /// Starts on an address; with TLS, returns the certificates for clients as well.
+    pub async fn start(address: &str, tls: Tls, handler: Handler) -> (Self, Option<TestPki>) {
         let listener = tokio::net::TcpListener::bind(address)
             .await
             .expect("the loopback address is free");
-        let (acceptor, authority) = if tls {
-            let (config, authority) = server_config();
-            (Some(TlsAcceptor::from(Arc::new(config))), authority)
-        } else {
-            (None, String::new())
+        let (acceptor, pki) = match tls {
+            Tls::No => (None, None),
+            Tls::Server | Tls::Mutual => {
+                let (config, pki) = make_pki(tls == Tls::Mutual);
+                (Some(TlsAcceptor::from(Arc::new(config))), Some(pki))
+            }
         };
         let address = listener.local_addr().expect("bound");
         let script: Arc<Mutex<Script>> = Arc::default();
@@ -124,11 +142,11 @@ impl Loopback {
         });
         let server = Self {
             address,
-            scheme: if tls { "https" } else { "http" },
+            scheme: if tls == Tls::No { "http" } else { "https" },
             script,
             task,
         };
-        (server, authority)
+        (server, pki)
     }
 
     /// Makes requests whose path contains a text go wrong, so many times.
@@ -161,7 +179,7 @@ async fn serve(
 ) {
     let service = service_fn(move |request: Request<Incoming>| {
         let (handler, script) = (handler.clone(), script.clone());
-        let answer: Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>> =
+        let answer: Pin<Box<dyn Future<Output = Result<Sent, Infallible>> + Send>> =
             Box::pin(async move { Ok(answer(request, handler, script).await) });
         answer
     });
@@ -171,11 +189,7 @@ async fn serve(
         .await;
 }
 
-async fn answer(
-    request: Request<Incoming>,
-    handler: Handler,
-    script: Arc<Mutex<Script>>,
-) -> Answer {
+async fn answer(request: Request<Incoming>, handler: Handler, script: Arc<Mutex<Script>>) -> Sent {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map(|b| b.to_bytes());
     let call = Call {
@@ -186,8 +200,11 @@ async fn answer(
         body: body.unwrap_or_default(),
     };
     let fault = note(&script, &call);
-    match fault {
-        None => handler(call),
+    if let Some(Fault::Broken(length)) = fault {
+        return broken(handler(call), length).await;
+    }
+    let answer = match fault {
+        None | Some(Fault::Broken(_)) => handler(call),
         Some(Fault::Status(status)) => {
             let status = StatusCode::from_u16(status).expect("a test's status");
             plain(status, "")
@@ -207,7 +224,20 @@ async fn answer(
             })
             .await
         }
-    }
+    };
+    answer.map(|body| body.map_err(|never| match never {}).boxed())
+}
+
+/// Promises the whole answer and ends early.
+async fn broken(answer: Answer, length: usize) -> Sent {
+    let (mut parts, body) = answer.into_parts();
+    let body = body.collect().await.map(|b| b.to_bytes());
+    let body = body.unwrap_or_default();
+    parts.headers.insert("content-length", body.len().into());
+    let piece = Ok(Frame::data(body.slice(..length.min(body.len()))));
+    let end = Err(std::io::Error::other("broken off for a test"));
+    let pieces = futures::stream::iter([piece, end]);
+    Response::from_parts(parts, BodyExt::boxed(StreamBody::new(pieces)))
 }
 
 /// Writes the log and finds the fault that is due.

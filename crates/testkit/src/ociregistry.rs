@@ -10,10 +10,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::charts::{pack_chart, pack_files};
-use crate::loopback::{Answer, Call, Fault, Loopback, basic, lock, plain, with_header};
+use crate::githttp::TestPki;
+use crate::loopback::{Answer, Call, Fault, Loopback, Tls, basic, lock, plain, with_header};
 
 const TOKEN: &str = "a-token-for-tests";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// Why there are certificates.
+const TLS: &str = "a server with TLS has certificates";
 
 /// A running registry; it stops when dropped.
 pub struct OciRegistry {
@@ -58,26 +62,33 @@ pub struct Image {
 impl OciRegistry {
     /// Starts a registry on a free loopback port, without TLS.
     pub async fn start() -> Self {
-        Self::listen("127.0.0.1:0", false).await.0
+        Self::listen("127.0.0.1:0", Tls::No).await.0
     }
 
     /// Starts a registry with TLS; returns it with the PEM of the CA that issued its certificate.
     pub async fn start_tls() -> (Self, String) {
-        Self::listen("127.0.0.1:0", true).await
+        let (server, pki) = Self::listen("127.0.0.1:0", Tls::Server).await;
+        (server, pki.expect(TLS).authority)
+    }
+
+    /// Starts a registry that only talks to clients with a certificate of its authority.
+    pub async fn start_mutual_tls() -> (Self, TestPki) {
+        let (server, pki) = Self::listen("127.0.0.1:0", Tls::Mutual).await;
+        (server, pki.expect(TLS))
     }
 
     /// Starts a registry on an address of this machine, for use by hand.
     pub async fn start_at(address: &str) -> Self {
-        Self::listen(address, false).await.0
+        Self::listen(address, Tls::No).await.0
     }
 
-    async fn listen(address: &str, tls: bool) -> (Self, String) {
+    async fn listen(address: &str, tls: Tls) -> (Self, Option<TestPki>) {
         let shared: Arc<Mutex<Shared>> = Arc::default();
         let state = shared.clone();
         let handler = Arc::new(move |call: Call| lock(&state).answer(&call));
-        let (server, authority) = Loopback::start(address, tls, handler).await;
+        let (server, pki) = Loopback::start(address, tls, handler).await;
         lock(&shared).base = format!("{}://{}", server.scheme, server.address);
-        (Self { server, shared }, authority)
+        (Self { server, shared }, pki)
     }
 
     /// Returns host and port.

@@ -9,6 +9,7 @@ mod kustomization;
 mod ocirepository;
 mod remote_bases;
 mod shelf;
+mod source_doors;
 mod sources;
 mod stage;
 mod world;
