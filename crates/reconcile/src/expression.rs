@@ -3,6 +3,8 @@
 //! Types are checked before anything is evaluated, as upstream does by compiling with cel-go. Whole numbers of objects are CEL ints. What a compiled program may cost is bounded by the objects and its text, which is
 //! checked before it is parsed.
 
+mod failure;
+
 use std::collections::HashMap;
 
 use api::CustomHealthCheck;
@@ -130,13 +132,9 @@ impl Expression {
         match self.program.execute(&context) {
             Ok(cel::Value::Bool(holds)) => Ok(holds),
             Ok(_) => Err(ExpressionError::NotBoolean(self.text.clone())),
-            Err(ExecutionError::UndeclaredReference(name)) => Err(ExpressionError::Parse {
-                text: self.text.clone(),
-                cause: format!("undeclared reference to '{name}'"),
-            }),
             Err(error) => Err(ExpressionError::Evaluate {
                 text: self.text.clone(),
-                cause: cause(&error),
+                cause: failure::words(&self.text, &error),
             }),
         }
     }
@@ -157,19 +155,7 @@ fn to_bool(value: cel::Value) -> Result<cel::Value, ExecutionError> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(cel::Value::Bool(true)),
         "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(cel::Value::Bool(false)),
-        _ => Err(ExecutionError::NoSuchOverload),
-    }
-}
-
-/// Words a failure as cel-go does, where it has words of its own.
-fn cause(error: &ExecutionError) -> String {
-    match error {
-        ExecutionError::NoSuchKey(key) => format!("no such key: {key}"),
-        ExecutionError::NoSuchOverload
-        | ExecutionError::ValuesNotComparable(..)
-        | ExecutionError::UnsupportedBinaryOperator(..)
-        | ExecutionError::UnsupportedUnaryOperator(..) => "no such overload".to_owned(),
-        other => other.to_string(),
+        _ => Err(ExecutionError::function_error("bool", "no truth value")),
     }
 }
 

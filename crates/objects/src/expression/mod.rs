@@ -15,6 +15,7 @@ mod types;
 
 pub use bounds::{Unfit, check_bounds};
 pub use library::Library;
+use syntax::Part;
 pub use types::{Type, escaped};
 
 /// Why an expression has no type.
@@ -56,6 +57,35 @@ pub fn mentions(source: &str, name: &str) -> bool {
         || source.contains(name),
         |tree| syntax::variables(&tree).any(|variable| variable == name),
     )
+}
+
+/// How an expression uses a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// As a variable; with all fields selected of it, such as `status.phase`.
+    Attribute(String),
+    /// As a function, called without a target.
+    Function,
+    /// As a method.
+    Method,
+}
+
+/// Tells how an expression uses a name first; `None` where it does not, or cannot be read.
+pub fn reference(source: &str, name: &str) -> Option<Reference> {
+    check_bounds(source).ok()?;
+    let tree = syntax::parse(source)?;
+    let mut found = None;
+    syntax::visit(&tree, &mut |node| {
+        let own = match &node.part {
+            Part::Call(None, function, _) if function == name => Some(Reference::Function),
+            Part::Call(Some(_), method, _) if method == name => Some(Reference::Method),
+            _ => syntax::path(node)
+                .filter(|path| path.split('.').next() == Some(name))
+                .map(Reference::Attribute),
+        };
+        found = found.take().or(own);
+    });
+    found
 }
 
 /// Prints an error with its place: line, column, the line itself and a mark below it. Below a character that fills two

@@ -60,39 +60,51 @@ pub fn skip_text(source: &str, at: usize) -> Option<usize> {
     parser.text().map(|_| parser.at)
 }
 
-/// Lists the variables that an expression names, loop variables included.
-pub fn variables(tree: &Node) -> impl Iterator<Item = &str> {
-    let mut found = Vec::new();
-    collect(tree, &mut found);
-    found.into_iter()
+/// Writes a chain of selections that begins at a variable, such as `status.phase`; `None` for anything else.
+pub fn path(node: &Node) -> Option<String> {
+    match &node.part {
+        Part::Name(name) => Some(name.clone()),
+        Part::Select(operand, field, false) => Some(format!("{}.{field}", path(operand)?)),
+        _ => None,
+    }
 }
 
-fn collect<'a>(tree: &'a Node, found: &mut Vec<&'a str>) {
-    match &tree.part {
-        Part::Name(name) => found.push(name),
-        Part::List(items) => items.iter().for_each(|item| collect(item, found)),
+/// Visits a part and all parts within it, outermost first.
+pub fn visit<'a>(node: &'a Node, to: &mut dyn FnMut(&'a Node)) {
+    to(node);
+    match &node.part {
+        Part::List(items) => items.iter().for_each(|item| visit(item, to)),
         Part::Map(entries) => entries.iter().for_each(|(key, value)| {
-            collect(key, found);
-            collect(value, found);
+            visit(key, to);
+            visit(value, to);
         }),
-        Part::Select(operand, _, _) | Part::Unary(_, operand) => collect(operand, found),
+        Part::Select(operand, _, _) | Part::Unary(_, operand) => visit(operand, to),
         Part::Index(left, right) | Part::Binary(_, left, right) => {
-            collect(left, found);
-            collect(right, found);
+            visit(left, to);
+            visit(right, to);
         }
         Part::Call(target, _, arguments) => {
-            target.iter().for_each(|target| collect(target, found));
-            arguments
-                .iter()
-                .for_each(|argument| collect(argument, found));
+            target.iter().for_each(|target| visit(target, to));
+            arguments.iter().for_each(|argument| visit(argument, to));
         }
         Part::Choice(condition, left, right) => {
             for part in [condition, left, right] {
-                collect(part, found);
+                visit(part, to);
             }
         }
         _ => {}
     }
+}
+
+/// Lists the variables that an expression names, loop variables included.
+pub fn variables(tree: &Node) -> impl Iterator<Item = &str> {
+    let mut found = Vec::new();
+    visit(tree, &mut |node| {
+        if let Part::Name(name) = &node.part {
+            found.push(name.as_str());
+        }
+    });
+    found.into_iter()
 }
 
 struct Parser<'a> {
