@@ -1,6 +1,6 @@
 //! Defaults of jobs.
 
-use objects::{Map, Value, json};
+use objects::{Map, Value};
 
 use super::{each, made, map, pod, put, put_text};
 
@@ -68,9 +68,7 @@ pub fn generate_selector(object: &mut Map, name: &str, uid: &str) {
     let Some(spec) = made(object, "spec") else {
         return;
     };
-    let manual = spec.get("manualSelector") == Some(&Value::Bool(true));
-    let selected = spec.get("selector").is_some_and(|s| !s.is_null());
-    if manual || selected {
+    if spec.get("manualSelector") == Some(&Value::Bool(true)) {
         return;
     }
     let Some(labels) = super::workload::template_labels(spec) else {
@@ -79,12 +77,18 @@ pub fn generate_selector(object: &mut Map, name: &str, uid: &str) {
     for (label, is_uid) in JOB_LABELS {
         put(labels, label, if is_uid { uid } else { name });
     }
-    let labels = labels.clone();
-    spec.insert(
-        "selector".into(),
-        json!({"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}),
-    );
-    if let Some(metadata) = made(object, "metadata") {
+    if let Some(selected) = made(spec, "selector").and_then(|s| made(s, "matchLabels")) {
+        put(selected, "batch.kubernetes.io/controller-uid", uid);
+    }
+}
+
+/// Gives a created job without labels those of its pods, as upstream does when it reads what it stored.
+pub fn label_job(object: &mut Map) {
+    let spec = object.get_mut("spec").and_then(Value::as_object_mut);
+    let labels = spec.and_then(super::workload::template_labels).cloned();
+    if let (Some(labels), Some(metadata)) = (labels, made(object, "metadata"))
+        && !labels.is_empty()
+    {
         put(metadata, "labels", labels);
     }
 }

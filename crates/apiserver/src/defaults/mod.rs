@@ -13,7 +13,7 @@ mod workload;
 
 use objects::{Map, Value, json};
 
-pub use batch::generate_selector;
+pub use batch::{generate_selector, label_job};
 pub use pod::quality_of_service;
 pub use workload::set_template_generation;
 

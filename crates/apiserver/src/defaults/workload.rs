@@ -51,6 +51,10 @@ pub(super) fn replication_controller(object: &mut Map) {
         put(spec, "selector", labels);
     }
     put(spec, "replicas", 1);
+    // Go leaves it out, where the schema has a default.
+    if spec.get("minReadySeconds").and_then(Value::as_i64) == Some(0) {
+        spec.remove("minReadySeconds");
+    }
     pod::template(spec, "template");
 }
 
@@ -58,6 +62,10 @@ pub(super) fn stateful_set(object: &mut Map) {
     let Some(spec) = made(object, "spec") else {
         return;
     };
+    // Switched off in upstream by default.
+    if let Some(rolling) = map(spec, "updateStrategy").and_then(|s| map(s, "rollingUpdate")) {
+        rolling.remove("maxUnavailable");
+    }
     put(spec, "replicas", 1);
     put(spec, "revisionHistoryLimit", 10);
     put_text(spec, "podManagementPolicy", "OrderedReady");

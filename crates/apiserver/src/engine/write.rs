@@ -108,6 +108,9 @@ impl Engine {
             if resource.custom.is_none() {
                 kinds::warnings::warn(context, resource, &object, None);
             }
+            if resource.is("batch", "jobs") {
+                crate::defaults::label_job(&mut object);
+            }
             crate::auth::escalation::check(self, context, &place, &object)?;
             admission::validate(self, &request, &object)?;
             if options.dry_run {

@@ -139,7 +139,12 @@ fn members(kind: &str, fields: &[Field], map: &Map, depth: usize) -> Vec<(String
             }
             continue;
         }
-        let value = map.get(name).unwrap_or(&Value::Null);
+        // Fields without a name in v1 go by their Go name there.
+        let own = match name.as_str() {
+            "" => lowered(shown),
+            name => name.to_owned(),
+        };
+        let value = map.get(&own).unwrap_or(&Value::Null);
         if *omit && empty(value) {
             continue;
         }
@@ -160,8 +165,7 @@ fn security_context(spec: &Map) -> Value {
     };
     let fields = STRUCTS.get("PodSecurityContext");
     for (shown, name, _, _) in fields.into_iter().flatten() {
-        let first = shown.chars().next().unwrap_or('H').to_ascii_lowercase();
-        let own = format!("{first}{}", shown.get(1..).unwrap_or(""));
+        let own = lowered(shown);
         if name.is_empty()
             && let Some(value) = spec.get(&own)
         {
@@ -169,6 +173,12 @@ fn security_context(spec: &Map) -> Value {
         }
     }
     Value::Object(context)
+}
+
+/// Writes the first letter of a Go name small.
+fn lowered(name: &str) -> String {
+    let first = name.chars().next().unwrap_or('H').to_ascii_lowercase();
+    format!("{first}{}", name.get(1..).unwrap_or(""))
 }
 
 fn empty(value: &Value) -> bool {

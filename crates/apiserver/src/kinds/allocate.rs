@@ -9,6 +9,7 @@ use objects::{Map, Value, json};
 use crate::catalog::{Resource, text};
 use crate::defaults;
 use crate::engine::{Engine, metadata_mut, metadata_text};
+use crate::failure::field;
 
 /// First address that is given to services, 10.0.0.10; the range is a /16.
 const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 0, 0, 10]);
@@ -23,6 +24,7 @@ pub fn create(engine: &Engine, resource: &Resource, object: &mut Map) {
         ("", "services") => service(engine, object, None),
         ("", "persistentvolumeclaims") => {
             object.insert("status".into(), json!({"phase": "Pending"}));
+            data_source(object);
             protect(object, "kubernetes.io/pvc-protection");
         }
         ("", "persistentvolumes") => {
@@ -63,6 +65,15 @@ pub fn update(engine: &Engine, resource: &Resource, object: &mut Map, live: &Map
         ("", "pods") => {
             if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
                 crate::admission::pods::tolerate(spec);
+                let old = live.get("spec").and_then(Value::as_object);
+                for key in ["priority", "preemptionPolicy"] {
+                    if let Some(value) = old
+                        .and_then(|old| old.get(key))
+                        .filter(|_| !spec.contains_key(key))
+                    {
+                        spec.insert(key.to_owned(), value.clone());
+                    }
+                }
             }
         }
         _ => {}
@@ -77,6 +88,35 @@ fn reset_status(_engine: &Engine, resource: &Resource, object: &mut Map) {
         Some(status) => object.insert("status".into(), status.clone()),
         None => object.remove("status"),
     };
+}
+
+/// Keeps the two fields that name what a claim is filled from equal, and drops what the older one cannot name.
+fn data_source(object: &mut Map) {
+    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let known = |source: &Value| {
+        let text = |key: &str| source.get(key).and_then(Value::as_str).unwrap_or("");
+        matches!(
+            (text("apiGroup"), text("kind")),
+            ("", "PersistentVolumeClaim") | ("snapshot.storage.k8s.io", "VolumeSnapshot")
+        )
+    };
+    if spec.get("dataSource").is_some_and(|source| !known(source)) {
+        spec.remove("dataSource");
+    }
+    match (
+        spec.get("dataSource").cloned(),
+        spec.get("dataSourceRef").cloned(),
+    ) {
+        (Some(source), None) => {
+            spec.insert("dataSourceRef".into(), source);
+        }
+        (None, Some(reference)) if reference.get("namespace").is_none_or(Value::is_null) => {
+            spec.insert("dataSource".into(), reference);
+        }
+        _ => {}
+    }
 }
 
 fn protect(object: &mut Map, finalizer: &str) {
@@ -145,7 +185,8 @@ fn service(engine: &Engine, object: &mut Map, live: Option<&Map>) {
     if let Some(live) = live {
         keep_allocated(spec, live);
     }
-    if text(spec, "clusterIP").is_empty() {
+    let listed = spec.get("clusterIPs").and_then(Value::as_array);
+    if text(spec, "clusterIP").is_empty() && listed.is_none_or(Vec::is_empty) {
         let address = Ipv4Addr::from(FIRST_ADDRESS + next_number(engine) % ADDRESSES);
         spec.insert("clusterIP".into(), address.to_string().into());
     }
@@ -241,6 +282,60 @@ fn keep_allocated(spec: &mut Map, live: &Map) {
             port.insert("nodePort".into(), number.clone());
         }
     }
+}
+
+/// Addresses and numbers that a service asks for and other services have.
+pub fn taken(engine: &Engine, object: &Map, live: Option<&Map>) -> Vec<cluster::StatusCause> {
+    let spec = |object: &Map| object.get("spec").and_then(Value::as_object).cloned();
+    let (own, live) = (
+        spec(object).unwrap_or_default(),
+        live.and_then(spec).unwrap_or_default(),
+    );
+    let address = text(&own, "clusterIP");
+    let numbers = node_numbers(&own);
+    let had = node_numbers(&live);
+    let asks = !matches!(address, "" | "None") && text(&live, "clusterIP").is_empty();
+    let new: Vec<&(usize, i64)> = numbers
+        .iter()
+        .filter(|(_, number)| !had.iter().any(|(_, old)| old == number))
+        .collect();
+    if text(&own, "type") == "ExternalName" || (!asks && new.is_empty()) {
+        return Vec::new();
+    }
+    let uid = metadata_text(object, "uid");
+    let (_, entries) = engine.store.list("/services", "");
+    let others = entries.iter().map(|entry| entry.decode("v1", "Service"));
+    let others: Vec<Map> = others
+        .filter(|service| metadata_text(service, "uid") != uid)
+        .filter_map(|service| spec(&service))
+        .collect();
+    let mut causes = Vec::new();
+    if asks
+        && others
+            .iter()
+            .any(|other| text(other, "clusterIP") == address)
+    {
+        let why = format!("failed to allocate IP {address}: provided IP is already allocated");
+        let value = Value::from(vec![address]);
+        causes.push(field::invalid("spec.clusterIPs", &value, &why));
+    }
+    for (i, number) in new {
+        let path = format!("spec.ports[{i}].nodePort");
+        let has = |other: &Map| node_numbers(other).iter().any(|(_, port)| port == number);
+        if others.iter().any(has) {
+            let why = "provided port is already allocated";
+            causes.push(field::invalid(&path, &(*number).into(), why));
+        }
+    }
+    causes
+}
+
+/// Lists the node ports of a service, with their places.
+fn node_numbers(spec: &Map) -> Vec<(usize, i64)> {
+    let ports = spec.get("ports").and_then(Value::as_array);
+    let ports = ports.into_iter().flatten().enumerate();
+    let numbers = ports.filter_map(|(i, port)| Some((i, port.get("nodePort")?.as_i64()?)));
+    numbers.filter(|(_, number)| *number != 0).collect()
 }
 
 fn node_ports(engine: &Engine, spec: &mut Map, former: Option<&Vec<Value>>) {

@@ -65,10 +65,14 @@ pub fn admit(engine: &Engine, place: &Place, object: &mut Map, live: Option<&Map
 pub fn prepare_create(engine: &Engine, resource: &Resource, object: &mut Map) {
     allocate::create(engine, resource, object);
     if resource.is("", "namespaces") {
-        object.insert(
-            "spec".into(),
-            objects::json!({"finalizers": ["kubernetes"]}),
-        );
+        let own = object
+            .get("spec")
+            .and_then(|spec| spec.get("finalizers")?.as_array());
+        let mut finalizers = own.cloned().unwrap_or_default();
+        if !finalizers.iter().any(|name| name == "kubernetes") {
+            finalizers.push("kubernetes".into());
+        }
+        object.insert("spec".into(), objects::json!({"finalizers": finalizers}));
         object.insert("status".into(), objects::json!({"phase": "Active"}));
     } else if let Some(custom) = &resource.custom
         && resource.subresource("status").is_some()
@@ -238,7 +242,9 @@ pub fn set_generation(place: &Place, live: &Map, next: &mut Map) {
             .and_then(|m| m.get("labels"))
             .cloned()
     };
-    let moved = relevant(live) != relevant(next)
+    // Priority classes keep the generation that they were made with.
+    let fixed = resource.is("scheduling.k8s.io", "priorityclasses");
+    let moved = (!fixed && relevant(live) != relevant(next))
         || (resource.is("apps", "deployments") && annotations(live) != annotations(next))
         || (resource.is("discovery.k8s.io", "endpointslices") && labels(live) != labels(next));
     if moved {
@@ -258,7 +264,13 @@ pub fn validate(
     object: &Map,
     live: Option<&Map>,
 ) -> Vec<StatusCause> {
-    let _ = engine;
+    if resource.is("", "services") {
+        // Upstream allocates before it looks at the rest.
+        let refused = allocate::taken(engine, object, live);
+        if !refused.is_empty() {
+            return refused;
+        }
+    }
     let mut causes = validate_metadata(resource, object);
     if resource.custom.is_none() {
         let faults = crate::validation::validate(resource.group(), resource.kind(), object, live);
@@ -280,6 +292,14 @@ pub fn validate_update(
     object: &Map,
     live: &Map,
 ) -> Vec<StatusCause> {
+    let resource = &place.resource;
+    if place.sub == "status" && resource.custom.is_none() {
+        let (group, kind) = (resource.group(), resource.kind());
+        let faults = crate::validation::validate_status(group, kind, object, live);
+        if !faults.is_empty() {
+            return faults;
+        }
+    }
     if !place.resource.is("", "pods") || place.sub.is_empty() {
         return validate(engine, &place.resource, object, Some(live));
     }

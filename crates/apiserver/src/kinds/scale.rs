@@ -64,11 +64,14 @@ fn write(
         if !version.is_empty() && version != metadata_text(live, "resourceVersion") {
             return Err(Failure::modified(place.named()));
         }
-        let replicas = scale
-            .get("spec")
-            .and_then(|spec| spec.get("replicas"))
-            .and_then(Value::as_i64)
-            .unwrap_or(0);
+        let replicas = scale.get("spec").and_then(|spec| spec.get("replicas"));
+        if let Some(found @ (Value::String(_) | Value::Bool(_))) = replicas {
+            let found = if found.is_string() { "string" } else { "bool" };
+            return Err(Failure::bad_request(format!(
+                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
+            )));
+        }
+        let replicas = replicas.and_then(Value::as_i64).unwrap_or(0);
         if replicas < 0 {
             let cause = crate::failure::field::invalid(
                 "spec.replicas",

@@ -6,10 +6,17 @@ use super::{Faults, NO_FIELDS, Subject, at, items, map_at, number, pod, text};
 
 pub(super) fn job(subject: &Subject<'_>, faults: &mut Faults) {
     let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
+    if spec.get("manualSelector") != Some(&Value::Bool(true)) {
+        generated_selector(subject.object, spec, faults);
+    }
     job_spec(spec, "spec", faults);
     selector(spec, faults);
     if subject.live.is_none() {
         host_names(subject.object, spec, faults);
+    } else {
+        // Upstream checks an update as a new job first, then as an update.
+        job_spec(spec, "spec", faults);
+        selector(spec, faults);
     }
     let Some(live) = subject.live.and_then(|live| map_at(live, &["spec"])) else {
         return;
@@ -30,13 +37,31 @@ pub(super) fn job(subject: &Subject<'_>, faults: &mut Faults) {
     }
 }
 
-fn selector(spec: &Map, faults: &mut Faults) {
+/// The server makes the selector of a job; what its author adds may not narrow it.
+fn generated_selector(job: &Map, spec: &Map, faults: &mut Faults) {
     let Some(selector) = map_at(spec, &["selector"]) else {
-        return faults.required("spec.selector", "");
+        return;
     };
-    pod::label_selector(Some(selector), "spec.selector", faults);
+    let metadata = map_at(job, &["metadata"]).unwrap_or(&NO_FIELDS);
+    let (uid, name) = (text(metadata, "uid"), text(metadata, "name"));
+    let expected = objects::json!({
+        "batch.kubernetes.io/controller-uid": uid, "controller-uid": uid,
+        "batch.kubernetes.io/job-name": name, "job-name": name,
+    });
+    if !super::workload::matches(selector, Some(&expected)) {
+        let shown = Value::Object(selector.clone());
+        faults.invalid("spec.selector", &shown, "`selector` not auto-generated");
+    }
+}
+
+fn selector(spec: &Map, faults: &mut Faults) {
+    let selector = map_at(spec, &["selector"]);
+    match selector {
+        None => faults.required("spec.selector", ""),
+        Some(_) => pod::label_selector(selector, "spec.selector", faults),
+    }
     let labels = at(spec, &["template", "metadata", "labels"]);
-    if !super::workload::matches(selector, labels) {
+    if !selector.is_some_and(|selector| super::workload::matches(selector, labels)) {
         let value = labels.cloned().unwrap_or_default();
         let why = "`selector` does not match template `labels`";
         faults.invalid("spec.template.metadata.labels", &value, why);
@@ -129,17 +154,7 @@ fn job_spec(spec: &Map, path: &str, faults: &mut Faults) {
 }
 
 fn managed_by(manager: &str, path: &str, faults: &mut Faults) {
-    let prefix = manager.split_once('/');
-    match prefix {
-        _ if manager.is_empty() => faults.required(path, ""),
-        Some((domain, name)) if !domain.is_empty() && !name.is_empty() => {
-            faults.problems(path, domain, crate::names::dns_subdomain(domain));
-        }
-        _ => {
-            let why = "must be a domain-prefixed path (such as \"acme.io/foo\")";
-            faults.invalid(path, &manager.into(), why);
-        }
-    }
+    super::networking::domain_prefixed(path, manager, faults);
     if manager.len() > 63 {
         faults
             .0
@@ -229,6 +244,11 @@ fn policies(spec: &Map, path: &str, faults: &mut Faults) {
             for (i, rule) in items(policy, &["rules"]) {
                 success_rule(spec, rule, &format!("{own}[{i}]"), faults);
             }
+        } else {
+            let rules = policy.get("rules").cloned().unwrap_or_default();
+            let why = "requires indexed completion mode";
+            let own = format!("{path}.successPolicy");
+            faults.invalid_text(&own, &format!("{{\"Rules\":{rules}}}"), why);
         }
     }
     if let Some(policy) = at(spec, &["podReplacementPolicy"]).and_then(Value::as_str) {
@@ -432,8 +452,12 @@ fn cron(schedule: &str) -> Result<(), String> {
             "@midnight",
             "@hourly",
         ];
-        if WORDS.contains(&schedule) || schedule.starts_with("@every ") {
+        if WORDS.contains(&schedule) {
             return Ok(());
+        }
+        if let Some(pause) = schedule.strip_prefix("@every ") {
+            return every(pause)
+                .map_err(|why| format!("failed to parse duration {schedule}: {why}"));
         }
         return Err(format!("unrecognized descriptor: {schedule}"));
     }
@@ -455,6 +479,43 @@ fn cron(schedule: &str) -> Result<(), String> {
         for part in field.split(',') {
             cron_part(part, low, high)?;
         }
+    }
+    Ok(())
+}
+
+/// Checks a pause as Go reads durations.
+fn every(pause: &str) -> Result<(), String> {
+    const UNITS: [&str; 8] = ["ns", "us", "\u{b5}s", "\u{3bc}s", "ms", "s", "m", "h"];
+    let invalid = || format!("time: invalid duration {}", Value::from(pause));
+    let mut rest = pause.trim_start_matches(['+', '-']);
+    if rest == "0" {
+        return Ok(());
+    }
+    if rest.is_empty() {
+        return Err(invalid());
+    }
+    while !rest.is_empty() {
+        let digits = |c: char| c.is_ascii_digit() || c == '.';
+        let after = rest.trim_start_matches(digits);
+        if after.len() == rest.len() || rest.starts_with('.') {
+            return Err(invalid());
+        }
+        let next = after.trim_start_matches(|c: char| !digits(c));
+        let unit = after.strip_suffix(next).unwrap_or(after);
+        if unit.is_empty() {
+            return Err(format!(
+                "time: missing unit in duration {}",
+                Value::from(pause)
+            ));
+        }
+        if !UNITS.contains(&unit) {
+            let unit = Value::from(unit);
+            return Err(format!(
+                "time: unknown unit {unit} in duration {}",
+                Value::from(pause)
+            ));
+        }
+        rest = next;
     }
     Ok(())
 }

@@ -37,11 +37,11 @@ fn decoded(value: &Value) -> Vec<u8> {
 pub(super) fn namespace(subject: &Subject<'_>, faults: &mut Faults) {
     let object = subject.object;
     let listed = at(object, &["spec", "finalizers"]).and_then(Value::as_array);
-    for (i, finalizer) in listed.into_iter().flatten().enumerate() {
+    for finalizer in listed.into_iter().flatten() {
         let name = finalizer.as_str().unwrap_or("");
         if !name.contains('/') && name != "kubernetes" {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
-            faults.invalid(&format!("spec.finalizers[{i}]"), finalizer, why);
+            faults.invalid("spec.finalizers", finalizer, why);
         }
     }
     let deleting = at(object, &["metadata", "deletionTimestamp"]).is_some();
@@ -216,35 +216,14 @@ pub(super) fn disruption_budget(subject: &Subject<'_>, faults: &mut Faults) {
         faults.0.push(fault);
     }
     for key in ["minAvailable", "maxUnavailable"] {
-        faults.not_negative(spec, "spec", key);
+        let value = at(spec, &[key]);
+        super::workload::portion(&format!("spec.{key}"), value, faults);
+        super::workload::at_most_all(&format!("spec.{key}"), value, faults);
     }
-}
-
-pub(super) fn autoscaler(subject: &Subject<'_>, faults: &mut Faults) {
-    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
-    let most = number(spec, "maxReplicas");
-    let least = spec.get("minReplicas").and_then(Value::as_i64).unwrap_or(1);
-    if least < 1 {
-        let why = "must be greater than or equal to 1";
-        faults.invalid("spec.minReplicas", &least.into(), why);
-    }
-    if most < 1 {
-        faults.invalid("spec.maxReplicas", &most.into(), "must be greater than 0");
-    }
-    if most < least {
-        let why = "must be greater than or equal to `minReplicas`";
-        faults.invalid("spec.maxReplicas", &most.into(), why);
-    }
-    let target = map_at(spec, &["scaleTargetRef"]).unwrap_or(&NO_FIELDS);
-    for key in ["kind", "name"] {
-        if text(target, key).is_empty() {
-            faults.required(&format!("spec.scaleTargetRef.{key}"), "");
-        }
-    }
-    let version = text(target, "apiVersion");
-    if version.is_empty() {
-        let why = "apiVersion must specify API group";
-        faults.invalid("spec.scaleTargetRef.apiVersion", &version.into(), why);
+    super::pod::label_selector(map_at(spec, &["selector"]), "spec.selector", faults);
+    if let Some(policy) = at(spec, &["unhealthyPodEvictionPolicy"]).and_then(Value::as_str) {
+        let own = "spec.unhealthyPodEvictionPolicy";
+        faults.one_of(own, policy, &["AlwaysAllow", "IfHealthyBudget"]);
     }
 }
 
@@ -265,12 +244,64 @@ pub(super) fn lease(subject: &Subject<'_>, faults: &mut Faults) {
     }
 }
 
+/// Highest value of a class that users may make.
+const PRIORITY_MAX: i64 = 1_000_000_000;
+
 pub(super) fn priority_class(subject: &Subject<'_>, faults: &mut Faults) {
-    let Some(live) = subject.live else { return };
-    for key in ["value", "preemptionPolicy"] {
-        let (new, old) = (subject.object.get(key), live.get(key));
-        if new != old {
-            faults.forbidden(key, "may not be changed in an update.");
+    let name = map_at(subject.object, &["metadata"]).map_or("", |metadata| text(metadata, "name"));
+    let value = number(subject.object, "value");
+    if let Some(live) = subject.live {
+        if subject.object.get("value") != live.get("value") {
+            faults.forbidden("value", "may not be changed in an update.");
         }
+        let policy = |object: &Map| object.get("preemptionPolicy").cloned();
+        let (new, old) = (policy(subject.object), policy(live));
+        faults.immutable("preemptionPolicy", new.as_ref(), old.as_ref());
+        return;
+    }
+    if name.starts_with("system-") {
+        if !matches!(name, "system-cluster-critical" | "system-node-critical") {
+            let why = format!(
+                "priority class names with 'system-' prefix are reserved for system use only. error: {name} is not a known system priority class"
+            );
+            faults.forbidden("metadata.name", &why);
+        }
+    } else if value > PRIORITY_MAX {
+        let why = format!("maximum allowed value of a user defined priority is {PRIORITY_MAX}");
+        faults.forbidden("value", &why);
+    }
+    if let Some(policy) = at(subject.object, &["preemptionPolicy"]).and_then(Value::as_str) {
+        faults.one_of(
+            "preemptionPolicy",
+            policy,
+            &["PreemptLowerPriority", "Never"],
+        );
+    }
+}
+
+pub(super) fn runtime_class(subject: &Subject<'_>, faults: &mut Faults) {
+    let object = subject.object;
+    let handler = text(object, "handler");
+    faults.problems("handler", handler, crate::names::dns_label(handler));
+    super::pod::overhead(map_at(object, &["overhead", "podFixed"]), faults);
+    let scheduling = map_at(object, &["scheduling"]).unwrap_or(&NO_FIELDS);
+    let selector = map_at(scheduling, &["nodeSelector"]);
+    super::pod::labels(selector, "scheduling.nodeSelector", faults);
+    super::pod::tolerations(scheduling, "scheduling", faults);
+    if let Some(live) = subject.live {
+        faults.immutable("handler", object.get("handler"), live.get("handler"));
+    }
+}
+
+pub(super) fn csi_driver(subject: &Subject<'_>, faults: &mut Faults) {
+    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
+    if let Some(policy) = at(spec, &["fsGroupPolicy"]).and_then(Value::as_str) {
+        let policies = ["File", "None", "ReadWriteOnceWithFSType"];
+        faults.one_of("spec.fsGroupPolicy", policy, &policies);
+    }
+    let modes = at(spec, &["volumeLifecycleModes"]).and_then(Value::as_array);
+    for mode in modes.into_iter().flatten().filter_map(Value::as_str) {
+        let modes = ["Persistent", "Ephemeral"];
+        faults.one_of("spec.volumeLifecycleModes", mode, &modes);
     }
 }

@@ -5,14 +5,17 @@
 //! made up for it.
 
 mod admission;
+mod autoscaler;
 mod batch;
 mod configuration;
+mod endpoints;
 mod event;
 mod limits;
 mod networking;
 mod pod;
 mod rbac;
 mod service;
+mod status;
 mod storage;
 mod workload;
 
@@ -63,6 +66,7 @@ const TABLE: &[(&str, &str, Validator)] = &[
         "IngressClass",
         networking::ingress_class,
     ),
+    ("networking.k8s.io", "NetworkPolicy", networking::policy),
     ("rbac.authorization.k8s.io", "Role", rbac::role),
     ("rbac.authorization.k8s.io", "ClusterRole", rbac::role),
     ("rbac.authorization.k8s.io", "RoleBinding", rbac::binding),
@@ -79,7 +83,7 @@ const TABLE: &[(&str, &str, Validator)] = &[
     (
         "autoscaling",
         "HorizontalPodAutoscaler",
-        configuration::autoscaler,
+        autoscaler::autoscaler,
     ),
     ("coordination.k8s.io", "Lease", configuration::lease),
     (
@@ -88,6 +92,10 @@ const TABLE: &[(&str, &str, Validator)] = &[
         configuration::priority_class,
     ),
     ("storage.k8s.io", "StorageClass", storage::class),
+    ("node.k8s.io", "RuntimeClass", configuration::runtime_class),
+    ("storage.k8s.io", "CSIDriver", configuration::csi_driver),
+    ("", "Endpoints", endpoints::endpoints),
+    ("discovery.k8s.io", "EndpointSlice", endpoints::slice),
     ("", "ResourceQuota", limits::resource_quota),
     ("", "LimitRange", limits::limit_range),
     (
@@ -111,6 +119,14 @@ const TABLE: &[(&str, &str, Validator)] = &[
         admission::binding,
     ),
 ];
+
+/// Lists the faults of a status that is written through its subresource.
+pub fn validate_status(group: &str, kind: &str, object: &Map, live: &Map) -> Vec<StatusCause> {
+    let mut faults = Faults::default();
+    let live = Some(live);
+    status::status(group, kind, &Subject { object, live }, &mut faults);
+    faults.0
+}
 
 /// Lists the faults of an object of a built-in kind.
 pub fn validate(group: &str, kind: &str, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
@@ -193,6 +209,21 @@ impl Faults {
             let why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
             self.invalid(path, &network.into(), why);
         }
+    }
+
+    /// Requires a range of addresses; returns its first address and length where it is one.
+    fn range(&mut self, path: &str, value: &str) -> Option<(std::net::IpAddr, u32)> {
+        let parsed = value.split_once('/').and_then(|(address, bits)| {
+            let address: std::net::IpAddr = address.parse().ok()?;
+            let most = if address.is_ipv4() { 32 } else { 128 };
+            let bits: u32 = bits.parse().ok()?;
+            (bits <= most).then_some((address, bits))
+        });
+        if parsed.is_none() {
+            let why = "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)";
+            self.invalid(path, &value.into(), why);
+        }
+        parsed
     }
 
     /// Requires one of the listed words; an absent one counts as empty.

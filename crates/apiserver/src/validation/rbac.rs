@@ -19,6 +19,15 @@ pub(super) fn role(subject: &Subject<'_>, faults: &mut Faults) {
         let why = "at least one clusterRoleSelector required if aggregationRule is non-nil";
         faults.required("aggregationRule.clusterRoleSelectors", why);
     }
+    let selectors = map_at(subject.object, &["aggregationRule"]).unwrap_or(&NO_FIELDS);
+    for (i, selector) in items(selectors, &["clusterRoleSelectors"]) {
+        let path = format!("aggregationRule.clusterRoleSelectors[{i}]");
+        let before = faults.0.len();
+        super::pod::label_selector(Some(selector), &path, faults);
+        if faults.0.len() > before {
+            faults.invalid(&path, &Value::Null, "invalid label selector.");
+        }
+    }
     for (i, rule) in items(subject.object, &["rules"]) {
         let path = format!("rules[{i}]");
         if is_empty(rule, "verbs") {
@@ -33,7 +42,8 @@ pub(super) fn role(subject: &Subject<'_>, faults: &mut Faults) {
             if !cluster {
                 let why = "namespaced rules cannot apply to non-resource URLs";
                 faults.invalid(&own, &value, why);
-            } else if !is_empty(rule, "resources") || !is_empty(rule, "apiGroups") {
+            }
+            if !is_empty(rule, "resources") || !is_empty(rule, "apiGroups") {
                 let why = "rules cannot apply to both regular resources and non-resource URLs";
                 faults.invalid(&own, &value, why);
             }
@@ -71,6 +81,11 @@ pub(super) fn binding(subject: &Subject<'_>, faults: &mut Faults) {
         let group = text(subject, "apiGroup");
         match text(subject, "kind") {
             "ServiceAccount" => {
+                let name = text(subject, "name");
+                if !name.is_empty() {
+                    let problems = crate::names::dns_subdomain(name);
+                    faults.problems(&format!("{path}.name"), name, problems);
+                }
                 if !namespaced && text(subject, "namespace").is_empty() {
                     faults.required(&format!("{path}.namespace"), "");
                 }

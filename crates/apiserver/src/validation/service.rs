@@ -87,7 +87,7 @@ fn allocation(subject: &Subject<'_>, spec: &Map, faults: &mut Faults) {
     if !kept && foreign {
         let value = Value::from(vec![own]);
         let why = format!(
-            "failed to allocate IP {own}: the provided network does not match the current range"
+            "failed to allocate IP {own}: the provided IP ({own}) is not in the valid range. The range of valid IPs is 10.0.0.0/16"
         );
         faults.invalid("spec.clusterIPs", &value, &why);
     }
@@ -287,7 +287,7 @@ fn external_addresses(spec: &Map, faults: &mut Faults) {
 }
 
 /// Refuses addresses at which nobody else can be reached.
-fn endpoint_address(path: &str, address: &str, faults: &mut Faults) {
+pub(super) fn endpoint_address(path: &str, address: &str, faults: &mut Faults) {
     let Ok(parsed) = address.parse::<std::net::IpAddr>() else {
         return;
     };

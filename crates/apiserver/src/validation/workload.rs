@@ -131,8 +131,16 @@ fn unknown_strategy(path: &str, strategy: &Map, kinds: &[&str], faults: &mut Fau
     let kind = Value::from(text(strategy, "type"));
     let quoted: Vec<String> = kinds.iter().map(|kind| format!("\"{kind}\"")).collect();
     let mut fault = crate::failure::field::not_supported(path, &kind, kinds);
+    let rolling = match map_at(strategy, &["rollingUpdate"]) {
+        Some(rolling) => {
+            let part = |key: &str| rolling.get(key).cloned().unwrap_or(Value::from(0));
+            let (most, surge) = (part("maxUnavailable"), part("maxSurge"));
+            format!("{{\"MaxUnavailable\":{most},\"MaxSurge\":{surge}}}")
+        }
+        None => "null".to_owned(),
+    };
     fault.message = format!(
-        "Unsupported value: {{\"Type\":{kind},\"RollingUpdate\":null}}: supported values: {}",
+        "Unsupported value: {{\"Type\":{kind},\"RollingUpdate\":{rolling}}}: supported values: {}",
         quoted.join(", ")
     );
     faults.0.push(fault);

@@ -42,6 +42,11 @@ pub fn warn(context: &Context, resource: &Resource, object: &Map, live: Option<&
             claim(context, spec, "spec");
         }
         ("", "persistentvolumes") => volume(context, object, spec),
+        ("discovery.k8s.io", "endpointslices")
+            if live.is_none() && text(object, "addressType") == "FQDN" =>
+        {
+            context.warn("spec.addressType: FQDN endpoints are deprecated");
+        }
         ("networking.k8s.io", "ingresses") if live.is_none() => {
             let named = !text(spec, "ingressClassName").is_empty();
             const CLASS: &str = "kubernetes.io/ingress.class";

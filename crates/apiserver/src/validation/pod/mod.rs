@@ -15,7 +15,9 @@ use objects::{Map, Value};
 use super::{Faults, NO_FIELDS, Subject, at, items, map_at, text};
 use crate::names;
 
-pub(super) use scheduling::label_selector;
+pub(super) use resources::{container_name as container_resource, is_integer, resource_name};
+pub(super) use scheduling::{label_selector, labels, node_selector, tolerations};
+pub(super) use volume::persistent_source;
 
 /// What the parts of a pod need to know of the rest of it.
 struct Scene<'a> {
@@ -79,8 +81,8 @@ pub(super) fn template(template: &Map, path: &str, faults: &mut Faults) {
 
 /// Checks labels and annotations of a pod template.
 pub(super) fn template_metadata(template: &Map, path: &str, faults: &mut Faults) {
-    let labels = map_at(template, &["metadata", "labels"]);
-    scheduling::labels(labels, &format!("{path}.labels"), faults);
+    let own = map_at(template, &["metadata", "labels"]);
+    labels(own, &format!("{path}.labels"), faults);
     let annotations = map_at(template, &["metadata", "annotations"]);
     for key in annotations.unwrap_or(&NO_FIELDS).keys() {
         let problems = names::qualified_name(&key.to_lowercase());
@@ -118,7 +120,7 @@ fn checked(spec: &Map, path: &str, is_pod: bool, faults: &mut Faults) {
     resources::of_pod(spec, path, &scene, faults);
     host_ports(spec, path, is_pod, faults);
     policies(spec, path, faults);
-    scheduling::labels(
+    labels(
         map_at(spec, &["nodeSelector"]),
         &format!("{path}.nodeSelector"),
         faults,
@@ -131,7 +133,7 @@ fn checked(spec: &Map, path: &str, is_pod: bool, faults: &mut Faults) {
     security::host_process(spec, path, faults);
     security::host_users(spec, path, &scene, faults);
     names_of(spec, path, faults);
-    scheduling::tolerations(spec, path, faults);
+    tolerations(spec, path, faults);
     host_aliases(spec, path, faults);
     classes(spec, path, faults);
     if let Some(overhead) = map_at(spec, &["overhead"]) {
@@ -142,6 +144,23 @@ fn checked(spec: &Map, path: &str, is_pod: bool, faults: &mut Faults) {
         Some("") => faults.required(&format!("{path}.os.name"), ""),
         Some(name) => faults.one_of(&format!("{path}.os"), name, &["linux", "windows"]),
         None => {}
+    }
+}
+
+/// Checks what a runtime class adds to what its pods ask for.
+pub(super) fn overhead(fixed: Option<&Map>, faults: &mut Faults) {
+    let scene = Scene {
+        is_pod: false,
+        grace: None,
+        host_users: true,
+        system: None,
+        restart_policy: "",
+        volumes: BTreeMap::new(),
+        claims: BTreeSet::new(),
+    };
+    if let Some(fixed) = fixed {
+        let limits = Map::from_iter([("limits".to_owned(), Value::Object(fixed.clone()))]);
+        resources::requirements(&limits, "overhead", &scene, faults);
     }
 }
 

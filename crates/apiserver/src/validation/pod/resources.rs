@@ -60,7 +60,7 @@ fn is_extended(name: &str) -> bool {
 }
 
 /// Tells whether amounts of a resource are whole numbers.
-fn is_integer(name: &str) -> bool {
+pub(in super::super) fn is_integer(name: &str) -> bool {
     COUNTED.contains(&name) || is_extended(name)
 }
 
@@ -70,7 +70,7 @@ fn standard_for_containers(name: &str) -> bool {
 }
 
 /// Checks the name of a resource in general; tells whether it is sound.
-fn resource_name(path: &str, name: &str, faults: &mut Faults) -> bool {
+pub(in super::super) fn resource_name(path: &str, name: &str, faults: &mut Faults) -> bool {
     let problems = names::qualified_name(name);
     let sound = problems.is_empty();
     faults.problems(path, name, problems);
@@ -86,7 +86,8 @@ fn resource_name(path: &str, name: &str, faults: &mut Faults) -> bool {
     true
 }
 
-fn container_name(path: &str, name: &str, faults: &mut Faults) {
+/// Checks the name of a resource that containers ask for.
+pub(in super::super) fn container_name(path: &str, name: &str, faults: &mut Faults) {
     resource_name(path, name, faults);
     if !name.contains('/') {
         if !standard_for_containers(name) {

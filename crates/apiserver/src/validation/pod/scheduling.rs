@@ -94,7 +94,7 @@ fn weight(term: &Map, path: &str, faults: &mut Faults) {
 }
 
 /// Checks a selector of nodes.
-fn node_selector(selector: &Map, path: &str, faults: &mut Faults) {
+pub(in super::super) fn node_selector(selector: &Map, path: &str, faults: &mut Faults) {
     let path = format!("{path}.nodeSelectorTerms");
     if items(selector, &["nodeSelectorTerms"]).next().is_none() {
         return faults.required(&path, "must have at least one node selector term");
@@ -254,7 +254,7 @@ pub(super) fn spread(spec: &Map, path: &str, faults: &mut Faults) {
     }
 }
 
-pub(super) fn tolerations(spec: &Map, path: &str, faults: &mut Faults) {
+pub(in super::super) fn tolerations(spec: &Map, path: &str, faults: &mut Faults) {
     const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
     for (i, toleration) in items(spec, &["tolerations"]) {
         let own = format!("{path}.tolerations[{i}]");

@@ -101,6 +101,79 @@ fn sources(volume: &Map, path: &str, scene: &Scene<'_>, faults: &mut Faults) {
     }
 }
 
+/// Sources of persistent volumes in upstream's order, and the fields that they need.
+const PERSISTENT: &[(&str, &[&str])] = &[
+    ("hostPath", &[]),
+    ("gcePersistentDisk", &["pdName"]),
+    ("awsElasticBlockStore", &["volumeID"]),
+    ("glusterfs", &["endpoints", "path"]),
+    ("flocker", &[]),
+    ("nfs", &["server", "path"]),
+    ("rbd", &["monitors", "image"]),
+    ("quobyte", &[]),
+    ("cephfs", &["monitors"]),
+    ("iscsi", &["targetPortal", "iqn"]),
+    ("cinder", &["volumeID"]),
+    ("fc", &[]),
+    ("flexVolume", &["driver"]),
+    ("azureFile", &["secretName", "shareName"]),
+    ("vsphereVolume", &["volumePath"]),
+    ("photonPersistentDisk", &["pdID"]),
+    ("portworxVolume", &["volumeID"]),
+    ("azureDisk", &["diskName", "diskURI"]),
+    ("scaleIO", &["gateway", "system", "volumeName"]),
+    ("local", &["path"]),
+    ("storageos", &[]),
+    ("csi", &["driver", "volumeHandle"]),
+];
+
+/// Checks the source of a persistent volume.
+pub(in super::super) fn persistent_source(spec: &Map, path: &str, faults: &mut Faults) {
+    let mut any = false;
+    for (name, needed) in PERSISTENT {
+        let Some(source) = map_at(spec, &[name]) else {
+            continue;
+        };
+        let own = format!("{path}.{name}");
+        if any {
+            faults.forbidden(&own, EXTRA);
+            continue;
+        }
+        any = true;
+        for key in *needed {
+            if is_unset(source.get(*key)) {
+                faults.required(&format!("{own}.{key}"), "");
+            }
+        }
+        match *name {
+            "hostPath" => host_path(source, &own, faults),
+            "fc" => fibre_channel(source, &own, faults),
+            "nfs" if !text(source, "path").starts_with('/') => {
+                let why = "must be an absolute path";
+                faults.invalid(&format!("{own}.path"), &text(source, "path").into(), why);
+            }
+            "local" => {
+                no_steps_back(&format!("{own}.path"), text(source, "path"), faults);
+                if at(spec, &["nodeAffinity", "required"]).is_none() {
+                    let why = "Local volume requires node affinity";
+                    faults.required(&format!("{path}.nodeAffinity"), why);
+                }
+            }
+            "csi" => {
+                let driver = text(source, "driver").to_lowercase();
+                if !driver.is_empty() {
+                    let problems = names::dns_subdomain(&driver);
+                    faults.problems(&format!("{own}.driver"), text(source, "driver"), problems);
+                }
+            }
+            _ => {}
+        }
+    }
+    if !any {
+        faults.required(path, "must specify a volume type");
+    }
+}
+
 fn is_unset(value: Option<&Value>) -> bool {
     match value {
         None | Some(Value::Null) => true,
