@@ -11,20 +11,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::names::{self, reason};
-use api::{Artifact, GitRepository, GitRepositorySpec};
+use api::names::reason;
+use api::{Artifact, GitRepository, GitRepositorySpec, GitRepositoryStatus};
 use async_trait::async_trait;
-use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runtime, Trigger};
+use controller_runtime::{Key, Run, Runtime, Trigger};
 use filetree::{FileTree, Ignore, MemoryTree, clean, select};
 use git::{Auth, Client, Commit, FetchRequest, Fetched, LocalAccess, LocalCopies};
-use objects::Object;
-use reconcile::gitrepository::{
-    Class, CommitFact, OWNED, Pass, Problem, Start, Stored, Verdict, start,
-};
-use tracing::info;
+use reconcile::gitrepository::{CommitFact, Verdict};
+use reconcile::source::{Class, Decision, Pass, Problem};
 
-use crate::artifact::{ArtifactStore, Owner, StoreError};
-use crate::source::{Place, stored, writer};
+use crate::artifact::{ArtifactStore, StoreError};
+use crate::source::{Place, Worker, blocking, owner, start_worker};
 use watch::{RepositoryWatcher, Watched};
 
 const NAME: &str = "gitrepository";
@@ -60,34 +57,27 @@ impl Default for GitRepositoryOptions {
 
 /// Starts the controller.
 pub fn run(runtime: &Arc<Runtime>, store: Arc<ArtifactStore>, options: GitRepositoryOptions) {
-    let kind = <GitRepositorySpec as api::Kind>::gvk();
-    let spec = runtime.spec(kind.clone(), "");
+    let spec = runtime.spec(<GitRepositorySpec as api::Kind>::gvk(), "");
     runtime
         .store(&spec)
         .add_index(INCLUDES_INDEX, includes::index);
     let concurrency = options.concurrency;
-    let reconciler = GitRepositoryReconciler {
+    let worker = GitRepositories {
         git: Arc::new(Client::new(options.local_access)),
         store,
         watcher: RepositoryWatcher::default(),
         options,
     };
-    runtime.run(Controller {
-        name: NAME,
-        kind,
-        label_selector: String::new(),
-        concurrency,
-        reconciler: Arc::new(reconciler),
-        triggers: vec![Trigger::new(spec, |change, store| {
-            if !includes::artifact_changed(change) {
-                return Vec::new();
-            }
-            store.by_index(INCLUDES_INDEX, &change.key().to_string())
-        })],
+    let included = Trigger::new(spec, |change, store| {
+        if !includes::artifact_changed(change) {
+            return Vec::new();
+        }
+        store.by_index(INCLUDES_INDEX, &change.key().to_string())
     });
+    start_worker(runtime, NAME, concurrency, worker, vec![included]);
 }
 
-struct GitRepositoryReconciler {
+struct GitRepositories {
     git: Arc<Client>,
     store: Arc<ArtifactStore>,
     watcher: RepositoryWatcher,
@@ -101,66 +91,38 @@ enum Done {
 }
 
 #[async_trait]
-impl Reconciler for GitRepositoryReconciler {
-    async fn reconcile(&self, run: &Run) -> Result<Outcome, Failed> {
-        let mut place = Place::new(run, writer(&OWNED)).await?;
-        let mut repository = decode(&place.object)?;
-        if start(&repository) == Start::AddFinalizer {
-            place.add_finalizer().await?;
-            repository = decode(&place.object)?;
-        }
-        let now = run.runtime.clock.now();
-        let decision = match start(&repository) {
-            Start::Delete => {
-                self.watcher.forget(&run.key);
-                place.remove_artifacts(&self.store, owner(&repository))?;
-                return place.remove_finalizer().await;
-            }
-            Start::AddFinalizer => return Ok(Outcome::Now),
-            Start::Suspended => {
-                self.watcher.forget(&run.key);
-                info!("reconciliation is suspended for this object");
-                Pass::suspended(repository, now)
-            }
-            Start::Work => {
-                let mut pass = Pass::begin(repository.clone(), now);
-                match self.work(&mut place, &mut pass, &repository).await {
-                    Ok(Done::Success) => pass.success(),
-                    Ok(Done::NoOperation) => pass.no_operation(),
-                    Err(problem) => pass.fail(problem),
-                }
-            }
-        };
-        place
-            .conclude(&decision.status, decision.events, decision.next)
-            .await
+impl Worker for GitRepositories {
+    type Spec = GitRepositorySpec;
+
+    fn store(&self) -> &Arc<ArtifactStore> {
+        &self.store
     }
 
-    fn forgotten(&self, key: &Key) {
+    fn forget(&self, key: &Key) {
         self.watcher.forget(key);
     }
-}
 
-fn decode(object: &Object) -> Result<GitRepository, Failed> {
-    GitRepository::from_object(object).map_err(|error| Failed(error.to_string()))
-}
-
-fn owner(repository: &GitRepository) -> Owner<'_> {
-    Owner {
-        kind: names::GIT_REPOSITORY,
-        namespace: &repository.metadata.namespace,
-        name: &repository.metadata.name,
-    }
-}
-
-impl GitRepositoryReconciler {
     async fn work(
         &self,
         place: &mut Place<'_>,
-        pass: &mut Pass,
+        mut pass: Pass<GitRepositorySpec>,
+        object: &GitRepository,
+    ) -> Decision<GitRepositoryStatus> {
+        match self.fetch_and_store(place, &mut pass, object).await {
+            Ok(Done::Success) => pass.success(),
+            Ok(Done::NoOperation) => pass.no_operation(),
+            Err(problem) => pass.fail(problem),
+        }
+    }
+}
+
+impl GitRepositories {
+    async fn fetch_and_store(
+        &self,
+        place: &mut Place<'_>,
+        pass: &mut Pass<GitRepositorySpec>,
         repository: &GitRepository,
     ) -> Result<Done, Problem> {
-        self.look_at_storage(place.run, pass, repository);
         let spec = &repository.spec;
         let local = self.local_path(&spec.url);
         let auth = match local {
@@ -170,7 +132,7 @@ impl GitRepositoryReconciler {
         let included = includes::gather(place.run, spec, self.options.requeue_dependency)?;
         pass.includes(included.clone());
         if local.is_none() {
-            place.show(pass.progress()).await;
+            place.show_progress(pass).await;
         }
         let mut request = request(spec, auth);
         if let Some(path) = local {
@@ -206,18 +168,6 @@ impl GitRepositoryReconciler {
     fn local_path(&self, url: &str) -> Option<PathBuf> {
         let copy = self.options.local_copies.find(url).map(PathBuf::from);
         copy.or_else(|| git::local_path(url))
-    }
-
-    /// Removes old artifacts and tells the pass what became of the present one.
-    fn look_at_storage(&self, run: &Run, pass: &mut Pass, repository: &GitRepository) {
-        let Some(artifact) = &repository.status.artifact else {
-            pass.storage(Stored::Missing);
-            return;
-        };
-        let now = run.runtime.clock.now();
-        // As upstream: failing to collect garbage does not stop a pass.
-        pass.garbage_collected(self.store.garbage_collect(artifact, now).unwrap_or(0));
-        pass.storage(stored(&self.store, artifact));
     }
 
     async fn fetch(&self, run: &Run, request: &FetchRequest) -> Result<Fetched, Problem> {
@@ -286,7 +236,7 @@ impl GitRepositoryReconciler {
                 .and_then(|entries| store.put(owner(&repository), &file, &revision, &entries, now))
                 .map_err(|error| store_problem(&error))
         };
-        tokio::task::spawn_blocking(work).await.map_err(|error| {
+        blocking(work).await.map_err(|error| {
             let message = format!("unable to archive artifact to storage: {error}");
             Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
         })?

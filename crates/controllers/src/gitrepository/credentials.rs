@@ -4,7 +4,7 @@ use api::GitRepositorySpec;
 use api::names::{self, reason};
 use controller_runtime::Run;
 use git::Auth;
-use reconcile::gitrepository::{Class, Problem};
+use reconcile::source::{Class, Problem};
 use url::Url;
 
 use crate::source::secrets::{self, Data};

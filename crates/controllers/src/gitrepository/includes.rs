@@ -8,7 +8,7 @@ use api::{Artifact, GitRepository, GitRepositoryInclude, GitRepositorySpec};
 use controller_runtime::{Change, Key, Run};
 use filetree::{EntryKind, FileTree, MemoryTree};
 use objects::{Object, Value};
-use reconcile::gitrepository::{Class, Problem};
+use reconcile::source::{Class, Problem};
 
 use crate::artifact::ArtifactStore;
 

@@ -9,14 +9,14 @@ use std::sync::Arc;
 
 use api::{Artifact, Kind, Resource};
 use async_trait::async_trait;
-use controller_runtime::{Controller, Failed, Outcome, Reconciler, Run, Runtime, Trigger};
+use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runtime, Trigger};
 use objects::{Object, json};
 use reconcile::source::{Decision, Pass, Source, Start, Stored, start};
 use tracing::info;
 
 use crate::artifact::{ArtifactStore, Owner, StoreError};
 pub(crate) use crate::place::Place;
-pub(crate) use place::writer;
+use place::writer;
 pub use settings::SourceSettings;
 
 /// What is particular to one kind of source.
@@ -32,6 +32,9 @@ pub(crate) trait Worker: Send + Sync + 'static {
     fn is_static(&self, _spec: &Self::Spec) -> bool {
         false
     }
+
+    /// Forgets what is kept about an object beside its status: it is suspended, deleted or gone.
+    fn forget(&self, _key: &Key) {}
 
     /// Looks at the origin and stores what is new.
     async fn work(
@@ -78,11 +81,13 @@ impl<W: Worker> Reconciler for SourceReconciler<W> {
         let now = run.runtime.clock.now();
         let decision = match start(&object) {
             Start::Delete => {
+                self.0.forget(&run.key);
                 place.remove_artifacts(self.0.store(), owner(&object))?;
                 return place.remove_finalizer().await;
             }
             Start::AddFinalizer => return Ok(Outcome::Now),
             Start::Suspended => {
+                self.0.forget(&run.key);
                 info!("reconciliation is suspended for this object");
                 Pass::suspended(object, now)
             }
@@ -95,6 +100,10 @@ impl<W: Worker> Reconciler for SourceReconciler<W> {
         place
             .conclude(&decision.status, decision.events, decision.next)
             .await
+    }
+
+    fn forgotten(&self, key: &Key) {
+        self.0.forget(key);
     }
 }
 
@@ -137,7 +146,7 @@ impl<W: Worker> SourceReconciler<W> {
 }
 
 /// Tells what became of an artifact; a spoilt one is removed.
-pub(crate) fn stored(store: &ArtifactStore, artifact: &Artifact) -> Stored {
+fn stored(store: &ArtifactStore, artifact: &Artifact) -> Stored {
     match store.verify(artifact) {
         Ok(()) => Stored::Present {
             url: store.url(&artifact.path),

@@ -12,7 +12,7 @@ use crate::artifact::{ArtifactStore, Owner};
 use crate::place::{Place, Writer, to_value};
 
 /// The source controller, with the condition types of one of its kinds.
-pub(crate) fn writer(owned: &'static [&'static str]) -> Writer {
+pub(super) fn writer(owned: &'static [&'static str]) -> Writer {
     Writer {
         controller: names::SOURCE_CONTROLLER,
         manager: names::SOURCE_CONTROLLER,
@@ -21,17 +21,12 @@ pub(crate) fn writer(owned: &'static [&'static str]) -> Writer {
 }
 
 impl Place<'_> {
-    /// Writes progress before something slow, where there is any to show. A failure to do so is left to the write at
-    /// the end.
-    pub async fn show(&mut self, status: Option<&impl Serialize>) {
-        if let Some(status) = status {
+    /// Writes the progress of a pass before something slow, where there is any to show. A failure to do so is left to the
+    /// write at the end.
+    pub async fn show_progress<S: Source>(&mut self, pass: &Pass<S>) {
+        if let Some(status) = pass.progress() {
             let _ = self.write(&to_value(status)).await;
         }
-    }
-
-    /// Writes the progress of a pass, as [`Place::show`] does.
-    pub async fn show_progress<S: Source>(&mut self, pass: &Pass<S>) {
-        self.show(pass.progress()).await;
     }
 
     /// Writes what a pass came to, records its events and tells the queue.

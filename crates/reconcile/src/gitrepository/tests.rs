@@ -4,33 +4,19 @@ use std::time::Duration;
 
 use api::conditions::{self, ConditionStatus};
 use api::names::{self, reason};
-use api::{Artifact, GitRepository, GitRepositoryInclude, LocalObjectReference};
-use jiff::Timestamp;
+use api::{GitRepository, GitRepositoryInclude, LocalObjectReference};
 
 use super::*;
+use crate::source::testing::{artifact, describe, now, object};
+use crate::source::{Class, Next, Problem, Start, Stored, start};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 
-fn now() -> Timestamp {
-    "2026-01-02T03:04:05Z".parse().unwrap()
-}
-
 fn repository() -> GitRepository {
-    let mut repository = GitRepository::default();
-    repository.metadata.name = "podinfo".into();
-    repository.metadata.generation = 1;
-    repository.metadata.finalizers = vec![names::FINALIZER.into()];
-    repository.spec.interval = api::Duration(INTERVAL);
-    repository.status.observed_generation = Some(-1);
-    repository
-}
-
-fn artifact(revision: &str, digest: &str) -> Artifact {
-    Artifact {
-        revision: revision.into(),
-        digest: digest.into(),
-        ..Artifact::default()
-    }
+    object(GitRepositorySpec {
+        interval: api::Duration(INTERVAL),
+        ..GitRepositorySpec::default()
+    })
 }
 
 fn commit(revision: &str) -> CommitFact {
@@ -57,22 +43,6 @@ fn ready(revision: &str) -> GitRepository {
     pass.stored(artifact(revision, "sha256:1"));
     repository.status = pass.success().status;
     repository
-}
-
-fn describe(decision: &Decision) -> Vec<String> {
-    let list = &decision.status.conditions;
-    let mut lines: Vec<String> = list
-        .iter()
-        .map(|c| format!("{}={:?} {}: {}", c.type_, c.status, c.reason, c.message))
-        .collect();
-    lines.extend(
-        decision
-            .events
-            .iter()
-            .map(|e| format!("{:?} {}: {}", e.severity, e.reason, e.message)),
-    );
-    lines.push(format!("{:?}", decision.next));
-    lines
 }
 
 #[test]
@@ -260,8 +230,8 @@ fn artifacts_that_vanish_or_rot_are_built_again() {
         (Stored::Corrupt { error: "e".into() }, 1),
     ] {
         let mut pass = Pass::begin(ready("main@sha1:a"), now());
-        pass.storage(stored);
-        assert_eq!(pass.events.len(), events);
+        pass.storage(stored.clone());
+        assert_eq!(pass.clone().success().events.len(), events, "{stored:?}");
         let shown = pass.progress().unwrap();
         let text = &conditions::get(&shown.conditions, names::READY)
             .unwrap()

@@ -14,6 +14,11 @@ impl<S: Source> Pass<S> {
     /// Ends a pass that stored an artifact or kept it.
     pub(crate) fn end(mut self, news: News) -> Decision<S::Status> {
         self.notify(news);
+        self.finish()
+    }
+
+    /// Ends a pass whose news are told already.
+    pub(crate) fn finish(mut self) -> Decision<S::Status> {
         self.record_request();
         self.delete(names::RECONCILING);
         self.delete(names::STALLED);
@@ -92,8 +97,8 @@ impl<S: Source> Pass<S> {
             Some(Problem { class, message, .. }) => match class {
                 Class::Generic => Next::Retry(message),
                 Class::Stalling => Next::Nothing,
+                Class::Waiting(duration) if duration.is_zero() => interval,
                 Class::Waiting(duration) => Next::After(duration),
-                Class::NoOperation => interval,
             },
             None if conditions::is_ready(list) => interval,
             None => {
@@ -138,7 +143,7 @@ impl<S: Source> Pass<S> {
     }
 
     /// Tells people about a new artifact, or about recovery from a failure.
-    fn notify(&mut self, news: News) {
+    pub(crate) fn notify(&mut self, news: News) {
         let Some(artifact) = self.status.artifact() else {
             return;
         };

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use api::conditions::SummaryOrder;
 use api::{
-    Artifact, Condition, HelmChartSpec, HelmChartStatus, HelmRepositorySpec, HelmRepositoryStatus,
-    OciRepositorySpec, OciRepositoryStatus, names,
+    Artifact, Condition, GitRepositorySpec, GitRepositoryStatus, HelmChartSpec, HelmChartStatus,
+    HelmRepositorySpec, HelmRepositoryStatus, OciRepositorySpec, OciRepositoryStatus, names,
 };
+
+use crate::gitrepository;
 
 use super::{Source, Status};
 
 macro_rules! status {
-    ($($type:ty),*) => {$(
+    ($($type:ty, $url:ident;)*) => {$(
         impl Status for $type {
             fn conditions(&self) -> &Vec<Condition> {
                 &self.conditions
@@ -25,8 +27,8 @@ macro_rules! status {
             fn artifact_mut(&mut self) -> &mut Option<Artifact> {
                 &mut self.artifact
             }
-            fn url_mut(&mut self) -> &mut String {
-                &mut self.url
+            fn url_mut(&mut self) -> Option<&mut String> {
+                status!($url self)
             }
             fn observed_generation(&self) -> i64 {
                 self.observed_generation.unwrap_or(0)
@@ -42,12 +44,73 @@ macro_rules! status {
             }
         }
     )*};
+    (with_link $self:ident) => {
+        Some(&mut $self.url)
+    };
+    (without_link $self:ident) => {
+        None
+    };
 }
 
-status!(HelmRepositoryStatus, HelmChartStatus, OciRepositoryStatus);
+status! {
+    GitRepositoryStatus, without_link;
+    HelmRepositoryStatus, with_link;
+    HelmChartStatus, with_link;
+    OciRepositoryStatus, with_link;
+}
+
+impl Source for GitRepositorySpec {
+    type Status = GitRepositoryStatus;
+    type Facts = gitrepository::Facts;
+    const SUMMARY: SummaryOrder<'static> = SummaryOrder {
+        types: &[
+            names::STORAGE_OPERATION_FAILED,
+            names::FETCH_FAILED,
+            names::INCLUDE_UNAVAILABLE,
+            names::ARTIFACT_OUTDATED,
+            names::ARTIFACT_IN_STORAGE,
+            names::SOURCE_VERIFIED,
+            names::STALLED,
+            names::RECONCILING,
+        ],
+        negative: &[
+            names::STORAGE_OPERATION_FAILED,
+            names::FETCH_FAILED,
+            names::INCLUDE_UNAVAILABLE,
+            names::ARTIFACT_OUTDATED,
+            names::STALLED,
+            names::RECONCILING,
+        ],
+    };
+    const OWNED: &'static [&'static str] = &[
+        names::STORAGE_OPERATION_FAILED,
+        names::FETCH_FAILED,
+        names::INCLUDE_UNAVAILABLE,
+        names::ARTIFACT_OUTDATED,
+        names::ARTIFACT_IN_STORAGE,
+        names::SOURCE_VERIFIED,
+        names::READY,
+        names::RECONCILING,
+        names::STALLED,
+    ];
+    const FAILURES: &'static [&'static str] = &[
+        names::FETCH_FAILED,
+        names::INCLUDE_UNAVAILABLE,
+        names::STORAGE_OPERATION_FAILED,
+    ];
+
+    fn is_suspended(&self) -> bool {
+        self.suspend
+    }
+
+    fn interval(&self) -> Duration {
+        self.interval.0
+    }
+}
 
 impl Source for HelmRepositorySpec {
     type Status = HelmRepositoryStatus;
+    type Facts = ();
     const SUMMARY: SummaryOrder<'static> = SummaryOrder {
         types: &[
             names::STORAGE_OPERATION_FAILED,
@@ -88,6 +151,7 @@ impl Source for HelmRepositorySpec {
 
 impl Source for OciRepositorySpec {
     type Status = OciRepositoryStatus;
+    type Facts = ();
     const SUMMARY: SummaryOrder<'static> = SummaryOrder {
         types: &[
             names::STORAGE_OPERATION_FAILED,
@@ -123,6 +187,7 @@ impl Source for OciRepositorySpec {
 
 impl Source for HelmChartSpec {
     type Status = HelmChartStatus;
+    type Facts = ();
     const SUMMARY: SummaryOrder<'static> = SummaryOrder {
         types: &[
             names::STORAGE_OPERATION_FAILED,

@@ -51,10 +51,8 @@ pub enum Class {
     Generic,
     /// Not tried again before the object changes.
     Stalling,
-    /// Tried again after a fixed time.
+    /// Tried again after a fixed time; after the interval where it is zero.
     Waiting(Duration),
-    /// No failure: nothing had to be done.
-    NoOperation,
 }
 
 /// Why a pass ended early.
@@ -160,8 +158,8 @@ pub trait Status: Clone + PartialEq + Default {
     fn artifact(&self) -> Option<&Artifact>;
     /// The stored artifact, to change.
     fn artifact_mut(&mut self) -> &mut Option<Artifact>;
-    /// Address of the newest artifact, to change.
-    fn url_mut(&mut self) -> &mut String;
+    /// Address of the newest artifact, to change; `None` for kinds that have none.
+    fn url_mut(&mut self) -> Option<&mut String>;
     /// Generation last brought to an end.
     fn observed_generation(&self) -> i64;
     /// Generation last brought to an end, to change.
@@ -176,6 +174,8 @@ pub trait Status: Clone + PartialEq + Default {
 pub trait Source: api::Kind {
     /// Its status.
     type Status: Status + serde::Serialize + serde::de::DeserializeOwned + Send + Sync;
+    /// What a pass over the kind knows beside the status.
+    type Facts: Clone + Default + std::fmt::Debug + Send;
     /// Conditions that make up Ready, most important first.
     const SUMMARY: SummaryOrder<'static>;
     /// Conditions that the controller owns.
@@ -193,6 +193,7 @@ pub trait Source: api::Kind {
 pub struct Pass<S: Source> {
     pub(crate) before: Resource<S, S::Status>,
     pub(crate) status: S::Status,
+    pub(crate) facts: S::Facts,
     events: Vec<EventDraft>,
     pub(crate) stamp: Stamp,
 }
@@ -233,6 +234,7 @@ impl<S: Source> Pass<S> {
     fn untouched(object: Resource<S, S::Status>, now: Timestamp) -> Self {
         Self {
             status: object.status.clone(),
+            facts: S::Facts::default(),
             events: Vec::new(),
             stamp: Stamp {
                 generation: object.metadata.generation,
@@ -281,7 +283,9 @@ impl<S: Source> Pass<S> {
             }
             (_, artifact) => *artifact = None,
         }
-        self.status.url_mut().clear();
+        if let Some(link) = self.status.url_mut() {
+            link.clear();
+        }
         let message = if had_artifact {
             "building artifact: disappeared from storage"
         } else {
@@ -294,8 +298,9 @@ impl<S: Source> Pass<S> {
     /// The link to the newest artifact lies beside it.
     fn move_link(&mut self, artifact_url: &str) {
         let directory = artifact_url.rsplit_once('/').map_or("", |(head, _)| head);
-        let link = self.status.url_mut();
-        if let Some((_, name)) = link.rsplit_once('/') {
+        if let Some(link) = self.status.url_mut()
+            && let Some((_, name)) = link.rsplit_once('/')
+        {
             *link = format!("{directory}/{name}");
         }
     }
@@ -303,7 +308,9 @@ impl<S: Source> Pass<S> {
     /// Takes in a stored artifact, and the address that leads to the newest one.
     pub(crate) fn keep(&mut self, artifact: Artifact, link: String) {
         *self.status.artifact_mut() = Some(artifact);
-        *self.status.url_mut() = link;
+        if let Some(url) = self.status.url_mut() {
+            *url = link;
+        }
         self.delete(names::STORAGE_OPERATION_FAILED);
     }
 
@@ -352,7 +359,7 @@ impl<S: Source> Pass<S> {
     }
 
     /// Tells whether somebody waits for this pass: a new generation, or a reconcile request.
-    fn is_asked_for(&self) -> bool {
+    pub(crate) fn is_asked_for(&self) -> bool {
         let request = self.before.metadata.reconcile_request();
         let requested = !request.is_empty() && request != self.before.status.last_handled();
         requested || self.is_new_generation()
