@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command as ClapCommand, CommandFactory, FromArgMatches, Parser};
+use clap::{ArgMatches, Args as _, Command as ClapCommand, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::error::{CliError, CliResult};
@@ -64,15 +64,47 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> CliResult<Parsed> {
     if args.len() == 2 && (args[1] == "--version" || args[1] == "-v") {
         return Ok(Parsed::Text(format!("flux version {}\n", crate::VERSION)));
     }
-    let tree = tree();
-    let parsed = tree
-        .clone()
-        .try_get_matches_from(&args)
-        .and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
+    if let Some(parsed) = parse_branch(&args) {
+        return Ok(parsed);
+    }
+    let parsed =
+        matches(tree(), &args).and_then(|mut matches| Cli::from_arg_matches_mut(&mut matches));
     match parsed {
         Ok(cli) => Ok(Parsed::Command(Box::new(cli.globals), cli.command)),
-        Err(error) => explain(&error, tree, &args),
+        Err(error) => explain(&error, tree(), &args),
     }
+}
+
+fn matches(mut tree: ClapCommand, args: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let matches = tree.try_get_matches_from_mut(args);
+    // Taking the tree apart would cost as much as a small build.
+    std::mem::forget(tree);
+    matches
+}
+
+/// Parses the commands that run in a few milliseconds by their own branch of the tree: the whole one would cost
+/// more than they do. None for other commands, and where the whole tree has to say what is wrong.
+fn parse_branch(args: &[OsString]) -> Option<Parsed> {
+    match args.get(1)?.to_str()? {
+        "build" => branch("build", Command::Build, args),
+        "helm" => branch("helm", Command::Helm, args),
+        "kustomize" => branch("kustomize", Command::Kustomize, args),
+        _ => None,
+    }
+}
+
+fn branch<A: clap::Args>(
+    name: &'static str,
+    command: fn(A) -> Command,
+    args: &[OsString],
+) -> Option<Parsed> {
+    let tree = GlobalArgs::augment_args(ClapCommand::new("flux"));
+    let tree = tree.subcommand(A::augment_args(ClapCommand::new(name)));
+    let mut matches = matches(go_style(tree), args).ok()?;
+    let globals = GlobalArgs::from_arg_matches_mut(&mut matches).ok()?;
+    let (_, mut inner) = matches.remove_subcommand()?;
+    let parsed = A::from_arg_matches_mut(&mut inner).ok()?;
+    Some(Parsed::Command(Box::new(globals), command(parsed)))
 }
 
 fn explain(error: &clap::Error, mut tree: ClapCommand, args: &[OsString]) -> CliResult<Parsed> {

@@ -4,8 +4,6 @@
 //! `✗ message` and exits 1; an error with a code of its own exits with that, and code 1 given explicitly
 //! (drift found by `diff`) prints as a warning.
 
-use std::process::ExitCode;
-
 use crate::output::Output;
 
 /// Outcome of a command.
@@ -118,7 +116,7 @@ impl CliError {
     }
 
     /// Prints the error and returns the exit code.
-    pub fn report(&self, out: Output) -> ExitCode {
+    pub fn report(&self, out: Output) -> u8 {
         match self.style {
             Style::Failure => out.failure(&self.message),
             Style::Warning => out.warning(&self.message),
@@ -133,7 +131,7 @@ impl CliError {
                 "  This is a defect of flux; please report it with the command that showed it.",
             );
         }
-        ExitCode::from(self.exit_code)
+        self.exit_code
     }
 }
 

@@ -25,15 +25,13 @@ mod remote_bases;
 mod table;
 mod wait;
 
-use std::process::ExitCode;
-
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Version of the command line and the controllers: the release of Flux they are compatible with, and ours.
 pub const VERSION: &str = concat!("2.9.4+ferroflux.", env!("CARGO_PKG_VERSION"));
 
-fn main() -> ExitCode {
+fn main() {
     let out = output::Output::new();
     let outcome = cli::parse(std::env::args_os()).and_then(|parsed| match parsed {
         cli::Parsed::Text(text) => {
@@ -44,8 +42,5 @@ fn main() -> ExitCode {
             .resolve(out)
             .and_then(|settings| commands::run(&context::Context::new(settings, out), command)),
     });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => error.report(out),
-    }
+    out.leave(outcome.map_or_else(|error| error.report(out), |()| 0))
 }

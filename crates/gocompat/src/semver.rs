@@ -81,14 +81,77 @@ pub struct Version {
 const PRE_AND_METADATA: &str =
     r"(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?";
 
-static LOOSE: LazyLock<Regex> = LazyLock::new(|| {
-    compile(&format!(
-        r"^v?([0-9]+)(\.[0-9]+)?(\.[0-9]+)?{PRE_AND_METADATA}$"
-    ))
-});
-
 fn compile(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a constant that compiles")
+}
+
+/// A lenient version at the start of a text, taken apart; numbers may be wildcards.
+struct Parts<'t> {
+    /// One to three numbers without dots; absent ones are empty.
+    numbers: [&'t str; 3],
+    /// Without its dash; may be empty.
+    pre: &'t str,
+    /// Without its plus; may be empty.
+    metadata: &'t str,
+    /// What follows.
+    rest: &'t str,
+}
+
+impl<'t> Parts<'t> {
+    /// Takes as much as belongs to a version; none where the text starts otherwise.
+    fn read(text: &'t str) -> Option<Self> {
+        let mut rest = text.strip_prefix('v').unwrap_or(text);
+        let mut numbers = [""; 3];
+        for (index, number) in numbers.iter_mut().enumerate() {
+            let start = match index {
+                0 => Some(rest),
+                _ => rest.strip_prefix('.'),
+            };
+            let Some(start) = start else { break };
+            let digits = start.bytes().take_while(u8::is_ascii_digit).count();
+            let length = if digits == 0 && start.starts_with(['x', 'X', '*']) {
+                1
+            } else {
+                digits
+            };
+            if length == 0 {
+                break;
+            }
+            (*number, rest) = start.split_at(length);
+        }
+        if numbers[0].is_empty() {
+            return None;
+        }
+        let mut part = |mark: char| {
+            let start = rest.strip_prefix(mark)?;
+            let length = identifiers(start);
+            if length == 0 {
+                return None;
+            }
+            let (part, behind) = start.split_at(length);
+            rest = behind;
+            Some(part)
+        };
+        let pre = part('-').unwrap_or_default();
+        let metadata = part('+').unwrap_or_default();
+        Some(Self {
+            numbers,
+            pre,
+            metadata,
+            rest,
+        })
+    }
+}
+
+/// Length of the identifiers, joined by dots, that a text starts with.
+fn identifiers(text: &str) -> usize {
+    let bytes = text.as_bytes();
+    let word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+    let mut at = bytes.iter().take_while(|b| word(b)).count();
+    while at > 0 && bytes.get(at) == Some(&b'.') && bytes.get(at + 1).is_some_and(word) {
+        at += 1 + bytes[at + 1..].iter().take_while(|b| word(b)).count();
+    }
+    at
 }
 
 impl Version {
@@ -100,9 +163,12 @@ impl Version {
         if text.len() > VERSION_BYTES_MAX {
             return Err(SemverError::TooLong);
         }
-        let groups = LOOSE.captures(text).ok_or(SemverError::Invalid)?;
-        let number = |index: usize| -> Result<u64, SemverError> {
-            let digits = group(&groups, index).trim_start_matches('.');
+        let parts = Parts::read(text).ok_or(SemverError::Invalid)?;
+        let numeric = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if !parts.rest.is_empty() || !parts.numbers.iter().all(|part| numeric(part)) {
+            return Err(SemverError::Invalid);
+        }
+        let number = |digits: &str| -> Result<u64, SemverError> {
             if digits.is_empty() {
                 return Ok(0);
             }
@@ -110,12 +176,13 @@ impl Version {
                 .parse()
                 .map_err(|_| SemverError::SegmentRange(digits.to_owned()))
         };
+        let [major, minor, patch] = parts.numbers;
         let version = Self {
-            major: number(1)?,
-            minor: number(2)?,
-            patch: number(3)?,
-            pre: group(&groups, 5).to_owned(),
-            metadata: group(&groups, 8).to_owned(),
+            major: number(major)?,
+            minor: number(minor)?,
+            patch: number(patch)?,
+            pre: parts.pre.to_owned(),
+            metadata: parts.metadata.to_owned(),
             original: text.to_owned(),
         };
         check_prerelease(&version.pre)?;
@@ -455,6 +522,11 @@ impl fmt::Display for Range {
 
 /// Rewrites `1.0 - 2.0` to `>= 1.0, <= 2.0 `.
 fn expand_hyphens(text: &str) -> String {
+    let space = |b: u8| matches!(b, b'\t' | b'\n' | 0x0c | b'\r' | b' ');
+    let mut triples = text.as_bytes().windows(3);
+    if !triples.any(|t| t[1] == b'-' && space(t[0]) && space(t[2])) {
+        return text.to_owned();
+    }
     let mut out = text.to_owned();
     for found in HYPHEN.captures_iter(text) {
         let replacement = format!(">= {}, <= {} ", group(&found, 1), group(&found, 11));
@@ -464,17 +536,59 @@ fn expand_hyphens(text: &str) -> String {
 }
 
 fn parse_alternative(text: &str) -> Result<Alternative, SemverError> {
+    if let Some(comparators) = plain_comparators(text) {
+        return Alternative::new(comparators);
+    }
     if !ALTERNATIVE.is_match(text) {
         return Err(SemverError::ImproperConstraint(text.to_owned()));
     }
-    let comparators = FIND_COMPARATOR
-        .find_iter(text)
-        .map(|found| Comparator::parse(found.as_str()))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(Alternative {
-        has_prerelease: comparators.iter().any(|c| !c.version.pre.is_empty()),
-        comparators,
-    })
+    let comparators = FIND_COMPARATOR.find_iter(text);
+    Alternative::new(
+        comparators
+            .map(|found| Comparator::parse(found.as_str()))
+            .collect(),
+    )
+}
+
+/// Reads comparators as almost everybody writes them, without the expressions, whose compilation takes a
+/// multiple of the time; none for anything unusual.
+fn plain_comparators(text: &str) -> Option<Vec<Result<Comparator, SemverError>>> {
+    let blank = |c: char| matches!(c, '\t' | '\n' | '\x0c' | '\r' | ' ');
+    let mut rest = text.trim_matches(blank);
+    let mut comparators = Vec::new();
+    loop {
+        let mark = |c: char| matches!(c, '=' | '!' | '>' | '<' | '~' | '^');
+        let (written, behind) = rest.split_at(rest.len() - rest.trim_start_matches(mark).len());
+        if !matches!(
+            written,
+            "" | "=" | "!=" | ">" | "<" | ">=" | "=>" | "<=" | "=<" | "~" | "~>" | "^"
+        ) {
+            return None;
+        }
+        let version = behind.trim_start_matches(blank);
+        let parts = Parts::read(version)?;
+        let whole = &version[..version.len() - parts.rest.len()];
+        comparators.push(Comparator::new(written, whole, &parts));
+        if parts.rest.is_empty() {
+            return Some(comparators);
+        }
+        let next = parts.rest.trim_start_matches(blank);
+        let comma = next.strip_prefix(',').map(|n| n.trim_start_matches(blank));
+        if comma.is_none() && next.len() == parts.rest.len() {
+            return None;
+        }
+        rest = comma.unwrap_or(next);
+    }
+}
+
+impl Alternative {
+    fn new(comparators: Vec<Result<Comparator, SemverError>>) -> Result<Self, SemverError> {
+        let comparators = comparators.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            has_prerelease: comparators.iter().any(|c| !c.version.pre.is_empty()),
+            comparators,
+        })
+    }
 }
 
 impl Comparator {
@@ -482,24 +596,37 @@ impl Comparator {
         let m = COMPARATOR
             .captures(text)
             .ok_or_else(|| SemverError::ImproperConstraint(text.to_owned()))?;
-        let wild = |part: &str| matches!(part.trim_start_matches('.'), "" | "x" | "X" | "*");
-        let (version, missing) = if wild(group(&m, 3)) {
-            (format!("0.0.0{}", group(&m, 6)), Missing::Major)
-        } else if wild(group(&m, 4)) {
-            (
-                format!("{}.0.0{}", group(&m, 3), group(&m, 6)),
-                Missing::Minor,
-            )
-        } else if wild(group(&m, 5)) {
-            let numbers = format!("{}{}.0", group(&m, 3), group(&m, 4));
-            (numbers + group(&m, 6), Missing::Patch)
+        let number = |index: usize| group(&m, index).trim_start_matches('.');
+        let pre = group(&m, 6);
+        let parts = Parts {
+            numbers: [number(3), number(4), number(5)],
+            pre: pre.strip_prefix('-').unwrap_or(pre),
+            metadata: "",
+            rest: "",
+        };
+        Self::new(group(&m, 1), group(&m, 2), &parts)
+    }
+
+    fn new(written: &str, whole: &str, parts: &Parts<'_>) -> Result<Self, SemverError> {
+        let wild = |part: &str| matches!(part, "" | "x" | "X" | "*");
+        let pre = match parts.pre {
+            "" => String::new(),
+            pre => format!("-{pre}"),
+        };
+        let [major, minor, patch] = parts.numbers;
+        let (version, missing) = if wild(major) {
+            (format!("0.0.0{pre}"), Missing::Major)
+        } else if wild(minor) {
+            (format!("{major}.0.0{pre}"), Missing::Minor)
+        } else if wild(patch) {
+            (format!("{major}.{minor}.0{pre}"), Missing::Patch)
         } else {
-            (group(&m, 2).to_owned(), Missing::Nothing)
+            (whole.to_owned(), Missing::Nothing)
         };
         Ok(Self {
-            operator: operator(group(&m, 1)),
+            operator: operator(written),
             version: Version::parse(&version).map_err(|_| SemverError::ConstraintParser)?,
-            written: format!("{}{}", group(&m, 1), group(&m, 2)),
+            written: format!("{written}{whole}"),
             missing,
         })
     }

@@ -140,9 +140,7 @@ const FUNCTIONS: &[Function] = &[
     }),
     Function::fixed("tpl", &[T, A], T, |c| {
         let (text, data) = (c.shared_text(0), c.value(1));
-        Ok(Value::text(without_no_value(
-            &c.run.evaluate(&text, &data)?,
-        )))
+        Ok(Value::text(without_no_value(c.run.evaluate(&text, &data)?)))
     }),
     Function::fixed("required", &[T, A], A, required),
     Function::fixed("fail", &[T], T, |c| {
@@ -217,22 +215,19 @@ fn world<'c>(c: &'c Call<'_, '_>) -> Option<&'c World> {
 }
 
 /// Output without the marks that absent values leave.
-pub(crate) fn without_no_value(text: &[u8]) -> Vec<u8> {
+pub(crate) fn without_no_value(text: Vec<u8>) -> Vec<u8> {
     const MARK: &[u8] = b"<no value>";
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.iter().position(|&b| b == b'<') {
-        let tail = &rest[at..];
-        out.extend_from_slice(&rest[..at]);
-        match tail.strip_prefix(MARK) {
-            Some(after) => rest = after,
-            None => {
-                out.push(b'<');
-                rest = &tail[1..];
-            }
-        }
+    let mut marks = memchr::memmem::find_iter(&text, MARK).peekable();
+    if marks.peek().is_none() {
+        return text;
     }
-    out.extend_from_slice(rest);
+    let mut out = Vec::with_capacity(text.len());
+    let mut start = 0;
+    for at in marks {
+        out.extend_from_slice(&text[start..at]);
+        start = at + MARK.len();
+    }
+    out.extend_from_slice(&text[start..]);
     out
 }
 

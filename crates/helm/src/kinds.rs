@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use gotemplate::Text;
-use serde_json::Value;
 
 use crate::Version;
+use crate::head::Head;
 use crate::manifest::split;
 
 /// A document that becomes part of the release.
@@ -121,14 +121,6 @@ pub fn sort_for_uninstall(manifests: &mut [Manifest], version: Version) {
     manifests.sort_by(|a, b| rank(&a.kind, true, version).cmp(&rank(&b.kind, true, version)));
 }
 
-/// What identifies a document and makes it a hook.
-#[derive(Debug, Default)]
-struct Head {
-    kind: String,
-    name: String,
-    annotations: BTreeMap<String, String>,
-}
-
 /// Splits rendered files into sorted hooks and manifests. Documents with an unknown hook are dropped.
 ///
 /// # Errors
@@ -144,7 +136,7 @@ pub fn sort_manifests(
             continue;
         }
         for content in split(&text, version) {
-            let head = head(&content, version)
+            let head = Head::read(&content, version)
                 .map_err(|error| format!("YAML parse error on {path}: {error}"))?;
             match head.annotations.get("helm.sh/hook") {
                 None => manifests.push(Manifest {
@@ -195,89 +187,4 @@ fn hook(path: &str, head: &Head, events: &str, manifest: String) -> Option<Hook>
         delete_policies: policies("helm.sh/hook-delete-policy"),
         output_log_policies: policies("helm.sh/hook-output-log-policy"),
     })
-}
-
-/// Reads what identifies a document, with Go's messages for fields of the wrong type.
-fn head(content: &str, version: Version) -> Result<Head, String> {
-    const PREFIX: &str = "error unmarshaling JSON: while decoding JSON: ";
-    let value = kyaml::yaml_to_json(content.as_bytes()).map_err(|error| error.to_string())?;
-    let map = match &value {
-        Value::Null => return Ok(Head::default()),
-        Value::Object(map) => map,
-        other => {
-            let found = kyaml::json_kind(other);
-            let package = if version == Version::V4 {
-                "util"
-            } else {
-                "releaseutil"
-            };
-            return Err(format!(
-                "{PREFIX}json: cannot unmarshal {found} into Go value of type {package}.SimpleHead"
-            ));
-        }
-    };
-    let mut reader = HeadReader { error: None };
-    let mut head = Head::default();
-    for (key, value) in map {
-        match key.to_ascii_lowercase().as_str() {
-            "apiversion" => drop(reader.text(value, "SimpleHead.apiVersion")),
-            "kind" => head.kind = reader.text(value, "SimpleHead.kind"),
-            "metadata" => reader.metadata(value, &mut head),
-            _ => {}
-        }
-    }
-    reader
-        .error
-        .map_or(Ok(head), |error| Err(format!("{PREFIX}{error}")))
-}
-
-struct HeadReader {
-    error: Option<String>,
-}
-
-impl HeadReader {
-    fn mismatch(&mut self, value: &Value, field: &str, wanted: &str) {
-        let found = kyaml::json_kind(value);
-        self.error.get_or_insert_with(|| {
-            format!("json: cannot unmarshal {found} into Go struct field {field} of type {wanted}")
-        });
-    }
-
-    fn text(&mut self, value: &Value, field: &str) -> String {
-        match value {
-            Value::String(text) => text.clone(),
-            Value::Null => String::new(),
-            Value::Bool(flag) => flag.to_string(),
-            Value::Number(number) => number.to_string(),
-            other => {
-                self.mismatch(other, field, "string");
-                String::new()
-            }
-        }
-    }
-
-    fn metadata(&mut self, value: &Value, head: &mut Head) {
-        let Value::Object(map) = value else {
-            if !value.is_null() {
-                self.mismatch(value, "SimpleHead.metadata", "struct { Name string \"json:\\\"name\\\"\"; Annotations map[string]string \"json:\\\"annotations\\\"\" }");
-            }
-            return;
-        };
-        for (key, value) in map {
-            match (key.to_ascii_lowercase().as_str(), value) {
-                ("name", value) => head.name = self.text(value, ".metadata.name"),
-                ("annotations", Value::Object(map)) => {
-                    for (key, value) in map {
-                        let text = self.text(value, ".metadata.annotations");
-                        head.annotations.insert(key.clone(), text);
-                    }
-                }
-                ("annotations", Value::Null) => {}
-                ("annotations", other) => {
-                    self.mismatch(other, ".metadata.annotations", "map[string]string")
-                }
-                _ => {}
-            }
-        }
-    }
 }

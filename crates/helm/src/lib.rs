@@ -16,6 +16,7 @@ pub mod explain;
 mod failure;
 pub mod functions;
 mod glob;
+mod head;
 pub mod ignore;
 pub mod index;
 pub mod kinds;

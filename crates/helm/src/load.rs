@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::Read;
-use std::sync::Arc;
 
 use filetree::{EntryKind, FileTree, TreeError};
-use flate2::read::GzDecoder;
+use flate2::bufread::MultiGzDecoder;
 use gocompat::quote::quote;
 use gotemplate::{Map, Tree};
 
@@ -143,18 +142,31 @@ fn walk(
             ));
         }
         files.push(File {
-            data: without_mark(data),
+            data: match without_mark(&data) {
+                rest if rest.len() < data.len() => rest.into(),
+                _ => data,
+            },
             name,
         });
     }
     Ok(())
 }
 
-fn without_mark(data: Arc<[u8]>) -> Arc<[u8]> {
-    match data.strip_prefix(b"\xef\xbb\xbf") {
-        Some(rest) => Arc::from(rest),
-        None => data,
+/// The bytes without a byte order mark at their start.
+fn without_mark(data: &[u8]) -> &[u8] {
+    data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data)
+}
+
+/// Reads until the buffer is full or nothing is left; returns the number of bytes read.
+fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match reader.read(&mut buffer[filled..])? {
+            0 => break,
+            read => filled += read,
+        }
     }
+    Ok(filled)
 }
 
 /// Loads a chart from a gzipped tar archive.
@@ -181,11 +193,13 @@ pub fn archive_files(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
     if bytes.len() < 3 || bytes[..2] != [0x1f, 0x8b] {
         return fail("gzip: invalid header");
     }
-    let mut archive = tar::Archive::new(GzDecoder::new(bytes).take(CHART_BYTES_MAX * 2));
+    let mut archive = tar::Archive::new(MultiGzDecoder::new(bytes).take(CHART_BYTES_MAX * 2));
     let mut remaining = CHART_BYTES_MAX;
+    // One buffer for all files: memory that was used before is cheaper than memory that is new.
+    let mut buffer = Vec::new();
     let mut files = Vec::new();
     for entry in archive.entries().map_err(io)? {
-        let entry = entry.map_err(io)?;
+        let mut entry = entry.map_err(io)?;
         let kind = entry.header().entry_type();
         if kind.is_dir() || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
             continue;
@@ -210,17 +224,20 @@ pub fn archive_files(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
                 "decompressed chart file {shown} is larger than the maximum file size {FILE_BYTES_MAX}"
             ));
         }
-        let mut data = Vec::with_capacity(size as usize);
-        entry.take(remaining).read_to_end(&mut data).map_err(io)?;
-        remaining -= data.len() as u64;
-        if (data.len() as u64) < size || remaining == 0 {
+        let length = size as usize;
+        if buffer.len() < length {
+            buffer.resize(length, 0);
+        }
+        let read = fill(&mut entry, &mut buffer[..length]).map_err(io)?;
+        remaining -= read as u64;
+        if read < length || remaining == 0 {
             return fail(format!(
                 "decompressed chart is larger than the maximum size {CHART_BYTES_MAX}"
             ));
         }
         files.push(File {
             name,
-            data: without_mark(data.into()),
+            data: without_mark(&buffer[..length]).into(),
         });
     }
     if files.is_empty() {

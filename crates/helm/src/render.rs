@@ -109,7 +109,7 @@ fn run_all(
         let out = run
             .execute(path.as_bytes(), &data)
             .map_err(|error| exec_error(&error, path, version))?;
-        rendered.insert((*path).clone(), Text::from(without_no_value(&out)));
+        rendered.insert((*path).clone(), Text::from(without_no_value(out)));
     }
     Ok(rendered)
 }

@@ -31,7 +31,7 @@ pub fn render_text(
     let set = Arc::new(set);
     let out = with_deep_stack(|| set.execute(name, data, world))?;
     Ok(without_no_value(
-        &out.map_err(|error| failure::exec_text(version, &error))?,
+        out.map_err(|error| failure::exec_text(version, &error))?,
     ))
 }
 

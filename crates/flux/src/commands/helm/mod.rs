@@ -33,10 +33,14 @@ enum Leaf {
 /// Runs one of the commands. Errors are printed as helm prints them.
 pub fn run(ctx: &Context, args: Args) -> CliResult {
     // One thread does everything: a second one would only add its share of the allocator's memory.
-    let outcome = helm::with_deep_stack(|| match args.leaf {
-        Leaf::Template(args) => template::run(ctx, &args),
-        Leaf::Show(args) => show::run(ctx, &args),
-        Leaf::Lint(args) => lint::run(ctx, &args),
+    let outcome = helm::with_deep_stack(|| {
+        match args.leaf {
+            Leaf::Template(args) => template::run(ctx, &args)?,
+            Leaf::Show(args) => show::run(ctx, &args)?,
+            Leaf::Lint(args) => lint::run(ctx, &args)?,
+        }
+        // From here rather than from the first thread: this one need not end either.
+        ctx.out.leave(0)
     });
     outcome.flatten().map_err(|message| {
         ctx.out.note(&format!("Error: {message}"));
