@@ -137,7 +137,13 @@ impl Printer {
         if depth == 0 && verb == 'T' {
             return self.text(value.type_name().as_bytes(), 's');
         }
-        if !self.view(value, view, verb, depth) {
+        // Only errors can be wrapped: `%w` shows anything else as a whole, unless it is a basic value.
+        let whole = verb == 'w'
+            && !matches!(
+                view,
+                View::Bool(_) | View::Int(_) | View::Text(_) | View::Bytes(_)
+            );
+        if whole || !self.view(value, view, verb, depth) {
             self.bad_verb(value, verb, depth);
         }
     }
@@ -268,7 +274,10 @@ impl Printer {
         depth: usize,
     ) {
         if self.spec.sharp_v {
-            self.out.extend_from_slice(value.type_name().as_bytes());
+            // Of a pointer, what it points to is shown.
+            let name = value.type_name();
+            self.out
+                .extend_from_slice(name.trim_start_matches('*').as_bytes());
         }
         self.out.push(b'{');
         for (index, (name, item)) in fields.iter().enumerate() {

@@ -1,7 +1,9 @@
 //! The parsed template: nodes with their offsets, and the canonical text that error messages quote.
 
 use std::fmt;
+use std::sync::Arc;
 
+use crate::function::Function;
 use crate::text::Text;
 use crate::value::Value;
 
@@ -59,6 +61,27 @@ pub(crate) struct Expr {
     pub(crate) kind: ExprKind,
 }
 
+/// The function that a name stands for, found once when the text is parsed.
+#[derive(Debug, Clone)]
+pub(crate) enum Callee {
+    /// Of the set's registry.
+    Own(Arc<Function>),
+    /// Of the language.
+    Builtin(&'static Function),
+    /// Of a text that is only looked at.
+    Named(Arc<str>),
+}
+
+impl Callee {
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::Own(function) => function.name,
+            Self::Builtin(function) => function.name,
+            Self::Named(name) => name,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) enum ExprKind {
     Bool(bool),
@@ -68,7 +91,7 @@ pub(crate) enum ExprKind {
     Text { quoted: String, value: Text },
     Field(Vec<Text>),
     Variable(Text, Vec<Text>),
-    Identifier(String),
+    Function(Callee),
     Chain(Box<Expr>, Vec<Text>),
     Pipe(Box<Pipe>),
 }
@@ -131,7 +154,7 @@ impl fmt::Display for Expr {
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Number(number) => f.write_str(&number.text),
             ExprKind::Text { quoted, .. } => f.write_str(quoted),
-            ExprKind::Identifier(name) => f.write_str(name),
+            ExprKind::Function(callee) => f.write_str(callee.name()),
             ExprKind::Field(names) => fields(f, names),
             ExprKind::Variable(name, names) => {
                 write!(f, "{name}")?;

@@ -198,7 +198,7 @@ impl<'r> Run<'r> {
     fn run_tree(&mut self, tree: &Tree, dot: Item, out: &mut Vec<u8>) -> Exec<()> {
         self.depth += 1;
         let mut frame = Frame {
-            variables: vec![(Text::from("$"), dot.clone())],
+            variables: vec![(Text::dollar(), dot.clone())],
             tree,
             at: At::Start,
             out,

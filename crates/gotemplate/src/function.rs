@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::ExecError;
 use crate::exec::Run;
@@ -158,7 +159,7 @@ impl Function {
 /// The functions that a set of templates may call. The built-in ones of the language are always there.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
-    functions: HashMap<&'static str, Function>,
+    functions: HashMap<&'static str, Arc<Function>>,
 }
 
 impl Registry {
@@ -170,7 +171,7 @@ impl Registry {
     /// Adds functions, replacing those of the same name.
     pub fn add(&mut self, functions: &[Function]) -> &mut Self {
         self.functions
-            .extend(functions.iter().map(|f| (f.name, *f)));
+            .extend(functions.iter().map(|f| (f.name, Arc::new(*f))));
         self
     }
 
@@ -181,7 +182,7 @@ impl Registry {
     }
 
     /// The function of that name.
-    pub fn get(&self, name: &str) -> Option<&Function> {
+    pub fn get(&self, name: &str) -> Option<&Arc<Function>> {
         self.functions.get(name)
     }
 
@@ -226,7 +227,7 @@ impl Call<'_, '_> {
 
     /// The argument as UTF-8, malformed bytes replaced.
     pub fn str(&self, index: usize) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(self.text(index))
+        crate::text::lossy(self.text(index))
     }
 
     /// The argument as an integer.

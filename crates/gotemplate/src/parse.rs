@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::ast::{self, Block, Branch, Command, Expr, ExprKind, Node, Pipe, Template};
+use crate::ast::{self, Block, Branch, Callee, Command, Expr, ExprKind, Node, Pipe, Template};
 use crate::error::ParseError;
 use crate::lex::{Kind, Lexer, Token};
 use crate::number;
@@ -32,7 +32,7 @@ pub(crate) struct Source {
 pub(crate) fn parse(
     name: &str,
     text: &Text,
-    known: &dyn Fn(&str) -> bool,
+    known: &dyn Fn(&str) -> Option<Callee>,
 ) -> Result<Vec<Tree>, ParseError> {
     let source = Arc::new(Source {
         name: name.to_owned(),
@@ -54,7 +54,7 @@ pub(crate) fn parse(
 struct Parser<'t, 'k> {
     lexer: Lexer<'t>,
     source: Arc<Source>,
-    known: &'k dyn Fn(&str) -> bool,
+    known: &'k dyn Fn(&str) -> Option<Callee>,
     frame: Frame<'t>,
     trees: Vec<Tree>,
     blocks: usize,
@@ -75,7 +75,7 @@ impl Default for Frame<'_> {
         Self {
             tokens: [Token::none(), Token::none(), Token::none()],
             ahead: 0,
-            variables: vec![Text::from("$")],
+            variables: vec![Text::dollar()],
             ranges: 0,
             parens: 0,
             action_line: 0,
@@ -545,12 +545,11 @@ impl<'t> Parser<'t, '_> {
         let token = self.next_non_space();
         let kind = match token.kind {
             Kind::Identifier => {
-                let name = token.text();
-                if !(self.known)(&name) {
+                let Some(callee) = (self.known)(&String::from_utf8_lossy(&token.value)) else {
                     let shown = gocompat::quote::quote(&token.value);
                     return self.error(format!("function {shown} not defined"));
-                }
-                ExprKind::Identifier(name)
+                };
+                ExprKind::Function(callee)
             }
             Kind::Dot => ExprKind::Dot,
             Kind::Nil => ExprKind::Nil,

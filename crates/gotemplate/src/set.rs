@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ast;
+use crate::ast::{self, Callee};
 use crate::builtins;
 use crate::error::{ParseError, RunError};
 use crate::exec::Run;
@@ -91,7 +91,8 @@ impl Set {
 
     pub(crate) fn compile(&self, name: &str, text: &Text) -> Result<Vec<Tree>, ParseError> {
         let known = |function: &str| {
-            self.registry.get(function).is_some() || builtins::get(function).is_some()
+            let own = self.registry.get(function).cloned().map(Callee::Own);
+            own.or_else(|| builtins::get(function).map(Callee::Builtin))
         };
         parse::parse(name, text, &known)
     }
@@ -141,10 +142,6 @@ impl Set {
     /// Name of the set.
     pub fn name(&self) -> &str {
         &self.name
-    }
-
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
     }
 
     pub(crate) fn missing_key(&self) -> MissingKey {

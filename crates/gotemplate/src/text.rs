@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+/// The name of the variable that every template starts with.
+static DOLLAR: LazyLock<Text> = LazyLock::new(|| Text::from("$"));
 
 /// A Go string: cheap to clone, compared bytewise.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,12 +15,25 @@ pub struct Text(Arc<[u8]>);
 impl Text {
     /// The text with malformed bytes replaced.
     pub fn to_str(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
+        lossy(&self.0)
+    }
+
+    /// `$`.
+    pub(crate) fn dollar() -> Self {
+        DOLLAR.clone()
     }
 
     /// The bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// Bytes as text with malformed ones replaced; where none is, in a fraction of the library's time.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(bytes),
     }
 }
 
@@ -67,6 +83,12 @@ impl From<String> for Text {
 impl From<&[u8]> for Text {
     fn from(bytes: &[u8]) -> Self {
         Self(Arc::from(bytes))
+    }
+}
+
+impl From<Arc<[u8]>> for Text {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Self(bytes)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use crate::ast::{Block, Branch, Command, Expr, ExprKind, Node, Pipe};
+use crate::ast::{Block, Branch, Callee, Command, Expr, ExprKind, Node, Pipe};
 use crate::error::{Cause, ExecError};
 use crate::function::CallError;
 use crate::parse;
@@ -212,7 +212,7 @@ impl Scope {
         let Some((first, rest)) = command.args.split_first() else {
             return Shape::unknown();
         };
-        let ExprKind::Identifier(name) = &first.kind else {
+        let ExprKind::Function(callee) = &first.kind else {
             return self.expr(first);
         };
         let mut args: Vec<(Option<&Expr>, Shape)> = rest
@@ -220,7 +220,7 @@ impl Scope {
             .map(|expr| (Some(expr), self.expr(expr)))
             .collect();
         args.extend(last.map(|shape| (None, shape)));
-        call(name, args)
+        call(callee.name(), args)
     }
 
     fn declare(&mut self, pipe: &Pipe, shape: &Shape) {
@@ -285,7 +285,8 @@ fn call(name: &str, mut args: Vec<(Option<&Expr>, Shape)>) -> Shape {
 /// The data that the failing node names, and what it passes on to the template it calls.
 fn examine(error: &ExecError, dollar: Shape) -> (Vec<DataPath>, Shape) {
     let nothing = (Vec::new(), Shape::unknown());
-    let Ok(trees) = parse::parse(&error.place.file, &error.source, &|_| true) else {
+    let named = |name: &str| Some(Callee::Named(name.into()));
+    let Ok(trees) = parse::parse(&error.place.file, &error.source, &named) else {
         return nothing;
     };
     let named = |name: &[u8]| name == error.template.as_bytes();
@@ -413,7 +414,7 @@ impl Search<'_> {
 
     fn command(&self, command: &Command, last: Option<&Shape>, scope: &Scope) -> Option<Finding> {
         let first = command.args.first()?;
-        let is_call = matches!(first.kind, ExprKind::Identifier(_));
+        let is_call = matches!(first.kind, ExprKind::Function(_));
         if is_call && first.pos == self.pos && command.to_string() == self.node {
             return Some(passed(command, last, scope));
         }

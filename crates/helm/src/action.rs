@@ -1,5 +1,6 @@
 //! Rendering a release as `helm template` and an installation do: checks, values, templates, manifests.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -218,25 +219,19 @@ pub fn render_release_with(
             excerpt: invalid_line(&files, &error, version).map(Box::new),
             error,
             manifest: joined(
-                files
+                &files
                     .iter()
-                    .map(|(path, text)| (path.as_str(), text.to_str().into_owned())),
+                    .map(|(path, text)| (path.as_str(), text.to_str()))
+                    .filter(|(_, text)| !text.trim().is_empty())
+                    .collect::<Vec<_>>(),
             ),
         })?;
-    let mut manifest = String::new();
-    if options.include_crds {
-        for crd in chart.crds() {
-            let _ = write!(
-                manifest,
-                "---\n# Source: {}\n{}\n",
-                crd.path,
-                String::from_utf8_lossy(&crd.data)
-            );
-        }
-    }
-    for one in &manifests {
-        let _ = write!(manifest, "---\n# Source: {}\n{}\n", one.path, one.content);
-    }
+    let crds = options.include_crds.then(|| chart.crds());
+    let crds = crds.iter().flatten();
+    let crds = crds.map(|crd| (crd.path.as_str(), String::from_utf8_lossy(&crd.data)));
+    let own = manifests.iter();
+    let own = own.map(|one| (one.path.as_str(), Cow::from(&one.content)));
+    let manifest = joined(&crds.chain(own).collect::<Vec<_>>());
     Ok(Rendered {
         hooks,
         manifests,
@@ -266,9 +261,13 @@ fn invalid_line(files: &BTreeMap<String, Text>, error: &str, version: Version) -
     None
 }
 
-fn joined<'t>(files: impl Iterator<Item = (&'t str, String)>) -> String {
-    let mut out = String::new();
-    for (path, text) in files.filter(|(_, text)| !text.trim().is_empty()) {
+/// Documents, each with where it comes from, as one text.
+fn joined(documents: &[(&str, Cow<'_, str>)]) -> String {
+    let sizes = documents
+        .iter()
+        .map(|(path, text)| path.len() + text.len() + 20);
+    let mut out = String::with_capacity(sizes.sum());
+    for (path, text) in documents {
         let _ = write!(out, "---\n# Source: {path}\n{text}\n");
     }
     out
@@ -311,20 +310,26 @@ pub fn print(
     options: &PrintOptions,
     version: Version,
 ) -> Result<String, String> {
-    let mut out = rendered.manifest.trim().to_owned();
-    out.push('\n');
+    let all = pieces(rendered, options).concat();
+    if options.show_only.is_empty() {
+        return Ok(all);
+    }
+    show_only(&all, &options.show_only, version)
+}
+
+/// What [`print`] joins where it shows all: manifests, then hooks.
+pub fn pieces<'r>(rendered: &'r Rendered, options: &PrintOptions) -> Vec<Cow<'r, str>> {
+    let mut pieces = vec![Cow::from(rendered.manifest.trim()), Cow::from("\n")];
     for hook in &rendered.hooks {
         if options.no_hooks
             || (options.skip_tests && hook.events.iter().any(|event| event == "test"))
         {
             continue;
         }
-        let _ = write!(out, "---\n# Source: {}\n{}\n", hook.path, hook.manifest);
+        let text = format!("---\n# Source: {}\n{}\n", hook.path, hook.manifest);
+        pieces.push(text.into());
     }
-    if options.show_only.is_empty() {
-        return Ok(out);
-    }
-    show_only(&out, &options.show_only, version)
+    pieces
 }
 
 fn show_only(all: &str, patterns: &[String], version: Version) -> Result<String, String> {

@@ -434,7 +434,7 @@ impl Files {
     pub(crate) fn new(files: &[File], version: Version) -> Self {
         let mut entries: Vec<(String, Text)> = files
             .iter()
-            .map(|file| (file.name.clone(), Text::from(&file.data[..])))
+            .map(|file| (file.name.clone(), Text::from(file.data.clone())))
             .collect();
         // A later file of the same path replaces an earlier one.
         entries.reverse();

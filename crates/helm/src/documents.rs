@@ -6,6 +6,10 @@ pub(crate) type Document = Result<Vec<u8>, String>;
 /// Cuts a stream at lines that start with `---` and hold nothing else but a comment; any other text behind
 /// the dashes is an error. Empty documents are left out, line breaks become line feeds.
 pub(crate) fn documents(text: &[u8]) -> Vec<Document> {
+    let plain = !text.starts_with(b"---") && memchr::memmem::find(text, b"\n---").is_none();
+    if plain && text.ends_with(b"\n") && memchr::memchr(b'\r', text).is_none() {
+        return vec![Ok(text.to_owned())];
+    }
     let mut documents = Vec::new();
     let mut current = Vec::new();
     for line in text.split_inclusive(|&b| b == b'\n') {

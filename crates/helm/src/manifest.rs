@@ -19,7 +19,7 @@ fn split_v4(text: &str) -> Vec<String> {
     let text = text.trim_start();
     let mut documents = Vec::new();
     let mut start = 0;
-    for at in line_starts(text).filter(|at| text[*at..].starts_with("---")) {
+    for at in separators(text) {
         if at < start {
             continue;
         }
@@ -39,7 +39,7 @@ fn split_v3(text: &str) -> Vec<String> {
     let text = text.trim();
     let mut documents = Vec::new();
     let mut start = 0;
-    for at in line_starts(text).filter(|at| text[*at..].starts_with("---")) {
+    for at in separators(text) {
         // White space that an earlier separator swallowed cannot begin another one.
         let alone = at == 0 || at > start;
         if !alone {
@@ -57,8 +57,11 @@ fn split_v3(text: &str) -> Vec<String> {
         .collect()
 }
 
-fn line_starts(text: &str) -> impl Iterator<Item = usize> {
-    std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1))
+/// Where lines start with a separator.
+fn separators(text: &str) -> impl Iterator<Item = usize> {
+    let first = text.starts_with("---").then_some(0);
+    let others = memchr::memmem::find_iter(text.as_bytes(), b"\n---");
+    first.into_iter().chain(others.map(|at| at + 1))
 }
 
 #[cfg(test)]

@@ -218,7 +218,7 @@ fn collect(
         files.insert(
             format!("{path}/{}", file.name),
             Renderable {
-                text: Text::from(&file.data[..]),
+                text: Text::from(file.data.clone()),
                 context: context.clone(),
                 base_path: format!("{path}/templates"),
             },

@@ -35,7 +35,7 @@ impl UserValues {
         for (name, text) in &self.files {
             let map = read_documents(text, version)
                 .map_err(|error| format!("failed to parse {name}: {error}"))?;
-            merge_maps(&mut base, map);
+            merge_maps(&mut base, floats_map(map));
         }
         for text in &self.set_json {
             let trimmed = text.trim();
@@ -69,7 +69,7 @@ impl UserValues {
 /// # Errors
 /// Not YAML, or not a map.
 pub fn read_values(text: &[u8], version: Version) -> Result<Map, String> {
-    Ok(Map::new(from_map(&read_documents(text, version)?, true)))
+    Ok(Map::new(from_map(&read_documents(text, version)?, false)))
 }
 
 /// Reads a values file as `helm lint` does: the first document, in other words.
@@ -82,7 +82,7 @@ pub(crate) fn read_values_file(text: &[u8], version: Version) -> Result<Map, Str
         Version::V4 => "common",
     };
     let map = read_map(text, &format!("{package}.Values"))?;
-    Ok(Map::new(from_map(&map, true)))
+    Ok(Map::new(from_map(&map, false)))
 }
 
 const ANY_MAP: &str = "map[string]interface {}";
@@ -104,7 +104,7 @@ fn read_documents(text: &[u8], version: Version) -> Result<serde_json::Map<Strin
 fn read_map(text: &[u8], wanted: &str) -> Result<serde_json::Map<String, Json>, String> {
     match kyaml::yaml_to_json(text).map_err(|error| error.to_string())? {
         Json::Null => Ok(serde_json::Map::new()),
-        Json::Object(map) => Ok(floats_map(map)),
+        Json::Object(map) => Ok(map),
         other => Err(format!(
             "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type {wanted}",
             kyaml::json_kind(&other)

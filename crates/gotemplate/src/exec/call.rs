@@ -1,28 +1,31 @@
 //! Function calls: counting and checking arguments, short-circuit `and`/`or`, errors of the callee.
 
 use super::{At, Exec, Frame, Item};
-use crate::ast::Expr;
-use crate::builtins;
+use crate::ast::{Callee, Expr};
 use crate::error::Cause;
 use crate::function::{Call, CallError, Signature, Type};
 use crate::value::Value;
 
 impl<'f> Frame<'f, '_> {
-    /// Calls a function by name; `node` is what an error of the callee names.
+    /// Calls a function; `node` is what an error of the callee names.
     pub(super) fn function(
         &mut self,
         dot: &Item,
-        name: &'f str,
+        callee: &'f Callee,
         node: At<'f>,
         args: &'f [Expr],
         last: Option<Item>,
     ) -> Exec<Item> {
-        let own = self.run.set.registry().get(name);
-        let Some(function) = own.or_else(|| builtins::get(name)).copied() else {
-            let shown = gocompat::quote::quote(name.as_bytes());
-            return self.fail(format!("{shown} is not a defined function"));
+        let name = callee.name();
+        let function = match callee {
+            Callee::Own(function) => function,
+            Callee::Builtin(function) => *function,
+            Callee::Named(_) => {
+                let shown = gocompat::quote::quote(name.as_bytes());
+                return self.fail(format!("{shown} is not a defined function"));
+            }
         };
-        if own.is_none() && (name == "and" || name == "or") {
+        if matches!(callee, Callee::Builtin(_)) && (name == "and" || name == "or") {
             self.count(name, &function.signature, args, &last)?;
             return self.short_circuit(dot, name == "or", args, last);
         }

@@ -23,9 +23,9 @@ impl<'f> Frame<'f, '_> {
             ExprKind::Chain(base, names) => {
                 return self.chain_expr(dot, first, base, names, Some(&command.args), last);
             }
-            ExprKind::Identifier(name) => {
+            ExprKind::Function(callee) => {
                 self.at = At::Expr(first);
-                return self.function(dot, name, At::Command(command), &command.args[1..], last);
+                return self.function(dot, callee, At::Command(command), &command.args[1..], last);
             }
             ExprKind::Pipe(pipe) => {
                 self.not_a_function(&command.args, &last)?;
@@ -101,7 +101,7 @@ impl<'f> Frame<'f, '_> {
             ExprKind::Field(names) => self.chain(dot, dot.clone(), names, expr, None, None)?,
             ExprKind::Variable(name, names) => self.variable(dot, expr, name, names, None, None)?,
             ExprKind::Pipe(pipe) => self.pipeline(dot, pipe)?,
-            ExprKind::Identifier(name) => self.function(dot, name, At::Expr(expr), &[], None)?,
+            ExprKind::Function(callee) => self.function(dot, callee, At::Expr(expr), &[], None)?,
             ExprKind::Chain(base, names) => self.chain_expr(dot, expr, base, names, None, None)?,
             _ => return self.literal(wanted, expr),
         };

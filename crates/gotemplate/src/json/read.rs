@@ -22,19 +22,26 @@ impl JsonError {
 /// # Errors
 /// The text is not JSON.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
-    let mut reader = Reader { text, at: 0 };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        range: None,
+    };
     reader.space();
     let value = reader.value(0)?;
     reader.space();
-    match reader.peek() {
-        None => Ok(value),
-        Some(byte) => Err(invalid(byte, "after top-level value")),
+    match (reader.peek(), reader.range) {
+        (None, None) => Ok(value),
+        (None, Some(error)) => Err(error),
+        (Some(byte), _) => Err(invalid(byte, "after top-level value")),
     }
 }
 
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
+    /// The first number out of range; Go looks at the syntax of the whole text before that.
+    range: Option<JsonError>,
 }
 
 fn invalid(byte: u8, context: &str) -> JsonError {
@@ -239,9 +246,12 @@ impl Reader<'_> {
         let text = String::from_utf8_lossy(&self.text[start..self.at]);
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(Value::Float(number)),
-            _ => Err(JsonError(format!(
-                "json: cannot unmarshal number {text} into Go value of type float64"
-            ))),
+            _ => {
+                let error =
+                    format!("json: cannot unmarshal number {text} into Go value of type float64");
+                self.range.get_or_insert(JsonError(error));
+                Ok(Value::Float(0.0))
+            }
         }
     }
 

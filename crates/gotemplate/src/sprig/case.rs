@@ -109,7 +109,11 @@ pub(super) fn pascal(text: &str) -> String {
     let mut chars = text.chars();
     let mut current = loop {
         match chars.next() {
-            None => return out,
+            None => {
+                // A text of connectors gets its last one twice.
+                out.extend(text.chars().next_back());
+                return out;
+            }
             Some(c) if is_connector(c) => out.push(c),
             Some(c) => break c,
         }

@@ -192,19 +192,19 @@ fn chunk(c: &mut Call<'_, '_>) -> CallResult {
     let size = c.int(0);
     let items = items(&c.args[1], "Cannot chunk type")?;
     if size <= 0 {
-        // The count becomes negative or infinite upstream and the allocation panics.
-        return match (size, items.is_empty()) {
-            (0, _) => Err(CallError::text(
-                "runtime error: makeslice: len out of range",
-            )),
-            (_, true) => Ok(Value::List(List::of(
-                Element::Lists,
-                vec![Value::list(vec![])],
-            ))),
-            _ => Err(CallError::text(
-                "runtime error: makeslice: len out of range",
-            )),
+        // How many chunks there are is a float upstream, rounded down: infinite for none of a size, else mostly
+        // below zero.
+        let count = ((items.len() as f64 - 1.0) / size as f64).floor() + 1.0;
+        let chunks = match items.len() {
+            1 if size < 0 => vec![Value::list(items)],
+            2.. if count == 0.0 => Vec::new(),
+            _ => {
+                return Err(CallError::text(
+                    "runtime error: makeslice: len out of range",
+                ));
+            }
         };
+        return Ok(Value::List(List::of(Element::Lists, chunks)));
     }
     let chunks = items
         .chunks(size as usize)

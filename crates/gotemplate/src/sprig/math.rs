@@ -128,10 +128,7 @@ fn decimals(
         let number = to_float(value);
         let decimal = Decimal::of(number).ok_or_else(|| {
             let shown = gocompat::number::format_float(number, 'g', None, 64);
-            CallError::text(format!(
-                "Cannot create a Decimal from {}",
-                shown.trim_start_matches('+')
-            ))
+            CallError::text(format!("Cannot create a Decimal from {shown}"))
         })?;
         result = Some(match result {
             None => decimal,

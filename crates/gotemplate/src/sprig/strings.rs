@@ -148,17 +148,6 @@ pub(super) fn is_go_space(c: char) -> bool {
     matches!(c, '\t'..='\r' | ' ' | '\u{85}' | '\u{a0}') || (c > '\u{ff}' && c.is_whitespace())
 }
 
-fn slice_error(start: i64, end: i64, len: usize) -> CallError {
-    let len = len as i64;
-    CallError::text(if end > len {
-        format!("runtime error: slice bounds out of range [:{end}] with length {len}")
-    } else if start > len {
-        format!("runtime error: slice bounds out of range [{start}:{len}]")
-    } else {
-        format!("runtime error: slice bounds out of range [{start}:{end}]")
-    })
-}
-
 fn substr(c: &mut Call<'_, '_>) -> CallResult {
     let (start, end, text) = (c.int(0), c.int(1), c.text(2));
     let len = text.len();
@@ -174,8 +163,15 @@ fn substr(c: &mut Call<'_, '_>) -> CallResult {
     } else {
         (start, end)
     };
-    if end > len as i64 || start > end {
-        return Err(slice_error(start, end, len));
+    if end > len as i64 {
+        return Err(CallError::text(format!(
+            "runtime error: slice bounds out of range [:{end}] with length {len}"
+        )));
+    }
+    if start > end {
+        return Err(CallError::text(format!(
+            "runtime error: slice bounds out of range [{start}:{end}]"
+        )));
     }
     Ok(Value::text(&text[start as usize..end as usize]))
 }
@@ -232,7 +228,8 @@ fn abbreviate(text: &[u8], offset: i64, width: i64) -> Vec<u8> {
         return text.to_vec();
     }
     let mut offset = offset.min(len);
-    if len - offset < width - 3 {
+    // The difference wraps for the most negative offsets, as upstream's does.
+    if len.wrapping_sub(offset) < width - 3 {
         offset = len - (width - 3);
     }
     if offset <= 4 {

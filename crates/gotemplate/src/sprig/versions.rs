@@ -67,6 +67,20 @@ impl Object for Semver {
         Some(self.0.to_string().into_bytes())
     }
 
+    fn fields(&self) -> Vec<(String, Value)> {
+        let v = &self.0;
+        let number = |name: &str, number| (name.to_owned(), Value::Uint64(number));
+        let text = |name: &str, text: &str| (name.to_owned(), Value::text(text));
+        vec![
+            number("major", v.major),
+            number("minor", v.minor),
+            number("patch", v.patch),
+            text("pre", &v.pre),
+            text("metadata", &v.metadata),
+            text("original", &v.original),
+        ]
+    }
+
     fn json(&self) -> Value {
         Value::text(self.0.to_string())
     }

@@ -199,13 +199,7 @@ fn write_part(out: &mut String, time: &Time, part: Part) {
 fn zone_name(out: &mut String, time: &Time) {
     let name = time.zone_name();
     if name.is_empty() {
-        offset(
-            out,
-            time.offset(),
-            false,
-            false,
-            if time.offset() % 3_600 == 0 { 1 } else { 2 },
-        );
+        offset(out, time.offset(), false, false, 2);
     } else {
         out.push_str(&name);
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use gocompat::quote::quote;
-
 use super::layout::{Part, next_part};
 use super::{Civil, DAYS, MONTHS, Time, Zone, days_from_civil};
 
@@ -48,25 +46,20 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Time, TimeError> {
         zone: None,
     };
     let whole = |element: &str, value: &str| {
-        let (text, layout) = (quote(text.as_bytes()), quote(layout.as_bytes()));
-        let (value, element) = (quote(value.as_bytes()), quote(element.as_bytes()));
+        let (text, layout) = (quote(text), quote(layout));
+        let (value, element) = (quote(value), quote(element));
         TimeError(format!(
             "parsing time {text} as {layout}: cannot parse {value} as {element}"
         ))
     };
-    let with = |message: &str| {
-        TimeError(format!(
-            "parsing time {}: {message}",
-            quote(text.as_bytes())
-        ))
-    };
+    let with = |message: &str| TimeError(format!("parsing time {}: {message}", quote(text)));
     let (mut rest_layout, mut rest) = (layout, text);
     loop {
         let (prefix, part, suffix) = next_part(rest_layout);
         rest = skip(rest, prefix).map_err(|at| whole(prefix, at))?;
         let Some((part, part_text)) = part else {
             if !rest.is_empty() {
-                return Err(with(&format!("extra text: {}", quote(rest.as_bytes()))));
+                return Err(with(&format!("extra text: {}", quote(rest))));
             }
             break;
         };
@@ -81,6 +74,19 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Time, TimeError> {
     fields
         .finish()
         .map_err(|what| with(&format!("{what} out of range")))
+}
+
+/// Quotes as Go's time package does: bytes beyond ASCII as numbers.
+fn quote(text: &str) -> String {
+    let mut out = String::from("\"");
+    for byte in text.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend(['\\', char::from(byte)]),
+            b' '..=0x7f => out.push(char::from(byte)),
+            _ => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out + "\""
 }
 
 /// Skips layout text in the value; runs of spaces match runs of spaces.

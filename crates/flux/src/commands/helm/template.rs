@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use helm::action::{
-    ActionError, Options, PrintOptions, Rendered, check_installable, print, render_release,
+    ActionError, Options, PrintOptions, Rendered, check_installable, pieces, print, render_release,
 };
 use helm::capabilities::Capabilities;
 use helm::chart::Chart;
@@ -134,7 +134,15 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         skip_tests: args.skip_tests,
         show_only: args.show_only.clone(),
     };
-    ctx.out.data(&print(&rendered, &options, version)?);
+    if options.show_only.is_empty() {
+        let mut out = ctx.out.data_writer();
+        for piece in pieces(&rendered, &options) {
+            let _closed_pipe = out.write_all(piece.as_bytes());
+        }
+        let _closed_pipe = out.flush();
+    } else {
+        ctx.out.data(&print(&rendered, &options, version)?);
+    }
     // The process ends here: taking the trees apart would cost a tenth of its time.
     std::mem::forget((chart, rendered));
     Ok(())
