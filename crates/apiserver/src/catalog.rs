@@ -120,6 +120,22 @@ pub struct Resource {
 }
 
 impl Resource {
+    /// Describes the kind that a subresource is written as.
+    pub fn written_as(&self, gvk: &Gvk) -> Self {
+        let mut api = (*self.api).clone();
+        api.gvk = gvk.clone();
+        Self {
+            api: Arc::new(api),
+            list_kind: String::new(),
+            api_version: gvk.api_version(),
+            table: self.table.clone(),
+            hash: String::new(),
+            subresources: Vec::new(),
+            columns: Vec::new(),
+            custom: None,
+        }
+    }
+
     /// Returns group, version and kind.
     pub fn gvk(&self) -> &Gvk {
         &self.api.gvk

@@ -25,7 +25,7 @@ pub fn create(
     let manager = options.manager(context);
     crate::fields::recorded(engine, resource, None, object, manager, "");
     let answer = match resource.plural() {
-        "tokenreviews" => token(engine, object),
+        "tokenreviews" => token(engine, object)?,
         "selfsubjectreviews" => self_subject(engine, context),
         "selfsubjectaccessreviews" => access(engine, &context.user, object, "")?,
         "subjectaccessreviews" => access(engine, &named_user(object), object, "")?,
@@ -76,8 +76,12 @@ fn user_value(user: &User) -> Value {
     Value::Object(value)
 }
 
-fn token(engine: &Engine, object: &Map) -> Map {
+fn token(engine: &Engine, object: &Map) -> Answered<Map> {
     let spec = spec(object);
+    if text(&spec, "token").is_empty() {
+        let why = "token is required for TokenReview in authentication";
+        return Err(Failure::bad_request(why));
+    }
     let mut audiences = texts(&spec, "audiences");
     if audiences.is_empty() {
         audiences.push(super::token::ISSUER.to_owned());
@@ -92,9 +96,11 @@ fn token(engine: &Engine, object: &Map) -> Map {
             }
             json!({"authenticated": true, "user": user_value(&user), "audiences": audiences})
         }
-        None => json!({"user": {}, "error": "[invalid bearer token, token lookup failed]"}),
+        None => {
+            json!({"user": {}, "error": super::token::complaint(engine, text(&spec, "token"), &audiences)})
+        }
     };
-    with_status(object, status)
+    Ok(with_status(object, status))
 }
 
 fn self_subject(engine: &Engine, context: &Context) -> Map {

@@ -156,6 +156,33 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && a.iter().zip(b).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
+/// Says why a token is refused, as far as upstream says it to who reviews tokens.
+pub fn complaint(engine: &Engine, token: &str, audiences: &[String]) -> String {
+    const INVALID: &str = "invalid bearer token";
+    let Some(claims) = Claims::verify(token, &engine.credentials.signing_key) else {
+        return INVALID.to_owned();
+    };
+    let now = engine.environment.clock.now().as_second();
+    let why = if now >= claims.expires {
+        "service account token has expired".to_owned()
+    } else if !claims.audiences.iter().any(|a| audiences.contains(a)) {
+        format!(
+            "token audiences {} is invalid for the target audiences {}",
+            quoted(&claims.audiences),
+            quoted(audiences)
+        )
+    } else {
+        "service account token has been invalidated".to_owned()
+    };
+    format!("[{INVALID}, {why}]")
+}
+
+/// Writes texts as Go's `%q` does.
+fn quoted(texts: &[String]) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
+    format!("[{}]", quoted.join(" "))
+}
+
 /// Answers the issuer's documents, with which others can check tokens.
 pub fn keys(engine: &Engine, path: &str, accept: &str) -> Answered<Response<ResponseBody>> {
     const KEY_SET: &str = "application/jwk-set+json";

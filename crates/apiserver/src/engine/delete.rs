@@ -132,6 +132,14 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Refuses a delete whose preconditions do not hold.
+    pub(crate) fn check_delete(&self, place: &Place, options: &DeleteOptions) -> Answered<()> {
+        let entry = self.entry(place)?;
+        check_preconditions(place, &entry, options)
+    }
+}
+
 fn check_preconditions(place: &Place, entry: &Entry, options: &DeleteOptions) -> Answered<()> {
     let named = Named {
         kind: place.resource.kind(),

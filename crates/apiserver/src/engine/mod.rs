@@ -24,14 +24,16 @@ use crate::environment::Environment;
 use crate::failure::{Answered, Failure, Named};
 use crate::store::{self, Draft, Entry, Expect, Refused, Store};
 
-pub use decode::{Body, Format, Wanted, yaml_map};
+pub use decode::{Body, Format, Wanted, check_kind, go_gvk, yaml_map};
 pub use delete::{FOREGROUND, ORPHAN};
 pub(crate) use duplicates::{Repeated, duplicate_keys, positions};
 pub(crate) use list::parse_exact_version;
 pub use list::{Listing, Watching};
+pub(crate) use options::parse_integer;
 pub use options::{DeleteOptions, ListOptions, Query, WriteOptions, parse_query, percent_decode};
 pub use patch::PatchBody;
 pub(crate) use patch::oddities_of_json_patch;
+pub(crate) use write::check_namespace;
 
 /// Who sends a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

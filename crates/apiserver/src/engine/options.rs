@@ -116,7 +116,7 @@ fn flag(query: &Query, key: &str) -> Option<bool> {
 }
 
 /// Parses a number as Go's query conversion does; "" is none.
-fn parse_integer(text: &str) -> Answered<Option<i64>> {
+pub(crate) fn parse_integer(text: &str) -> Answered<Option<i64>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -322,6 +322,8 @@ impl DeleteOptions {
             Some(body) => body.get("gracePeriodSeconds").and_then(Value::as_i64),
             None => parse_integer(first(query, "gracePeriodSeconds"))?,
         };
+        // A negative period means the shortest there is.
+        let grace_seconds = grace_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
         let orphan = match body {
             Some(body) => body.get("orphanDependents").and_then(Value::as_bool),
             None => flag(query, "orphanDependents"),

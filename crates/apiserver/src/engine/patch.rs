@@ -1,6 +1,7 @@
 //! The four kinds of patches.
 
 use bytes::Bytes;
+use cluster::Validation;
 use objects::{Map, Value};
 
 use super::decode::{TYPE_META, go_error, go_gvk, go_kind, parse_json, yaml_map};
@@ -251,7 +252,7 @@ impl Engine {
         body: &Body,
         options: &WriteOptions,
     ) -> Answered<Written> {
-        let applied = self.decode_applied(place, body)?;
+        let applied = self.decode_applied(context, place, body, options)?;
         let manager = options.manager(context);
         let force = options.force.unwrap_or(false);
         if self
@@ -274,7 +275,7 @@ impl Engine {
                 force,
                 &place.sub,
             )?;
-            form::settle(&place.resource, &mut next)?;
+            settle(place, &applied, &mut next)?;
             kinds::prepare_update(self, place, live, &mut next);
             kinds::default(self, &place.resource, &mut next);
             Ok(next)
@@ -305,18 +306,62 @@ impl Engine {
             false,
             "",
         )?;
-        form::settle(&place.resource, &mut object)?;
+        settle(place, applied, &mut object)?;
         crate::engine::metadata_mut(&mut object).remove("resourceVersion");
         kinds::default(self, &place.resource, &mut object);
         self.insert(context, place, object, options)
     }
 
-    fn decode_applied(&self, place: &Place, body: &Body) -> Answered<Map> {
+    /// Refuses, or warns of, keys that an applied text has twice.
+    fn tell_repeated(
+        &self,
+        context: &Context,
+        body: &Body,
+        options: &WriteOptions,
+    ) -> Answered<()> {
+        let lines = body.duplicates().lines;
+        if lines.is_empty() {
+            return Ok(());
+        }
+        match options.validation {
+            Validation::Strict => Err(Failure::bad_request(format!(
+                "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
+                lines.join("\n  ")
+            ))),
+            Validation::Default => {
+                for line in lines {
+                    context.warn(line);
+                }
+                Ok(())
+            }
+            Validation::Ignore => Ok(()),
+        }
+    }
+
+    fn decode_applied(
+        &self,
+        context: &Context,
+        place: &Place,
+        body: &Body,
+        options: &WriteOptions,
+    ) -> Answered<Map> {
         let resource = &place.resource;
         let applied = match body {
             Body::Object(map) => map.clone(),
-            Body::Raw(bytes, _) => yaml_map(bytes)
-                .map_err(|why| Failure::bad_request(format!("error decoding YAML: {why}")))?,
+            Body::Raw(bytes, _) => {
+                let prefix = "error decoding YAML: ";
+                let map = yaml_map(bytes).map_err(|why| {
+                    let inside = "error unmarshaling JSON: while decoding JSON: json: cannot";
+                    let why = why.replace(TYPE_META, "map[string]interface {}");
+                    let why = match why.strip_prefix("json: cannot") {
+                        Some(rest) => format!("{inside}{rest}"),
+                        None => why,
+                    };
+                    Failure::bad_request(format!("{prefix}{why}"))
+                })?;
+                self.tell_repeated(context, body, options)?;
+                map
+            }
         };
         let (api_version, kind) = (text(&applied, "apiVersion"), text(&applied, "kind"));
         if api_version != resource.api_version || kind != resource.kind() {
@@ -341,6 +386,29 @@ impl Engine {
         }
         Ok(applied)
     }
+}
+
+/// Brings the outcome of an apply into form.
+fn settle(place: &Place, applied: &Map, next: &mut Map) -> Answered<()> {
+    let resource = &place.resource;
+    form::settle(resource, next).map_err(|failure| {
+        let kind = resource.kind();
+        let prefix = format!(
+            "{kind} in version \"{}\" cannot be handled as a {kind}: ",
+            resource.version()
+        );
+        let Some(why) = failure.status.message.strip_prefix(&prefix) else {
+            return failure;
+        };
+        let gvk = go_gvk(&resource.api_version, kind);
+        let (namespace, name) = (
+            metadata_text(applied, "namespace"),
+            metadata_text(applied, "name"),
+        );
+        Failure::internal(format!(
+            "failed to convert new object ({namespace}/{name}; {gvk}) to proper version: unable to convert unstructured object to {gvk}: {why}"
+        ))
+    })
 }
 
 /// A few faults of strategic patches are the client's; upstream reports the others without a reason.

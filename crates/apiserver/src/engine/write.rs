@@ -541,7 +541,7 @@ fn copy(from: &Map, to: &mut Map, key: &str) {
 }
 
 /// Refuses a body whose namespace is not the URL's, and fills it in.
-pub(super) fn check_namespace(place: &Place, object: &mut Map) -> Answered<()> {
+pub(crate) fn check_namespace(place: &Place, object: &mut Map) -> Answered<()> {
     let given = metadata_text(object, "namespace").to_owned();
     if !place.resource.api.namespaced {
         if given.is_empty() {

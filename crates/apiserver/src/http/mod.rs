@@ -536,7 +536,7 @@ impl Call<'_> {
     ) -> Answered<Response<ResponseBody>> {
         let options = WriteOptions::read(&self.query, "CreateOptions", false)?;
         let body = self.body(&place.resource)?;
-        if !place.sub.is_empty() {
+        if !place.sub.is_empty() || place.resource.is("", "bindings") {
             let reply = kinds::subresource_create(&self.engine, context, place, &body, &options)?;
             return responder.created(place, &reply);
         }

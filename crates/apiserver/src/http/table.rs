@@ -51,6 +51,16 @@ pub fn of_objects(
 
 /// Builds the column definitions of a kind.
 pub fn columns(place: &Place) -> Value {
+    if place.sub == "scale" {
+        let column = |name: &str, kind: &str, description: &str| json!({"name": name, "type": kind, "format": "", "description": description, "priority": 0});
+        let text = |name: &str| crate::printers::description(&place.resource, name);
+        return json!([
+            {"name": "Name", "type": "string", "format": "", "description": text("Name"), "priority": 0},
+            column("Desired", "integer", "replicas is the desired number of instances for the scaled object."),
+            column("Available", "integer", "replicas is the actual number of observed instances of the scaled object."),
+            column("Age", "string", text("Age")),
+        ]);
+    }
     let columns = place.resource.columns.iter().map(|column| {
         let description = match column.description.as_str() {
             "" if place.resource.custom.is_none() => {
@@ -69,7 +79,19 @@ pub fn columns(place: &Place) -> Value {
 /// Builds one row.
 pub fn row(engine: &Engine, place: &Place, object: &Map, include: Include) -> Value {
     let now = engine.environment.clock.now();
-    let cells = if place.resource.is("autoscaling", "horizontalpodautoscalers")
+    let cells = if place.sub == "scale" {
+        let number = |part: &str| {
+            let number = object.get(part).and_then(|p| p.get("replicas")?.as_i64());
+            Value::from(number.unwrap_or(0))
+        };
+        let created = crate::engine::metadata_text(object, "creationTimestamp").parse();
+        vec![
+            crate::engine::metadata_text(object, "name").into(),
+            number("spec"),
+            number("status"),
+            crate::age::since(created.unwrap_or(now), now).into(),
+        ]
+    } else if place.resource.is("autoscaling", "horizontalpodautoscalers")
         && place.resource.version() == "v1"
     {
         // Upstream prints the internal form, which is that of v2.

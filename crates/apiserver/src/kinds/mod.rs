@@ -7,7 +7,8 @@
 pub mod allocate;
 pub mod convert;
 pub mod form;
-pub mod posts;
+pub mod pods;
+mod posts;
 pub mod scale;
 pub mod warnings;
 
@@ -145,6 +146,7 @@ pub fn prepare_update(engine: &Engine, place: &Place, live: &Map, next: &mut Map
             };
         }
         "finalize" => keep(next, "status"),
+        "ephemeralcontainers" | "resize" => pods::prepare(&place.sub, live, next),
         "" if place.resource.subresource("status").is_some() => keep(next, "status"),
         _ => {}
     }
@@ -302,6 +304,10 @@ pub fn validate_update(
     }
     if !place.resource.is("", "pods") || place.sub.is_empty() {
         return validate(engine, &place.resource, object, Some(live));
+    }
+    let own = pods::faults(&place.sub, object, live);
+    if !own.is_empty() {
+        return own;
     }
     let live = with_subresource_changes(&place.sub, object, live);
     validate(engine, &place.resource, object, Some(&live))
@@ -739,6 +745,7 @@ pub fn bookmark(resource: &Resource, object: Value) -> Value {
 
 /// Reads a pod's log.
 pub fn pod_log(engine: &Engine, place: &Place, query: &Query) -> Answered<String> {
+    crate::workloads::logs::check_options(&place.name, query)?;
     let entry = engine.entry(place)?;
     let pod = engine.decode_entry(&place.resource, &entry);
     crate::workloads::logs::read(&pod, query, engine.environment.clock.now())
@@ -752,6 +759,9 @@ pub fn subresource_create(
     body: &Body,
     options: &WriteOptions,
 ) -> Answered<Reply> {
+    if place.resource.is("", "bindings") {
+        return posts::create_binding(engine, context, place, body, options);
+    }
     posts::create(engine, context, place, body, options)
 }
 

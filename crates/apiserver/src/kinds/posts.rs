@@ -10,9 +10,12 @@ use crate::engine::{
 };
 use crate::environment::format_seconds;
 use crate::failure::{Answered, Failure, Named, field};
+use crate::kinds::form;
 
 /// Shortest life of a token, in seconds.
 const TOKEN_SECONDS_MIN: i64 = 600;
+/// Longest life of a token, in seconds.
+const TOKEN_SECONDS_MAX: i64 = 1 << 32;
 /// Life of a token that asks for none, in seconds.
 const TOKEN_SECONDS: i64 = 3600;
 
@@ -26,7 +29,7 @@ pub fn create(
 ) -> Answered<Reply> {
     match (place.resource.plural(), place.sub.as_str()) {
         ("serviceaccounts", "token") => token(engine, context, place, body, options),
-        ("pods", "eviction") => eviction(engine, context, place, body),
+        ("pods", "eviction") => eviction(engine, context, place, body, options),
         ("pods", "binding") => binding(engine, context, place, body, options),
         (_, "exec" | "attach" | "portforward" | "proxy") => Err(super::no_node(engine, place)),
         _ => Err(Failure::method_not_allowed()),
@@ -40,14 +43,23 @@ fn token(
     body: &Body,
     options: &WriteOptions,
 ) -> Answered<Reply> {
-    let wanted = Wanted {
-        api_version: "authentication.k8s.io/v1",
-        kind: "TokenRequest",
-        custom: false,
-    };
-    let mut request = body.decode(wanted)?;
-    let account = engine.entry(place)?;
     let gvk = Gvk::new("authentication.k8s.io", "v1", "TokenRequest");
+    let mut request = read(context, place, &gvk, body, options)?;
+    let named = metadata_text(&request, "name");
+    if !named.is_empty() && named != place.name {
+        let why = format!(
+            "the name of the object ({named}) does not match the name on the URL ({})",
+            place.name
+        );
+        return Err(Failure::bad_request(why));
+    }
+    let account = engine.entry(place)?;
+    let asked = request.entry("spec").or_insert_with(|| json!({}));
+    if let Some(asked) = asked.as_object_mut()
+        && asked.get("expirationSeconds").is_none_or(Value::is_null)
+    {
+        asked.insert("expirationSeconds".into(), TOKEN_SECONDS.into());
+    }
     let manager = options.manager(context);
     crate::fields::recorded_kind(engine, &gvk, &mut request, manager, "token");
     let spec = request.get("spec").and_then(Value::as_object);
@@ -56,8 +68,12 @@ fn token(
         .get("expirationSeconds")
         .and_then(Value::as_i64)
         .unwrap_or(TOKEN_SECONDS);
-    if seconds < TOKEN_SECONDS_MIN {
-        let why = "may not specify a duration less than 10 minutes";
+    if !(TOKEN_SECONDS_MIN..=TOKEN_SECONDS_MAX).contains(&seconds) {
+        let why = if seconds < TOKEN_SECONDS_MIN {
+            "may not specify a duration less than 10 minutes"
+        } else {
+            "may not specify a duration larger than 2^32 seconds"
+        };
         let cause = field::invalid("spec.expirationSeconds", &seconds.into(), why);
         let named = Named {
             group: &gvk.group,
@@ -111,11 +127,19 @@ fn bound_pod(engine: &Engine, place: &Place, spec: &Map) -> Answered<Option<(Str
     let Some(reference) = spec.get("boundObjectRef").and_then(Value::as_object) else {
         return Ok(None);
     };
-    if text(reference, "kind") != "Pod" {
-        return Ok(None);
-    }
-    let pods = engine.builtin("", "v1", "pods");
-    let pod = Place::new(&pods, &place.namespace, text(reference, "name"));
+    let (api_version, kind) = (text(reference, "apiVersion"), text(reference, "kind"));
+    let (plural, namespace) = match (api_version, kind) {
+        ("v1", "Pod") => ("pods", place.namespace.as_str()),
+        ("v1", "Secret") => ("secrets", place.namespace.as_str()),
+        ("v1", "Node") => ("nodes", ""),
+        _ => {
+            let kind = crate::engine::go_gvk(api_version, kind);
+            let why = format!("cannot bind token to object of type {kind}");
+            return Err(Failure::bad_request(why));
+        }
+    };
+    let resource = engine.builtin("", "v1", plural);
+    let pod = Place::new(&resource, namespace, text(reference, "name"));
     let entry = engine.entry(&pod)?;
     let uid = text(reference, "uid");
     if !uid.is_empty() && uid != entry.meta.uid {
@@ -124,18 +148,55 @@ fn bound_pod(engine: &Engine, place: &Place, spec: &Map) -> Answered<Option<(Str
         );
         return Err(Failure::conflict(pod.named(), &why));
     }
-    Ok(Some((pod.name.clone(), entry.meta.uid.to_string())))
+    // Only pods are named in the token's claims here.
+    let claimed = (plural == "pods").then(|| (pod.name.clone(), entry.meta.uid.to_string()));
+    Ok(claimed)
 }
 
-fn eviction(engine: &Engine, context: &Context, place: &Place, body: &Body) -> Answered<Reply> {
+/// Reads a body of the kind that a subresource takes, checked as other bodies are.
+pub(super) fn read(
+    context: &Context,
+    place: &Place,
+    gvk: &Gvk,
+    body: &Body,
+    options: &WriteOptions,
+) -> Answered<Map> {
+    let resource = place.resource.written_as(gvk);
     let wanted = Wanted {
-        api_version: "policy/v1",
-        kind: "Eviction",
+        api_version: &resource.api_version,
+        kind: resource.kind(),
         custom: false,
     };
-    let eviction = body.decode(wanted)?;
-    let name = metadata_text(&eviction, "name");
-    if !name.is_empty() && name != place.name {
+    let mut object = body.decode(wanted)?;
+    // The older version of evictions is still understood.
+    let (version, kind) = (text(&object, "apiVersion"), text(&object, "kind"));
+    if (version, kind) == ("policy/v1beta1", "Eviction") {
+        object.insert("apiVersion".into(), resource.api_version.clone().into());
+    }
+    crate::engine::check_kind(&resource, wanted, &object)?;
+    let repeated = body.duplicates();
+    form::shape(
+        context,
+        &resource,
+        &mut object,
+        options,
+        &repeated,
+        form::Source::Body,
+    )?;
+    crate::engine::check_namespace(place, &mut object)?;
+    Ok(object)
+}
+
+fn eviction(
+    engine: &Engine,
+    context: &Context,
+    place: &Place,
+    body: &Body,
+    options: &WriteOptions,
+) -> Answered<Reply> {
+    let gvk = Gvk::new("policy", "v1", "Eviction");
+    let eviction = read(context, place, &gvk, body, options)?;
+    if metadata_text(&eviction, "name") != place.name {
         return Err(Failure::bad_request(
             "name in URL does not match name in Eviction object",
         ));
@@ -148,10 +209,15 @@ fn eviction(engine: &Engine, context: &Context, place: &Place, body: &Body) -> A
         sub: String::new(),
         ..place.clone()
     };
+    engine.check_delete(&pod, &options)?;
     check_budgets(engine, &pod, &options)?;
     let now = engine.environment.timestamp();
+    let marking = WriteOptions {
+        dry_run: options.dry_run,
+        ..WriteOptions::default()
+    };
     // Says why the pod goes; not recorded in its managed fields.
-    engine.transform(context, &pod, &WriteOptions::default(), &|live, _| {
+    engine.transform(context, &pod, &marking, &|live, _| {
         let mut next = live.clone();
         crate::kinds::set_condition(&mut next, "DisruptionTarget", "True", &now);
         let conditions = next.get_mut("status").and_then(|s| s.get_mut("conditions"));
@@ -275,12 +341,28 @@ fn binding(
     body: &Body,
     options: &WriteOptions,
 ) -> Answered<Reply> {
-    let wanted = Wanted {
-        api_version: "v1",
-        kind: "Binding",
-        custom: false,
-    };
-    let binding = body.decode(wanted)?;
+    let binding = read(
+        context,
+        place,
+        &Gvk::new("", "v1", "Binding"),
+        body,
+        options,
+    )?;
+    if metadata_text(&binding, "name") != place.name {
+        return Err(Failure::bad_request(
+            "name in URL does not match name in Binding object",
+        ));
+    }
+    let target = binding.get("target").and_then(Value::as_object);
+    let kind = target.map_or("", |target| text(target, "kind"));
+    if !matches!(kind, "" | "Node") {
+        return Err(Failure::internal(format!(
+            "target.kind: Unsupported value: \"{kind}\": supported values: \"Node\", \"<empty>\""
+        )));
+    }
+    if target.is_none_or(|target| text(target, "name").is_empty()) {
+        return Err(Failure::internal("target.name: Required value"));
+    }
     let node = binding
         .get("target")
         .and_then(|target| target.get("name"))
@@ -288,9 +370,26 @@ fn binding(
         .unwrap_or("")
         .to_owned();
     let now = engine.environment.timestamp();
+    let uid = metadata_text(&binding, "uid");
+    let notes = binding
+        .get("metadata")
+        .and_then(|m| m.get("annotations")?.as_object());
     // Bindings are not recorded in the pod's managed fields.
     engine.transform(context, place, options, &|live, _| {
         let mut next = live.clone();
+        let metadata = crate::engine::metadata_mut(&mut next);
+        if !uid.is_empty() {
+            // Another uid is refused as in any update.
+            metadata.insert("uid".into(), uid.into());
+        }
+        let own = metadata.entry("annotations").or_insert_with(|| json!({}));
+        match (own.as_object_mut(), notes) {
+            (Some(own), Some(notes)) => own.extend(notes.clone()),
+            (Some(own), None) if own.is_empty() => {
+                metadata.remove("annotations");
+            }
+            _ => {}
+        }
         let spec = next.get_mut("spec").and_then(Value::as_object_mut);
         let Some(spec) = spec else {
             return Err(Failure::internal("a pod has a spec"));
@@ -312,6 +411,25 @@ fn binding(
         Ok(next)
     })?;
     Ok(success())
+}
+
+/// Binds the pod that a binding names: the older form, posted to a collection of its own.
+pub fn create_binding(
+    engine: &Engine,
+    context: &Context,
+    place: &Place,
+    body: &Body,
+    options: &WriteOptions,
+) -> Answered<Reply> {
+    let wanted = Wanted {
+        api_version: "v1",
+        kind: "Binding",
+        custom: false,
+    };
+    let name = metadata_text(&body.decode(wanted)?, "name").to_owned();
+    let mut pod = Place::new(&engine.builtin("", "v1", "pods"), &place.namespace, &name);
+    pod.sub = "binding".into();
+    binding(engine, context, &pod, body, options)
 }
 
 fn success() -> Reply {

@@ -1,12 +1,13 @@
 //! The scale subresource: a small view of an object's replica fields.
 
-use objects::{Map, Value, json};
+use objects::{Gvk, Map, Value, json};
 
 use crate::catalog::{Resource, text};
 use crate::engine::{
     Body, Context, Engine, PatchBody, Place, Reply, WriteOptions, Written, metadata_text,
 };
 use crate::failure::{Answered, Failure};
+use crate::kinds::form::{self, Source};
 
 /// Reads the scale of an object.
 pub fn get(engine: &Engine, place: &Place) -> Answered<Map> {
@@ -23,12 +24,8 @@ pub fn update(
     body: &Body,
     options: &WriteOptions,
 ) -> Answered<Written> {
-    let wanted = crate::engine::Wanted {
-        api_version: "autoscaling/v1",
-        kind: "Scale",
-        custom: false,
-    };
-    let scale = body.decode(wanted)?;
+    let scale = super::posts::read(context, place, &gvk(), body, options)?;
+    check_name(place, &scale)?;
     write(engine, context, place, options, &|_| Ok(scale.clone()))
 }
 
@@ -40,13 +37,121 @@ pub fn patch(
     patch: &PatchBody,
     options: &WriteOptions,
 ) -> Answered<Written> {
-    write(engine, context, place, options, &|live| match patch {
-        PatchBody::Apply(Body::Object(map)) => Ok(map.clone()),
-        PatchBody::Apply(Body::Raw(bytes, _)) => {
-            crate::engine::yaml_map(bytes).map_err(Failure::bad_request)
-        }
-        patch => engine.patched(place, &view(&place.resource, live), patch),
+    if let PatchBody::Apply(body) = patch {
+        return apply(engine, context, place, body, options);
+    }
+    let resource = place.resource.written_as(&gvk());
+    write(engine, context, place, options, &|live| {
+        let view = view(&place.resource, live);
+        let mut scale = engine.patched(place, &view, patch)?;
+        check_name(place, &scale)?;
+        // What failures show of it: rare, so made again.
+        let shown = || {
+            let patched = engine.patched(place, &view, patch).unwrap_or_default();
+            crate::proto::print(&gvk(), &patched, &Value::Null)
+        };
+        let source = match patch {
+            PatchBody::Strategic(_) => Source::Strategic(&shown),
+            _ => Source::Patch(&shown),
+        };
+        let odd = &options.oddities;
+        form::shape(context, &resource, &mut scale, options, odd, source)?;
+        Ok(scale)
     })
+}
+
+fn gvk() -> Gvk {
+    Gvk::new("autoscaling", "v1", "Scale")
+}
+
+fn check_name(place: &Place, scale: &Map) -> Answered<()> {
+    let given = metadata_text(scale, "name");
+    if given == place.name {
+        return Ok(());
+    }
+    let (name, why) = (&place.name, "was undeterminable: name must be provided");
+    Err(Failure::bad_request(if given.is_empty() {
+        format!("the name of the object ({name} based on URL) {why}")
+    } else {
+        format!("the name of the object ({given}) does not match the name on the URL ({name})")
+    }))
+}
+
+/// Applies a scale: the replicas of the object behind it, owned under the subresource's name.
+fn apply(
+    engine: &Engine,
+    context: &Context,
+    place: &Place,
+    body: &Body,
+    options: &WriteOptions,
+) -> Answered<Written> {
+    let scale = match body {
+        Body::Object(map) => map.clone(),
+        Body::Raw(bytes, _) => crate::engine::yaml_map(bytes).map_err(Failure::bad_request)?,
+    };
+    let replicas = scale.get("spec").and_then(|spec| spec.get("replicas"));
+    let mut applied = Map::new();
+    let resource = &place.resource;
+    applied.insert("apiVersion".into(), resource.api_version.clone().into());
+    applied.insert("kind".into(), resource.kind().into());
+    let metadata = json!({"name": place.name, "namespace": place.namespace});
+    applied.insert("metadata".into(), metadata);
+    if let Some(replicas) = replicas {
+        check_replicas(place, replicas.as_i64().unwrap_or(0))?;
+        set(&mut applied, &paths(resource).0, replicas.clone());
+    }
+    let force = options.force.unwrap_or(false);
+    let written = engine.transform(context, place, options, &|live, _| {
+        let manager = options.manager(context);
+        let applied = crate::fields::applied(
+            engine,
+            resource,
+            Some(live),
+            &applied,
+            manager,
+            force,
+            &place.sub,
+        );
+        let mut next = applied.map_err(|failure| in_words_of_scale(failure, resource))?;
+        super::prepare_update(engine, place, live, &mut next);
+        Ok(next)
+    })?;
+    Ok(viewed(engine, place, &written))
+}
+
+/// Conflicts name the version of the scale, not that of the object behind it.
+fn in_words_of_scale(mut failure: Box<Failure>, resource: &Resource) -> Box<Failure> {
+    let (own, seen) = (
+        format!("using {}", resource.api_version),
+        "using autoscaling/v1",
+    );
+    failure.status.message = failure.status.message.replace(&own, seen);
+    for cause in &mut failure.status.causes {
+        cause.message = cause.message.replace(&own, seen);
+    }
+    failure
+}
+
+fn check_replicas(place: &Place, replicas: i64) -> Answered<()> {
+    if replicas >= 0 {
+        return Ok(());
+    }
+    let why = "must be greater than or equal to 0";
+    let cause = crate::failure::field::invalid("spec.replicas", &replicas.into(), why);
+    let named = crate::failure::Named {
+        group: "autoscaling",
+        kind: "Scale",
+        name: &place.name,
+    };
+    Err(Failure::invalid(named, vec![cause]))
+}
+
+fn viewed(engine: &Engine, place: &Place, written: &Written) -> Written {
+    let object = engine.reply_map(&place.resource, &written.reply);
+    Written {
+        reply: Reply::Loose(Box::new(view(&place.resource, &object))),
+        created: false,
+    }
 }
 
 fn write(
@@ -64,35 +169,16 @@ fn write(
         if !version.is_empty() && version != metadata_text(live, "resourceVersion") {
             return Err(Failure::modified(place.named()));
         }
-        let replicas = scale.get("spec").and_then(|spec| spec.get("replicas"));
-        if let Some(found @ (Value::String(_) | Value::Bool(_))) = replicas {
-            let found = if found.is_string() { "string" } else { "bool" };
-            return Err(Failure::bad_request(format!(
-                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal {found} into Go struct field ScaleSpec.spec.replicas of type int32"
-            )));
-        }
-        let replicas = replicas.and_then(Value::as_i64).unwrap_or(0);
-        if replicas < 0 {
-            let cause = crate::failure::field::invalid(
-                "spec.replicas",
-                &replicas.into(),
-                "must be greater than or equal to 0",
-            );
-            let named = crate::failure::Named {
-                group: "autoscaling",
-                kind: "Scale",
-                name: &place.name,
-            };
-            return Err(Failure::invalid(named, vec![cause]));
-        }
+        let replicas = scale
+            .get("spec")
+            .and_then(|spec| spec.get("replicas"))
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
+        check_replicas(place, replicas)?;
         set(&mut next, &spec_path, replicas.into());
         Ok(next)
     })?;
-    let object = engine.reply_map(&place.resource, &written.reply);
-    Ok(Written {
-        reply: Reply::Loose(Box::new(view(&place.resource, &object))),
-        created: false,
-    })
+    Ok(viewed(engine, place, &written))
 }
 
 /// Returns the paths of spec replicas, status replicas and selector.

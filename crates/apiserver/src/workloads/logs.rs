@@ -6,7 +6,7 @@ use objects::{Map, Value};
 use super::owned::text_at;
 use super::pod::containers;
 use crate::engine::Query;
-use crate::failure::{Answered, Failure};
+use crate::failure::{Answered, Failure, Named, field};
 
 /// Reads the log of one container; pods without a node have none.
 pub(crate) fn read(pod: &Map, query: &Query, now: Timestamp) -> Answered<String> {
@@ -56,6 +56,55 @@ pub(crate) fn read(pod: &Map, query: &Query, now: Timestamp) -> Answered<String>
         out.truncate(end.unwrap_or(0));
     }
     Ok(out)
+}
+
+/// Refuses options that no log can be read with, before anybody looks for the pod.
+pub(crate) fn check_options(pod: &str, query: &Query) -> Answered<()> {
+    let given = |key: &str| query.get(key).and_then(|v| v.first()).map(String::as_str);
+    let mut numbers = [("tailLines", 0), ("sinceSeconds", 1), ("limitBytes", 1)].map(|o| (o, None));
+    for ((key, _), number) in &mut numbers {
+        *number = crate::engine::parse_integer(given(key).unwrap_or(""))?;
+    }
+    let time = given("sinceTime").filter(|time| !time.is_empty());
+    if let Some(time) = time
+        && time.parse::<Timestamp>().is_err()
+    {
+        return Err(Failure::bad_request(format!(
+            "parsing time \"{time}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse \"{time}\" as \"2006\""
+        )));
+    }
+    let mut causes = Vec::new();
+    for ((key, least), number) in numbers {
+        if let Some(number) = number.filter(|number| *number < least) {
+            let bound = if least == 0 {
+                "greater than or equal to 0"
+            } else {
+                "greater than 0"
+            };
+            causes.push(field::invalid(
+                key,
+                &number.into(),
+                &format!("must be {bound}"),
+            ));
+        }
+    }
+    if time.is_some() && given("sinceSeconds").is_some_and(|s| !s.is_empty()) {
+        let why = "at most one of `sinceTime` or `sinceSeconds` may be specified";
+        causes.push(field::forbidden("[]", why));
+    }
+    // The choice of a stream is not switched on in 1.35.
+    if given("stream").is_some_and(|stream| !matches!(stream, "" | "All")) {
+        causes.push(field::forbidden("stream", "may not be specified"));
+    }
+    if causes.is_empty() {
+        return Ok(());
+    }
+    let named = Named {
+        group: "",
+        kind: "PodLogOptions",
+        name: pod,
+    };
+    Err(Failure::invalid(named, causes))
 }
 
 /// Finds the container that is asked for: its name and image.
