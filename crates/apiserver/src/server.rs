@@ -88,6 +88,8 @@ pub struct Server {
     authority: Authority,
     stop: watch::Sender<bool>,
     tasks: parking_lot::Mutex<Vec<JoinHandle<()>>>,
+    /// What a crash had torn off the log; empty where nothing was lost.
+    lost: String,
 }
 
 /// One listening address of a server.
@@ -107,10 +109,11 @@ impl Server {
     /// Starts a server; it is ready when this returns. Needs a tokio runtime.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let environment = options.environment.clone();
-        let (store, identity) = match &options.data {
+        let (store, identity, lost) = match &options.data {
             None => (
                 Arc::new(Store::in_memory()),
                 Identity::generate(&environment)?,
+                String::new(),
             ),
             Some(folder) => open(folder, &environment)?,
         };
@@ -126,6 +129,7 @@ impl Server {
             authority,
             stop,
             tasks: parking_lot::Mutex::new(tasks),
+            lost,
         })
     }
 
@@ -201,6 +205,11 @@ impl Server {
             certificate: None,
         };
         crate::http::handle(self.engine.clone(), self.stop.subscribe(), incoming).await
+    }
+
+    /// Says what a crash had torn off the end of the data folder's log; empty where nothing was lost.
+    pub fn lost(&self) -> &str {
+        &self.lost
     }
 
     /// Returns the administrator's bearer token.
@@ -298,17 +307,16 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 fn open(
     folder: &std::path::Path,
     environment: &Environment,
-) -> Result<(Arc<Store>, Identity), Error> {
-    let (log, recovered) = Log::open(folder).map_err(|error| Error::Data {
+) -> Result<(Arc<Store>, Identity, String), Error> {
+    let (log, mut recovered) = Log::open(folder).map_err(|error| Error::Data {
         path: folder.to_path_buf(),
         reason: error.to_string(),
     })?;
-    if !recovered.lost.is_empty() {
-        tracing::warn!(
-            lost = recovered.lost,
-            "the log ended in the middle of a write"
-        );
+    let lost = std::mem::take(&mut recovered.lost);
+    if !lost.is_empty() {
+        tracing::warn!(lost, "the log ended in the middle of a write");
     }
-    let identity = Identity::load_or_generate(folder, environment)?;
-    Ok((Store::recovered(recovered, log), identity))
+    // A log that nobody uses must not keep the folder.
+    let identity = Identity::load_or_generate(folder, environment).inspect_err(|_| log.close())?;
+    Ok((Store::recovered(recovered, log), identity, lost))
 }

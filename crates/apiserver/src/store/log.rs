@@ -5,7 +5,6 @@
 //! room in the log: on a full disk it is refused as a whole, and goes through again once there is space. A tail that was torn by a crash is cut and reported; a
 //! damaged record with intact ones after it is refused.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,14 +12,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use compact_str::CompactString;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::watch;
 
+use super::Store;
 use super::entry::Entry;
 use super::files::{Wrap, Writer, logs, private, write_snapshot};
-use super::record::{self, At, Record};
-use super::{Store, TableName};
+use super::record;
+use super::recover::{Recovered, recover};
 
 /// Room made when a log is opened.
 const FIRST_ROOM_BYTES: u64 = 1 << 20;
@@ -58,17 +57,6 @@ pub enum LogError {
         /// What is damaged and what would be lost.
         what: String,
     },
-}
-
-/// What a folder held.
-#[derive(Default)]
-pub struct Recovered {
-    /// Version of the last commit.
-    pub revision: u64,
-    /// Newest state by table.
-    pub tables: HashMap<TableName, BTreeMap<CompactString, Arc<Entry>>>,
-    /// What a torn tail took with it; empty where nothing was lost.
-    pub lost: String,
 }
 
 #[derive(Default)]
@@ -434,133 +422,6 @@ enum Work {
 
 fn full_reason(error: &io::Error) -> String {
     format!("there is no room for the log: {error}")
-}
-
-/// Reads a folder; also returns the log to go on with and where it ends.
-fn recover(folder: &Path) -> Result<(Recovered, Option<(PathBuf, u64)>), LogError> {
-    let failed = |path: &Path| {
-        let path = path.to_path_buf();
-        move |source| LogError::Io { path, source }
-    };
-    let mut recovered = Recovered::default();
-    let snapshot = folder.join("snapshot");
-    if snapshot.exists() {
-        let bytes = std::fs::read(&snapshot).map_err(failed(&snapshot))?;
-        read_snapshot(&snapshot, &bytes, &mut recovered)?;
-    }
-    let since = recovered.revision;
-    let paths = logs(folder).map_err(failed(folder))?;
-    let mut last = None;
-    for (index, path) in paths.iter().enumerate() {
-        let bytes = std::fs::read(path).map_err(failed(path))?;
-        let newest = index + 1 == paths.len();
-        let end = read_log(path, &bytes, since, newest, &mut recovered)?;
-        last = Some((path.clone(), end as u64));
-    }
-    Ok((recovered, last))
-}
-
-fn read_snapshot(path: &Path, bytes: &[u8], into: &mut Recovered) -> Result<(), LogError> {
-    let damaged = |at: usize, objects: u64| LogError::Damaged {
-        path: path.to_path_buf(),
-        what: format!("the snapshot is damaged at byte {at}, after {objects} objects"),
-    };
-    let (mut at, mut objects) = (0, 0);
-    loop {
-        match record::read(bytes, at) {
-            At::Record(Record::Begin(revision), next) => {
-                into.revision = revision;
-                at = next;
-            }
-            At::Record(Record::End(count), _) if count == objects => return Ok(()),
-            At::Record(record @ Record::Put { .. }, next) => {
-                apply(record, into);
-                objects += 1;
-                at = next;
-            }
-            _ => return Err(damaged(at, objects)),
-        }
-    }
-}
-
-fn apply(record: Record, into: &mut Recovered) {
-    match record {
-        Record::Put {
-            revision,
-            table,
-            key,
-            entry,
-        } => {
-            into.revision = into.revision.max(revision);
-            let table = into.tables.entry(TableName::from(table)).or_default();
-            table.insert(key, Arc::from(entry));
-        }
-        Record::Remove {
-            revision,
-            table,
-            key,
-        } => {
-            into.revision = into.revision.max(revision);
-            if let Some(table) = into.tables.get_mut(table.as_str()) {
-                table.remove(&key);
-            }
-        }
-        Record::Begin(_) | Record::End(_) => {}
-    }
-}
-
-fn read_log(
-    path: &Path,
-    bytes: &[u8],
-    since: u64,
-    newest: bool,
-    into: &mut Recovered,
-) -> Result<usize, LogError> {
-    let mut at = 0;
-    loop {
-        match record::read(bytes, at) {
-            At::Record(record, next) => {
-                let revision = match &record {
-                    Record::Put { revision, .. } | Record::Remove { revision, .. } => *revision,
-                    Record::Begin(_) | Record::End(_) => 0,
-                };
-                if revision > since {
-                    apply(record, into);
-                }
-                at = next;
-            }
-            At::End => return Ok(at),
-            At::Damaged => {
-                let found = (at + 1..bytes.len())
-                    .find(|place| matches!(record::read(bytes, *place), At::Record(..)));
-                if let Some(next) = found {
-                    let what = format!(
-                        "the record at byte {at} (after version {}) is damaged, and an intact one follows at byte {next}: restore the file from a copy, or cut it at byte {at} to lose everything after that version",
-                        into.revision
-                    );
-                    let path = path.to_path_buf();
-                    return Err(LogError::Damaged { path, what });
-                }
-                let lost = bytes[at..]
-                    .iter()
-                    .rposition(|b| *b != 0)
-                    .map_or(0, |p| p + 1);
-                if !newest {
-                    let what = format!(
-                        "the log ends in a damaged record at byte {at}, but a newer log exists"
-                    );
-                    let path = path.to_path_buf();
-                    return Err(LogError::Damaged { path, what });
-                }
-                into.lost = format!(
-                    "{}: the last {lost} bytes, from byte {at} on, were torn by a crash and are cut; everything up to version {} is there",
-                    path.display(),
-                    into.revision
-                );
-                return Ok(at);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

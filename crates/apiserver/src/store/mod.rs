@@ -8,6 +8,7 @@ mod entry;
 mod files;
 pub mod log;
 mod record;
+mod recover;
 mod watch;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -20,7 +21,8 @@ use parking_lot::RwLock;
 pub use entry::{Draft, Entry, Owner};
 pub use watch::{Cursor, Event};
 
-use log::{Log, Recovered};
+use log::Log;
+use recover::Recovered;
 
 /// First revision of an empty store; above 1 so that "1" is always too old.
 const FIRST_REVISION: u64 = 100;

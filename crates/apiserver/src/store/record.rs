@@ -142,6 +142,14 @@ pub fn read(bytes: &[u8], at: usize) -> At {
     }
 }
 
+/// Tells whether bytes may begin with a write, as far as they were written.
+pub fn begins_record(bytes: &[u8]) -> bool {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    let length = u32::from_le_bytes([byte(0), byte(1), byte(2), byte(3)]);
+    let fits = usize::try_from(length).is_ok_and(|length| length <= PAYLOAD_BYTES_MAX);
+    fits && matches!(byte(HEAD_BYTES), 0 | PUT | REMOVE)
+}
+
 struct Reader<'a> {
     bytes: &'a [u8],
 }

@@ -52,6 +52,9 @@ async fn serve(ctx: &Context, args: &Args) -> CliResult {
         ..::apiserver::Options::default()
     };
     let server = ::apiserver::Server::start(options).await.map_err(failed)?;
+    if !server.lost().is_empty() {
+        ctx.out.warning(server.lost());
+    }
     let serving = if args.plain {
         server.serve_plain(args.listen).await
     } else {
@@ -77,10 +80,37 @@ async fn serve(ctx: &Context, args: &Args) -> CliResult {
         serving.url,
         kubeconfig.path().display()
     ));
-    // Without a handler there is no Ctrl-C to wait for.
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+    let mut trouble = server.trouble();
+    loop {
+        tokio::select! {
+            () = asked_to_end() => break,
+            changed = trouble.changed() => match changed {
+                Ok(()) => tell(ctx, trouble.borrow_and_update().as_deref()),
+                Err(_) => std::future::pending().await,
+            },
+        }
     }
     server.shutdown().await;
     Ok(())
+}
+
+/// Waits for Ctrl-C or the signal with which service managers end a program.
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        // Without a handler there is no Ctrl-C to wait for.
+        pressed = tokio::signal::ctrl_c() => if pressed.is_err() { std::future::pending().await },
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Says what keeps changes from the disk, and when that is over.
+fn tell(ctx: &Context, trouble: Option<&str>) {
+    match trouble {
+        Some(reason) => ctx.out.warning(format!("changes are refused: {reason}")),
+        None => ctx.out.note("changes are kept on disk again"),
+    }
 }

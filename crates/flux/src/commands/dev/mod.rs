@@ -173,6 +173,9 @@ impl Session<'_> {
             display.line(&format!("  ports are not kept for the next start: {error}"));
         }
         let changes = follow(cluster.clone()).await?;
+        if !server.lost().is_empty() {
+            display.line(&format!("  {}", server.lost()));
+        }
         tokio::spawn(tell_trouble(server.trouble()));
         let mut session = Session {
             args,
