@@ -198,7 +198,13 @@ impl<'a> Decoder<'a> {
     fn value(&mut self, id: TypeId, value: &mut Value) -> Result<(), DecodeError> {
         let ty = self.schema.get(id);
         if self.rules == Rules::Custom {
-            return self.prune(ty, value);
+            return match (self.path.as_slice(), &ty.map, &mut *value) {
+                // The metadata of custom kinds are a Go struct too.
+                ([Step::Field(name)], Some(map), Value::Object(object)) if name == "metadata" => {
+                    self.metadata(ty, map, object)
+                }
+                _ => self.prune(ty, value),
+            };
         }
         match (ty.form, &mut *value) {
             (Form::Any, _) => Ok(()),
@@ -239,6 +245,27 @@ impl<'a> Decoder<'a> {
             },
             _ => Err(self.wrong_type(ty, value)),
         }
+    }
+
+    /// Decodes metadata as their own struct: errors know nothing of the object around.
+    fn metadata(
+        &mut self,
+        ty: &'a Type,
+        map: &'a MapType,
+        object: &mut Map,
+    ) -> Result<(), DecodeError> {
+        let mut inner = Decoder {
+            schema: self.schema,
+            rules: Rules::Builtin,
+            unknown: Vec::new(),
+            path: Vec::new(),
+            structs: Vec::new(),
+        };
+        inner.map(ty, map, object)?;
+        let unknown = inner.unknown.into_iter();
+        self.unknown
+            .extend(unknown.map(|path| format!("metadata.{path}")));
+        Ok(())
     }
 
     fn prune(&mut self, ty: &'a Type, value: &mut Value) -> Result<(), DecodeError> {

@@ -69,6 +69,16 @@ impl Scope {
         }
     }
 
+    /// Adds a value that may be absent.
+    pub fn optional(&mut self, name: &str, value: Option<&Value>) {
+        let value = match value {
+            Some(value) => OptionalValue::of(to_cel(value)),
+            None => OptionalValue::none(),
+        };
+        let value = CelValue::Opaque(Arc::new(value));
+        self.context.add_variable_from_value(name, value);
+    }
+
     /// Adds `variables.NAME`; a failure counts only where it is used.
     pub fn define(&mut self, name: &str, expression: &Expression) {
         match self.evaluate(expression) {

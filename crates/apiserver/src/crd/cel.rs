@@ -4,14 +4,15 @@ use cluster::StatusCause;
 use kube_cel::{CompiledSchema, Validator, compile_schema};
 use objects::{Map, Value, expression};
 
+use crate::catalog::text;
 use crate::failure::field;
 
 /// The compiled rules of one version.
 pub struct Rules {
     compiled: CompiledSchema,
     schema: Value,
-    /// Whether a rule has to be evaluated by [`super::optional`].
-    optional: bool,
+    /// The schema with the rules that [`super::optional`] evaluates.
+    own: Option<Value>,
 }
 
 impl std::fmt::Debug for Rules {
@@ -27,39 +28,140 @@ impl Rules {
             return None;
         }
         let schema = bounded_rules(schema.clone());
+        let (mut theirs, mut own) = (schema.clone(), schema.clone());
+        super::optional::keep(&mut theirs, false, false, 0);
+        let any = super::optional::keep(&mut own, true, false, 0);
         Some(Self {
-            compiled: compile_schema(&schema),
-            optional: super::optional::is_needed_in(&schema, 0),
+            compiled: compile_schema(&theirs),
+            own: any.then_some(own),
             schema,
         })
     }
 
-    /// Evaluates all rules; failures over parts that an update did not change are dropped.
+    /// Evaluates all rules; failures over parts that an update did not change have the reason [`RATCHETED`].
     pub fn evaluate(&self, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
         let object = Value::Object(object.clone());
         let live = live.map(|live| Value::Object(live.clone()));
         let outcome = Validator::new().validate_compiled(&self.compiled, &object, live.as_ref());
         let mut causes = Vec::new();
-        if self.optional {
-            super::optional::evaluate(&self.schema, &object, live.as_ref(), "", &mut causes, 0);
+        if let Some(own) = &self.own {
+            super::optional::evaluate(own, &object, live.as_ref(), "", &mut causes, 0);
         }
         let errors = outcome.err().map(kube_cel::ValidationErrors::into_vec);
         let errors = errors.into_iter().flatten();
-        let found = errors
-            .filter(|error| !super::optional::is_needed(&error.rule))
-            .filter_map(|error| {
-                let path = error.field_path.trim_start_matches('.');
-                let value = at(&object, path);
-                let unchanged = live
-                    .as_ref()
-                    .is_some_and(|live| value.is_some() && at(live, path) == value);
-                if unchanged && error.reason.is_none() && !error.rule.contains("oldSelf") {
-                    return None;
+        for error in errors {
+            let rule = definition(&self.schema, &error.rule, 0);
+            let path = error.field_path.trim_start_matches('.');
+            let target = rule.map_or("", |rule| text(rule, "fieldPath"));
+            // What a rule is about, whatever field it points at.
+            let own = path.strip_suffix(target).unwrap_or(path);
+            let own = own.trim_end_matches('.');
+            let judged = at(&object, own);
+            let unchanged = live
+                .as_ref()
+                .is_some_and(|live| judged.is_some() && at(live, own) == judged);
+            let reason = error.reason.as_deref();
+            let mut cause = match error.message.strip_prefix(UNEVALUATED) {
+                Some(why) => {
+                    let judged = judged.unwrap_or(&Value::Null);
+                    unevaluated(own, judged, &reworded(why), &error.rule, rule)
                 }
-                Some(cause(path, value, &error.message, error.reason.as_deref()))
-            });
-        causes.extend(found);
+                None => {
+                    let message = said(&error.message, &error.rule, rule);
+                    cause(path, at(&object, path), &message, reason)
+                }
+            };
+            if unchanged && !error.rule.contains("oldSelf") {
+                cause.reason = RATCHETED.to_owned();
+            }
+            causes.push(cause);
+        }
         causes
+    }
+}
+
+/// Reason of what only warns, because an update left it as it was.
+pub const RATCHETED: &str = "Ratcheted";
+/// Longest message that an expression may give, in bytes.
+const MESSAGE_BYTES_MAX: usize = 5 * 1024;
+
+/// What the library says before the fault of a rule that cannot be evaluated.
+const UNEVALUATED: &str = "rule evaluation error: ";
+
+/// Words the fault of a rule as cel-go does.
+fn reworded(why: &str) -> String {
+    let quantity = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+    match why {
+        _ if why.starts_with("Division by zero") => "division by zero".to_owned(),
+        _ if why.starts_with("Remainder by zero") => "modulus by zero".to_owned(),
+        _ if why.starts_with("Error executing function 'quantity'") => quantity.to_owned(),
+        _ => match why.strip_prefix("No such key: ") {
+            Some(key) => format!("no such key: {key}"),
+            None => why.to_owned(),
+        },
+    }
+}
+
+/// A rule that cannot be evaluated: of the value its type is shown.
+pub(super) fn unevaluated(
+    path: &str,
+    value: &Value,
+    why: &str,
+    source: &str,
+    rule: Option<&Map>,
+) -> StatusCause {
+    let kind = match value {
+        Value::Object(_) => "object",
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::Null => "",
+    };
+    let name = match rule.map_or("", |rule| text(rule, "message")) {
+        "" => source.trim(),
+        message => message,
+    };
+    let why = format!("{why} evaluating rule: {name}");
+    field::invalid(path.trim_start_matches('.'), &kind.into(), &why)
+}
+
+/// Finds a rule by its text.
+fn definition<'a>(schema: &'a Value, rule: &str, depth: usize) -> Option<&'a Map> {
+    if depth > DEPTH_MAX {
+        return None;
+    }
+    match schema {
+        Value::Object(map) => {
+            let rules = map
+                .get("x-kubernetes-validations")
+                .and_then(Value::as_array);
+            let rules = rules.into_iter().flatten().filter_map(Value::as_object);
+            let own = rules.into_iter().find(|own| text(own, "rule") == rule);
+            own.or_else(|| {
+                map.values()
+                    .find_map(|inner| definition(inner, rule, depth + 1))
+            })
+        }
+        Value::Array(items) => items
+            .iter()
+            .find_map(|inner| definition(inner, rule, depth + 1)),
+        _ => None,
+    }
+}
+
+/// The message of a rule that does not hold; an expression that gave none that can be shown gives way to the fixed one.
+pub(super) fn said(message: &str, source: &str, rule: Option<&Map>) -> String {
+    let shown = !message.trim().is_empty()
+        && !message.contains(['\n', '\r'])
+        && message.len() <= MESSAGE_BYTES_MAX;
+    if shown {
+        return message.to_owned();
+    }
+    match rule.map_or("", |rule| text(rule, "message")) {
+        "" => format!("failed rule: {}", source.trim()),
+        fixed => fixed.to_owned(),
     }
 }
 
@@ -89,9 +191,11 @@ pub(super) fn cause(
     match reason {
         Some("FieldValueForbidden") => field::forbidden(path, message),
         Some("FieldValueRequired") => field::required(path, message),
-        Some("FieldValueDuplicate") => match value {
-            Some(value) => field::duplicate(path, value),
-            None => field::duplicate(path, &Value::Null),
+        // Upstream leaves the value out.
+        Some("FieldValueDuplicate") => StatusCause {
+            reason: "FieldValueDuplicate".into(),
+            message: "Duplicate value".into(),
+            field: path.to_owned(),
         },
         _ => match value {
             Some(value @ (Value::String(_) | Value::Number(_) | Value::Bool(_))) => {

@@ -2,7 +2,7 @@
 //!
 //! Names are accepted and a CRD is established in the write that creates it, so that its endpoint serves at once.
 
-mod cel;
+pub mod cel;
 mod check;
 pub mod columns;
 mod names;

@@ -1,6 +1,7 @@
-//! Rules with optional selections (`self.?a`, `self[?0]`), which the library for rules cannot read: evaluated here, one by one.
+//! Rules that the library for rules cannot evaluate: those with optional selections (`self.?a`, `self[?0]`), with an optional former
+//! state, and those over the former state of items of lists. They are evaluated here, one by one.
 //!
-//! Left out: timestamps and durations are texts here, and items of lists are not compared with their former state.
+//! Left out: timestamps and durations are texts here.
 
 use cluster::StatusCause;
 use objects::{Map, Value};
@@ -13,24 +14,46 @@ use crate::catalog::text;
 const DEPTH_MAX: usize = 100;
 
 /// Tells whether a rule can be read only with optional selections.
-pub fn is_needed(rule: &str) -> bool {
+pub fn is_needed(rule: &Map) -> bool {
+    if rule.get("optionalOldSelf") == Some(&Value::Bool(true)) {
+        return true;
+    }
+    let rule = text(rule, "rule");
     let marked = rule.contains(".?") || rule.contains("[?");
     marked && cel::Program::compile(rule).is_err() && Expression::compile(rule).is_readable()
 }
 
-/// Tells whether a schema has such a rule.
-pub fn is_needed_in(schema: &Value, depth: usize) -> bool {
+/// Keeps of a schema's rules those that are evaluated here, or the others; tells whether one is left.
+pub fn keep(schema: &mut Value, here: bool, in_list: bool, depth: usize) -> bool {
     if depth > DEPTH_MAX {
         return false;
     }
+    let mut any = false;
     match schema {
         Value::Object(map) => {
-            rules(schema).any(|rule| is_needed(text(rule, "rule")))
-                || map.values().any(|inner| is_needed_in(inner, depth + 1))
+            if let Some(Value::Array(rules)) = map.get_mut("x-kubernetes-validations") {
+                rules.retain(|rule| {
+                    let rule = rule.as_object();
+                    let own = rule.is_some_and(|rule| {
+                        let former = in_list && typing::mentions(text(rule, "rule"), "oldSelf");
+                        former || is_needed(rule)
+                    });
+                    own == here
+                });
+                any |= !rules.is_empty();
+            }
+            for (key, inner) in map {
+                any |= keep(inner, here, in_list || key == "items", depth + 1);
+            }
         }
-        Value::Array(items) => items.iter().any(|inner| is_needed_in(inner, depth + 1)),
-        _ => false,
+        Value::Array(items) => {
+            for inner in items {
+                any |= keep(inner, here, in_list, depth + 1);
+            }
+        }
+        _ => {}
     }
+    any
 }
 
 fn rules(schema: &Value) -> impl Iterator<Item = &Map> {
@@ -52,7 +75,7 @@ pub fn evaluate(
     if depth > DEPTH_MAX {
         return;
     }
-    for rule in rules(schema).filter(|rule| is_needed(text(rule, "rule"))) {
+    for rule in rules(schema) {
         causes.extend(judge(schema, rule, value, old, path));
     }
     let below = |name: &str| match path {
@@ -74,13 +97,27 @@ pub fn evaluate(
             let Some(inner) = schema.get("items") else {
                 return;
             };
+            let before = old.and_then(Value::as_array);
             for (index, item) in items.iter().enumerate() {
                 let path = format!("{path}[{index}]");
-                evaluate(inner, item, None, &path, causes, depth + 1);
+                let old = before.and_then(|before| former(schema, item, before));
+                evaluate(inner, item, old, &path, causes, depth + 1);
             }
         }
         _ => {}
     }
+}
+
+/// Finds the former state of a list's item by its keys; items of other lists have none.
+fn former<'a>(schema: &Value, item: &Value, before: &'a [Value]) -> Option<&'a Value> {
+    let keys = schema
+        .get("x-kubernetes-list-map-keys")
+        .and_then(Value::as_array)?;
+    let same = |other: &&Value| {
+        let keys = keys.iter().filter_map(Value::as_str);
+        keys.into_iter().all(|key| other.get(key) == item.get(key))
+    };
+    before.iter().find(same)
 }
 
 fn judge(
@@ -91,38 +128,48 @@ fn judge(
     path: &str,
 ) -> Option<StatusCause> {
     let source = text(rule, "rule");
-    if typing::mentions(source, "oldSelf") && old.is_none() {
+    let optional = rule.get("optionalOldSelf") == Some(&Value::Bool(true));
+    if typing::mentions(source, "oldSelf") && old.is_none() && !optional {
         return None;
     }
     let mut variables = vec![("self", escaped(schema, value, 0))];
-    if let Some(old) = old {
-        variables.push(("oldSelf", escaped(schema, old, 0)));
+    let before = old.map(|old| escaped(schema, old, 0));
+    if let Some(before) = before.as_ref().filter(|_| !optional) {
+        variables.push(("oldSelf", before.clone()));
     }
-    let scope = Scope::new(&variables);
-    let message = match scope.holds(&Expression::compile(source)) {
-        Ok(true) => return None,
-        Ok(false) => {
+    let mut scope = Scope::new(&variables);
+    if optional {
+        scope.optional("oldSelf", before.as_ref());
+    }
+    let message = match scope.evaluate(&Expression::compile(source)) {
+        Ok(cel::Value::Bool(true)) => return None,
+        Ok(_) => {
             let computed = text(rule, "messageExpression");
             let computed =
                 (!computed.is_empty()).then(|| scope.text(&Expression::compile(computed)));
-            match (computed.flatten(), text(rule, "message")) {
-                (Some(message), _) => message,
-                (None, "") => format!("failed rule: {}", source.trim()),
-                (None, message) => message.to_owned(),
-            }
+            let computed = computed.flatten().unwrap_or_default();
+            super::cel::said(&computed, source, Some(rule))
         }
-        Err(why) => format!("rule evaluation error: {why}"),
+        Err(why) => {
+            return Some(super::cel::unevaluated(
+                path,
+                value,
+                &why,
+                source,
+                Some(rule),
+            ));
+        }
     };
     let target = text(rule, "fieldPath");
     let path = format!("{path}{target}");
-    let value = if target.is_empty() { Some(value) } else { None };
+    let shown = target.is_empty().then_some(value);
     let reason = rule.get("reason").and_then(Value::as_str);
-    Some(super::cel::cause(
-        path.trim_start_matches('.'),
-        value,
-        &message,
-        reason,
-    ))
+    let place = path.trim_start_matches('.');
+    let mut cause = super::cel::cause(place, shown, &message, reason);
+    if old == Some(value) && !typing::mentions(source, "oldSelf") {
+        cause.reason = super::cel::RATCHETED.to_owned();
+    }
+    Some(cause)
 }
 
 /// Gives the members of objects the names that rules call them by.

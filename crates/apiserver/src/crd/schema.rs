@@ -156,21 +156,25 @@ impl Judge {
             }
             return;
         }
-        if !fits_type(schema, value) {
+        let fits = fits_type(schema, value);
+        if !fits {
             self.wrong_type(schema, value, path);
-            return;
         }
-        self.allowed(schema, value, path);
+        self.combined(schema, value, path, depth);
         match value {
-            Value::Object(map) => self.map(schema, map, old, path, depth),
-            Value::Array(items) => self.list(schema, items, old, path, depth),
-            Value::String(text) => self.text(schema, text, path),
+            Value::Array(items) if fits => self.list(schema, items, old, path, depth),
+            Value::String(text) if fits => self.text(schema, text, path),
             Value::Number(number) => {
-                self.number(schema, number.as_f64().unwrap_or(0.0), value, path)
+                self.number(schema, number.as_f64().unwrap_or(0.0), value, path);
             }
             _ => {}
         }
-        self.combined(schema, value, path, depth);
+        self.allowed(schema, value, path);
+        if let Value::Object(map) = value
+            && fits
+        {
+            self.map(schema, map, old, path, depth);
+        }
     }
 
     fn wrong_type(&mut self, schema: &Value, value: &Value, path: &str) {
@@ -181,7 +185,7 @@ impl Judge {
         };
         let found = json_type(value);
         let shown = Value::from(found);
-        if wanted == "integer" && found == "number" {
+        if wanted == "integer" && found == "number" && schema.get("multipleOf").is_none() {
             let why = format!("Checked value must be of type integer (default format) in {path}");
             self.causes.push(field::invalid("<nil>", &"".into(), &why));
         }
@@ -206,12 +210,6 @@ impl Judge {
 
     fn map(&mut self, schema: &Value, map: &Map, old: Option<&Value>, path: &str, depth: usize) {
         let root = path.is_empty();
-        for name in strings(schema.get("required")) {
-            let given = root && name == "metadata";
-            if !given && !map.contains_key(name) {
-                self.causes.push(field::required(&below(path, name), ""));
-            }
-        }
         if flag(schema, "x-kubernetes-embedded-resource") {
             for name in ["apiVersion", "kind"] {
                 if map
@@ -234,6 +232,12 @@ impl Judge {
             }
             let before = old.and_then(|old| old.get(key));
             self.value(property, value, before, &below(path, key), depth + 1);
+        }
+        for name in strings(schema.get("required")) {
+            let given = root && name == "metadata";
+            if !given && !map.contains_key(name) {
+                self.causes.push(field::required(&below(path, name), ""));
+            }
         }
     }
 
@@ -334,7 +338,7 @@ impl Judge {
             && !fits_format(format, text)
         {
             let why = format!("{path} in body must be of type {format}: {value}");
-            self.causes.push(field::invalid(path, &value, &why));
+            self.causes.push(field::type_invalid(path, &value, &why));
         }
     }
 
@@ -375,44 +379,59 @@ impl Judge {
         }
     }
 
+    /// Judges a value by schemas that are put together. Of branches that do not fit the first one tells why.
     fn combined(&mut self, schema: &Value, value: &Value, path: &str, depth: usize) {
-        let branches = |key: &str| schema.get(key).and_then(Value::as_array);
-        let fits = |branch: &Value| {
+        let judged = |branch: &Value| {
             let mut judge = Judge { causes: Vec::new() };
             judge.value(branch, value, None, path, depth + 1);
-            judge.causes.is_empty()
+            judge.causes
         };
-        let mut say = |words: &str| {
+        let branches = |key: &str| -> Option<Vec<Vec<StatusCause>>> {
+            let list = schema.get(key).and_then(Value::as_array)?;
+            Some(list.iter().map(judged).collect())
+        };
+        let must = |words: &str| {
+            // Upstream knows no field for these.
             let why = format!("\"{path}\" must {words}");
-            self.causes.push(field::invalid(path, &"".into(), &why));
+            field::invalid("<nil>", &"".into(), &why)
         };
-        if let Some(list) = branches("anyOf")
-            && !flag(schema, "x-kubernetes-int-or-string")
-            && !list.iter().any(fits)
+        let valid = |list: &[Vec<StatusCause>]| list.iter().filter(|c| c.is_empty()).count();
+        if !flag(schema, "x-kubernetes-int-or-string")
+            && let Some(list) = branches("anyOf")
+            && valid(&list) == 0
         {
-            say("validate at least one schema (anyOf)");
+            self.causes
+                .push(must("validate at least one schema (anyOf)"));
+            self.causes
+                .extend(list.into_iter().next().into_iter().flatten());
         }
         if let Some(list) = branches("oneOf") {
-            match list.iter().filter(|branch| fits(branch)).count() {
+            const ONE: &str = "validate one and only one schema (oneOf). Found";
+            match valid(&list) {
                 1 => {}
-                0 => say("validate one and only one schema (oneOf). Found none valid"),
-                many => say(&format!(
-                    "validate one and only one schema (oneOf). Found {many} valid alternatives"
-                )),
+                0 => {
+                    self.causes.push(must(&format!("{ONE} none valid")));
+                    self.causes
+                        .extend(list.into_iter().next().into_iter().flatten());
+                }
+                many => self
+                    .causes
+                    .push(must(&format!("{ONE} {many} valid alternatives"))),
             }
         }
         if let Some(list) = branches("allOf") {
-            let valid = list.iter().filter(|branch| fits(branch)).count();
-            if valid == 0 && !list.is_empty() {
-                say("validate all the schemas (allOf). None validated");
-            } else if valid < list.len() {
-                say("validate all the schemas (allOf)");
+            let (count, valid) = (list.len(), valid(&list));
+            self.causes.extend(list.into_iter().flatten());
+            if valid < count {
+                let more = if valid == 0 { ". None validated" } else { "" };
+                self.causes
+                    .push(must(&format!("validate all the schemas (allOf){more}")));
             }
         }
         if let Some(not) = schema.get("not")
-            && fits(not)
+            && judged(not).is_empty()
         {
-            say("not validate the schema (not)");
+            self.causes.push(must("not validate the schema (not)"));
         }
     }
 }
@@ -485,6 +504,57 @@ fn fits_format(format: &str, text: &str) -> bool {
                 .is_ok()
         }
         "duration" => gocompat::duration::parse(text).is_ok(),
+        "cidr" => {
+            let parts = text.split_once('/');
+            parts.is_some_and(|(address, bits)| {
+                let address = address.parse::<std::net::IpAddr>();
+                let most = |a: &std::net::IpAddr| if a.is_ipv4() { 32 } else { 128 };
+                address.is_ok_and(|a| bits.parse::<u8>().is_ok_and(|bits| bits <= most(&a)))
+            })
+        }
+        "hostname" => is_host_name(text),
+        "email" => is_email(text),
+        "uri" => is_absolute_uri(text),
         _ => true,
     }
+}
+
+/// Longest name of a host.
+const HOST_NAME_MAX: usize = 255;
+
+/// Tells whether a text is the name of a host, which begins and ends with a letter or digit in each part.
+fn is_host_name(text: &str) -> bool {
+    let part = |part: &str| {
+        let sound = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        !part.is_empty()
+            && part.len() <= 63
+            && part.chars().all(sound)
+            && !part.starts_with('-')
+            && !part.ends_with('-')
+    };
+    text.len() <= HOST_NAME_MAX && text.split('.').all(part)
+}
+
+/// Tells whether a text is a plain address of mail: something on both sides of one `@`.
+fn is_email(text: &str) -> bool {
+    let parts = text.rsplit_once('@');
+    parts.is_some_and(|(name, host)| {
+        !name.is_empty() && !name.contains(char::is_whitespace) && is_host_name(host)
+    })
+}
+
+/// Tells whether a text is a URI with a scheme, or a path from the root.
+fn is_absolute_uri(text: &str) -> bool {
+    let scheme = |scheme: &str| {
+        let sound = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.chars().all(sound)
+    };
+    let absolute = text.split_once(':').is_some_and(|(first, _)| scheme(first));
+    let bytes = text.as_bytes();
+    let escaped = (0..bytes.len()).filter(|at| bytes[*at] == b'%').all(|at| {
+        bytes
+            .get(at + 1..at + 3)
+            .is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))
+    });
+    (absolute || text.starts_with('/')) && escaped && !text.chars().any(char::is_control)
 }

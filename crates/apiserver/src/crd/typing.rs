@@ -20,6 +20,7 @@ pub fn check_untyped(source: &str, variables: &[&str]) -> Result<Type<'static>, 
 
 fn check_with<'a>(source: &str, variables: Vec<(String, Type<'a>)>) -> Result<Type<'a>, String> {
     match expression::check(source, Library::Kubernetes, variables) {
+        Ok(_) if arguments(source).is_some() => Err(arguments(source).unwrap_or_default()),
         // What the checker is not sure of is not refused, like what may be anything.
         Ok(Type::Unknown) => Ok(Type::Dyn),
         Ok(kind) => Ok(kind),
@@ -31,4 +32,25 @@ fn check_with<'a>(source: &str, variables: Vec<(String, Type<'a>)>) -> Result<Ty
             Err(error) => Err(error.to_string().replace("\n| ", "\n | ")),
         },
     }
+}
+
+/// Finds texts that are no regular expressions, durations or times where one is wanted.
+fn arguments(source: &str) -> Option<String> {
+    let faults: Vec<String> = expression::literals(source)
+        .into_iter()
+        .filter(|literal| {
+            let text = literal.text.replace("\\\\", "\\");
+            match literal.function.as_str() {
+                "matches" if literal.method => regex::Regex::new(&text).is_err(),
+                "duration" => gocompat::duration::parse(&text).is_err(),
+                "timestamp" => text.parse::<jiff::Timestamp>().is_err(),
+                _ => false,
+            }
+        })
+        .map(|literal| {
+            let why = format!("invalid {} argument", literal.function);
+            expression::shown(source, literal.at, &why)
+        })
+        .collect();
+    (!faults.is_empty()).then(|| faults.join("\n"))
 }

@@ -108,6 +108,9 @@ impl Engine {
             if resource.custom.is_none() {
                 kinds::warnings::warn(context, resource, &object, None);
             }
+            if resource.custom.is_some() {
+                kinds::warnings::finalizers(context, &object);
+            }
             if resource.is("batch", "jobs") {
                 crate::defaults::label_job(&mut object);
             }
@@ -315,7 +318,12 @@ impl Engine {
         };
         admission::mutate(self, &request, &mut next)?;
         kinds::set_generation(place, live, &mut next);
-        let mut causes = kinds::validate_update(self, place, &next, live);
+        let causes = kinds::validate_update(self, place, &next, live);
+        let ratcheted = |cause: &cluster::StatusCause| cause.reason == crate::crd::cel::RATCHETED;
+        let (kept, mut causes): (Vec<_>, Vec<_>) = causes.into_iter().partition(ratcheted);
+        for cause in kept {
+            context.warn(format!("{}: {}", cause.field, cause.message));
+        }
         causes.extend(late_finalizers(live, &next));
         if !causes.is_empty() {
             return Err(self.invalid(resource, &next, causes));

@@ -121,11 +121,35 @@ fn coerce(resource: &Resource, object: &mut Map) -> Result<Vec<String>, DecodeEr
         Rules::Builtin
     };
     let managed = crate::engine::metadata_mut(object).remove("managedFields");
+    if resource.custom.is_some() {
+        object.values_mut().for_each(whole_numbers);
+    }
     let outcome = decode(&schema, ty, object, rules);
     if let Some(managed) = managed {
         crate::engine::metadata_mut(object).insert("managedFields".into(), managed);
     }
     outcome
+}
+
+/// Largest number that Go writes without an exponent or fraction and that is exact.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// Writes numbers without a fraction as Go does: 4.0 as 4.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().unwrap_or(f64::NAN);
+            if float.fract() == 0.0
+                && float.abs() <= WHOLE_MAX
+                && let Ok(whole) = format!("{float:.0}").parse::<i64>()
+            {
+                *value = whole.into();
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Value::Object(map) => map.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
 }
 
 /// Builds the failure of a body or patch that does not decode.

@@ -88,9 +88,64 @@ pub fn reference(source: &str, name: &str) -> Option<Reference> {
     found
 }
 
+/// A text that is handed to a function as it stands: the first argument of a method, the last one of a function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Literal {
+    /// Function or method that gets it.
+    pub function: String,
+    /// Whether it is called on a target.
+    pub method: bool,
+    /// Offset of the text in the expression.
+    pub at: usize,
+    /// The text, with its escapes as they were written.
+    pub text: String,
+}
+
+/// Lists the texts that are handed to functions as they stand; what cannot be read has none.
+pub fn literals(source: &str) -> Vec<Literal> {
+    let tree = check_bounds(source)
+        .ok()
+        .and_then(|()| syntax::parse(source));
+    let Some(tree) = tree else { return Vec::new() };
+    let mut found = Vec::new();
+    syntax::visit(&tree, &mut |node| {
+        let Part::Call(target, function, arguments) = &node.part else {
+            return;
+        };
+        // A method's target comes first where it is called as a function.
+        let argument = match target {
+            Some(_) => arguments.first(),
+            None => arguments.last(),
+        };
+        let Some(argument) = argument.filter(|argument| argument.part == Part::Text) else {
+            return;
+        };
+        let Some(end) = syntax::skip_text(source, argument.at) else {
+            return;
+        };
+        let written = source.get(argument.at..end).unwrap_or("");
+        let bare = written.trim_start_matches(['r', 'R']);
+        let quote = if bare.starts_with("\"\"\"") || bare.starts_with("'''") {
+            3
+        } else {
+            1
+        };
+        let text = bare
+            .get(quote..bare.len().saturating_sub(quote))
+            .unwrap_or("");
+        found.push(Literal {
+            function: function.clone(),
+            method: target.is_some(),
+            at: argument.at,
+            text: text.to_owned(),
+        });
+    });
+    found
+}
+
 /// Prints an error with its place: line, column, the line itself and a mark below it. Below a character that fills two
 /// columns of a terminal stands a dot that does so, too.
-fn shown(source: &str, at: usize, why: &str) -> String {
+pub fn shown(source: &str, at: usize, why: &str) -> String {
     let start = source[..at].rfind('\n').map_or(0, |newline| newline + 1);
     let line = source[..at].matches('\n').count() + 1;
     let column = source[start..at].chars().count();

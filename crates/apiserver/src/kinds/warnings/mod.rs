@@ -60,6 +60,21 @@ pub fn warn(context: &Context, resource: &Resource, object: &Map, live: Option<&
     }
 }
 
+/// Warns about finalizers of a custom object whose names may be others' too.
+pub fn finalizers(context: &Context, object: &Map) {
+    let listed = object
+        .get("metadata")
+        .and_then(|m| m.get("finalizers")?.as_array());
+    for name in listed.into_iter().flatten().filter_map(Value::as_str) {
+        let standard = matches!(name, "kubernetes" | "orphan" | "foregroundDeletion");
+        if !name.contains('/') && !standard {
+            context.warn(format!(
+                "metadata.finalizers: \"{name}\": prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers"
+            ));
+        }
+    }
+}
+
 fn annotations(object: &Map) -> Option<&Map> {
     object.get("metadata")?.get("annotations")?.as_object()
 }
