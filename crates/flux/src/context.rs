@@ -1,7 +1,7 @@
 //! What a command works with: settings, output, and the cluster when it asks for one.
 
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cluster::Cluster;
 
@@ -16,12 +16,34 @@ pub struct Context {
     pub settings: Settings,
     /// Output streams.
     pub out: Output,
+    /// What the command waits for at the moment.
+    pub awaited: Awaited,
+}
+
+/// The last word of what a command waits for; a hint where the time runs out.
+#[derive(Debug, Default)]
+pub struct Awaited(Mutex<Option<String>>);
+
+impl Awaited {
+    /// Replaces the last word.
+    pub fn set(&self, text: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+    }
+
+    fn take(&self) -> Option<String> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        last.take()
+    }
 }
 
 impl Context {
     /// Puts the parts together; starts nothing.
     pub fn new(settings: Settings, out: Output) -> Self {
-        Self { settings, out }
+        Self {
+            settings,
+            out,
+            awaited: Awaited::default(),
+        }
     }
 
     /// Returns the namespace of the request.
@@ -38,9 +60,13 @@ impl Context {
     pub fn block_on<T>(&self, work: impl Future<Output = CliResult<T>>) -> CliResult<T> {
         let limit = self.settings.timeout.to_std();
         runtime()?.block_on(async {
-            tokio::time::timeout(limit, work)
-                .await
-                .unwrap_or_else(|_| Err(CliError::cluster("context deadline exceeded")))
+            tokio::time::timeout(limit, work).await.unwrap_or_else(|_| {
+                let error = CliError::cluster("context deadline exceeded");
+                Err(match self.awaited.take() {
+                    Some(last) => error.hint(last),
+                    None => error,
+                })
+            })
         })
     }
 

@@ -7,14 +7,16 @@ use std::time::Duration;
 use cluster::{Cluster, Target};
 use objects::Object;
 
+use crate::context::Context;
 use crate::error::{CliError, CliResult};
-use crate::flux_object::Progress;
+use crate::flux_object::{Progress, condition};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// Reads an object until it is judged current; returns it. A failed one is an error with its reason.
 pub async fn until_current(
+    ctx: &Context,
     cluster: &dyn Cluster,
     target: &Target,
     judge: impl Fn(&Object) -> Progress,
@@ -25,8 +27,21 @@ pub async fn until_current(
         match judge(&object) {
             Progress::Current => return Ok(object),
             Progress::Failed(reason) => return Err(CliError::cluster(reason)),
-            Progress::Unfinished => tokio::time::sleep(pause).await,
+            Progress::Unfinished => {
+                note(ctx, &object);
+                tokio::time::sleep(pause).await;
+            }
         }
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Remembers what the object says of itself, for the error if the time runs out.
+fn note(ctx: &Context, object: &Object) {
+    let ready = condition(object, "Ready");
+    let says = ready.map_or("nothing yet: is its controller running?", |ready| {
+        ready.message
+    });
+    let subject = format!("{} {}", object.kind(), object.name());
+    ctx.awaited.set(format!("{subject} says: {says}"));
 }

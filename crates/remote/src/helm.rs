@@ -6,7 +6,7 @@
 use reqwest::header::USER_AGENT;
 use url::Url;
 
-use crate::error::with_causes;
+use crate::error::go_cause;
 use crate::mirror::find_url;
 use crate::{ClientOptions, Clients, Credentials, Error, Redirects};
 
@@ -82,7 +82,10 @@ pub async fn fetch(
         }
     };
     let asked = mirrored.as_ref().map_or(url, |mirror| &mirror.url);
-    let shown = mirrored.as_ref().map_or(url, |mirror| &mirror.shown);
+    let shown = match &mirrored {
+        Some(mirror) => mirror.shown.clone(),
+        None => without_password(url),
+    };
     let mut request = clients.get(&client)?.get(asked).header(USER_AGENT, AGENT);
     if mirrored.is_none() && (options.pass_credentials || same_origin(url, &options.url)) {
         request = match &options.credentials {
@@ -94,14 +97,14 @@ pub async fn fetch(
         };
     }
     let transport = |error: reqwest::Error| FetchError::Transport {
-        url: shown.to_owned(),
-        cause: with_causes(&error.without_url()),
+        url: shown.clone(),
+        cause: go_cause(&error),
     };
     let mut response = request.send().await.map_err(transport)?;
     let status = response.status();
     if status != reqwest::StatusCode::OK {
         return Err(FetchError::Status {
-            url: shown.to_owned(),
+            url: shown.clone(),
             status: status.to_string(),
         });
     }
@@ -133,6 +136,17 @@ pub async fn fetch_bytes(
     };
     fetch(clients, options, url, limit, &mut sink).await?;
     Ok(body)
+}
+
+/// Stars out a password in a URL, as Go's client does.
+fn without_password(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(parsed) => match parsed.password() {
+            Some(password) => url.replacen(&format!(":{password}@"), ":***@", 1),
+            None => url.to_owned(),
+        },
+        Err(_) => url.to_owned(),
+    }
 }
 
 fn same_origin(one: &str, other: &str) -> bool {

@@ -204,7 +204,7 @@ fn reconcile<'a>(
             true => Progress::Unfinished,
             false => flux_object::progress(found),
         };
-        let object = wait::until_current(cluster, &target, judge).await?;
+        let object = wait::until_current(ctx, cluster, &target, judge).await?;
         report(ctx, kind, &object)
     }
     .boxed()

@@ -115,7 +115,7 @@ async fn wait_for_all(
         ctx.out
             .waiting(format_args!("waiting for {} reconciliation", kind.kind));
         let target = kind.target(object.namespace(), object.name());
-        let wait = wait::until_current(cluster, &target, |found| readiness(kind, found));
+        let wait = wait::until_current(ctx, cluster, &target, |found| readiness(kind, found));
         let outcome = tokio::time::timeout(ctx.settings.timeout.to_std(), wait)
             .await
             .unwrap_or_else(|_| Err(CliError::cluster("context deadline exceeded")));

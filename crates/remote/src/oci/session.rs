@@ -11,7 +11,7 @@ use super::RegistryError;
 use super::auth::{Challenge, TokenAnswer};
 use super::error::describe;
 use super::registry::{ANSWER_BYTES_MAX, Registry};
-use crate::error::with_causes;
+use crate::error::go_cause;
 use crate::{Credentials, Secret};
 
 /// Longest wait for the answer on one scheme before the other is tried.
@@ -282,10 +282,7 @@ pub(super) fn transport(method: &Method, url: &str, error: &reqwest::Error) -> R
     // Go prints `Get "<url>"`.
     let name = method.as_str();
     let name = format!("{}{}", &name[..1], name[1..].to_lowercase());
-    let mut cause = with_causes(error);
-    if let Some(url) = error.url() {
-        cause = cause.replace(&format!(" for url ({url})"), "");
-    }
+    let cause = go_cause(error);
     RegistryError::Transport {
         method: name,
         url: url.to_owned(),

@@ -83,3 +83,65 @@ async fn tls_needs_the_right_authority() {
     };
     get(&trusting, &index, 10_000).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn failures_have_gos_words() {
+    let server = HelmHttp::start().await;
+    server.add_chart("app", "1.0.0", &[]);
+    let (secure, _) = HelmHttp::start_tls().await;
+    let (mutual, pki) = HelmHttp::start_mutual_tls().await;
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
+    let plain = server.url();
+    server.fault("broken", Fault::Broken(10), 1);
+    server.fault("loop", Fault::RedirectLoop, 100);
+    let host = |url: &str| url.split("://").nth(1).unwrap().to_owned();
+    let refused = format!("dial tcp {}: connect: connection refused", host(&closed));
+    for (url, words) in [
+        (format!("{closed}/x"), refused.as_str()),
+        (
+            "http://nowhere.invalid/x".to_owned(),
+            "dial tcp: lookup nowhere.invalid: ",
+        ),
+        (
+            format!("{}/x", secure.url()),
+            "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+        ),
+        (
+            format!("{}/x", plain.replace("http:", "https:")),
+            "http: server gave HTTP response to HTTPS client",
+        ),
+        (format!("{plain}/loop"), "stopped after 10 redirects"),
+    ] {
+        let failed = get(&options(&url), &url, 1000).await.unwrap_err();
+        let text = failed.to_string();
+        let expected = format!("Get \"{url}\": {words}");
+        assert!(text.starts_with(&expected), "{text} instead of {expected}");
+    }
+    let mut trusting = options(&mutual.url());
+    trusting.client.ca = Some(pki.authority.into_bytes());
+    let url = format!("{}/x", mutual.url());
+    let failed = get(&trusting, &url, 1000).await.unwrap_err().to_string();
+    assert!(
+        failed.ends_with(": remote error: tls: certificate required"),
+        "{failed}"
+    );
+    let broken = format!("{plain}/index.yaml?broken");
+    server.fault("index", Fault::Broken(10), 1);
+    let failed = get(&options(&broken), &broken, 1000).await.unwrap_err();
+    assert!(failed.to_string().ends_with("EOF"), "{failed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_in_urls_do_not_show() {
+    let server = HelmHttp::start().await;
+    let url = server.url().replace("http://", "http://u:hunter2@");
+    let url = format!("{url}/nope");
+    let failed = get(&options(&url), &url, 1000).await.unwrap_err();
+    let text = failed.to_string();
+    assert!(
+        text.contains("://u:***@") && !text.contains("hunter2"),
+        "{text}"
+    );
+}

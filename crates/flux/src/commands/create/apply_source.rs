@@ -37,7 +37,7 @@ pub async fn apply_source(
     ctx.out
         .waiting(format_args!("waiting for {what} reconciliation"));
     let judge = |found: &Object| readiness(kind, found);
-    let object = wait::until_current(&*cluster, &target, judge).await?;
+    let object = wait::until_current(ctx, &*cluster, &target, judge).await?;
     ctx.out
         .success(format_args!("{what} reconciliation completed"));
     if !words.has_artifact {

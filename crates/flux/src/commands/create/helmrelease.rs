@@ -305,7 +305,7 @@ async fn apply(ctx: &Context, name: &str, object: Object) -> CliResult {
     ctx.out.success(format_args!("HelmRelease {outcome}"));
     ctx.out.waiting("waiting for HelmRelease reconciliation");
     let judge = |found: &Object| readiness(&HELM_RELEASE, found);
-    let object = wait::until_current(&*cluster, &target, judge).await?;
+    let object = wait::until_current(ctx, &*cluster, &target, judge).await?;
     ctx.out.success(format_args!("HelmRelease {name} is ready"));
     let revision = helm_release_revision(&object);
     ctx.out.success(format_args!("applied revision {revision}"));

@@ -250,7 +250,7 @@ async fn apply(ctx: &Context, name: &str, object: Object) -> CliResult {
     ctx.out.success(format_args!("Kustomization {outcome}"));
     ctx.out.waiting("waiting for Kustomization reconciliation");
     let judge = |found: &Object| readiness(&KUSTOMIZATION, found);
-    let object = wait::until_current(&*cluster, &target, judge).await?;
+    let object = wait::until_current(ctx, &*cluster, &target, judge).await?;
     ctx.out
         .success(format_args!("Kustomization {name} is ready"));
     let revision = object.str_at(&["status", "lastAppliedRevision"]);

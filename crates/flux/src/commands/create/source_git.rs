@@ -204,7 +204,7 @@ async fn apply(ctx: &Context, args: &Args, scheme: &str, mut object: Object) -> 
     ctx.out
         .waiting("waiting for GitRepository source reconciliation");
     let judge = |found: &Object| readiness(&GIT_REPOSITORY, found);
-    let object = wait::until_current(&*cluster, &target, judge).await?;
+    let object = wait::until_current(ctx, &*cluster, &target, judge).await?;
     ctx.out
         .success("GitRepository source reconciliation completed");
     match artifact_revision(&object) {
