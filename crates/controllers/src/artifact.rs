@@ -485,6 +485,23 @@ mod tests {
     }
 
     #[test]
+    fn causes_of_failed_writes_have_no_names_of_chance() {
+        for (text, cause) in [
+            (
+                "No space left on device (os error 28) at path \"/data/.artifact-x\"",
+                "no space left on device",
+            ),
+            ("Permission denied (os error 13)", "permission denied"),
+            (
+                "failed to write whole buffer",
+                "failed to write whole buffer",
+            ),
+        ] {
+            assert_eq!(files::cause(&std::io::Error::other(text)), cause);
+        }
+    }
+
+    #[test]
     fn changed_files_are_noticed() {
         let (dir, stores) = stores();
         let artifact = put(&stores[0], "one", 0);

@@ -101,10 +101,14 @@ impl HelmRepositories {
             let owner = owner(&stored_for);
             let mut pending = store.begin(owner).map_err(|error| store_problem(&error))?;
             let mut buffered = BufWriter::with_capacity(1 << 16, &mut pending);
-            convert(&mut file, &mut buffered).map_err(index_failed)?;
-            let flushed = buffered.flush().map_err(StoreError::from);
-            flushed.map_err(|error| store_problem(&error))?;
+            let converted = convert(&mut file, &mut buffered);
+            let flushed = buffered.flush();
             drop(buffered);
+            if let Some(fault) = pending.fault() {
+                return Err(store_problem(&fault));
+            }
+            converted.map_err(index_failed)?;
+            flushed.map_err(|error| store_problem(&error.into()))?;
             let hex = revision.trim_start_matches("sha256:");
             let name = Name {
                 file: &format!("index-{hex}.yaml"),

@@ -275,11 +275,9 @@ impl Files for DiskFiles {
     fn write(&self, path: &str, bytes: Bytes, digest: &str, _now: Timestamp) -> Result<()> {
         let target = self.root.join(path);
         let directory = target.parent().unwrap_or(&self.root);
-        // The temporary file's name is chance: in errors it would make every try another one.
         let named = |error: std::io::Error| {
-            let text = error.to_string();
-            let cause = text.split(" at path ").next().unwrap_or_default();
-            std::io::Error::new(error.kind(), format!("write {}: {cause}", target.display()))
+            let text = format!("write {}: {}", target.display(), cause(&error));
+            std::io::Error::new(error.kind(), text)
         };
         let mut file = tempfile::Builder::new()
             .prefix(PENDING_PREFIX)
@@ -389,6 +387,16 @@ impl Files for DiskFiles {
             .collect();
         names.sort();
         Some(names)
+    }
+}
+
+/// Says why a write failed, without the temporary file's name: that is chance and would make every try another failure.
+pub(super) fn cause(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" at path ").next().unwrap_or_default();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_lowercase(),
+        None => text.to_owned(),
     }
 }
 

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
+use super::files::cause;
 use super::{ArtifactStore, Owner, StoreError};
 use api::Artifact;
 
@@ -18,6 +19,7 @@ pub struct Pending {
     pub(super) content: Content,
     digest: Sha256,
     size: u64,
+    fault: Option<String>,
 }
 
 /// Where the bytes are meanwhile.
@@ -39,17 +41,11 @@ pub struct Name<'a> {
 
 impl Write for Pending {
     fn write(&mut self, buffer: &[u8]) -> Result<usize> {
-        if let Content::Memory(bytes) = &self.content
-            && bytes.len() + buffer.len() > MEMORY_BYTES_MAX
-        {
-            let mut file = NamedTempFile::new()?;
-            file.write_all(bytes)?;
-            self.content = Content::Disk(file);
-        }
-        let written = match &mut self.content {
-            Content::Memory(bytes) => bytes.write(buffer)?,
-            Content::Disk(file) => file.write(buffer)?,
-        };
+        let written = self.put(buffer).map_err(|error| {
+            let text = format!("write: {}", cause(&error));
+            self.fault = Some(text.clone());
+            std::io::Error::new(error.kind(), text)
+        })?;
         self.digest.update(&buffer[..written]);
         self.size += written as u64;
         Ok(written)
@@ -59,6 +55,28 @@ impl Write for Pending {
         match &mut self.content {
             Content::Memory(_) => Ok(()),
             Content::Disk(file) => file.flush(),
+        }
+    }
+}
+
+impl Pending {
+    /// Says why a piece could not be written, for instance because the disk is full.
+    pub fn fault(&self) -> Option<StoreError> {
+        let text = self.fault.clone()?;
+        Some(std::io::Error::other(text).into())
+    }
+
+    fn put(&mut self, buffer: &[u8]) -> Result<usize> {
+        if let Content::Memory(bytes) = &self.content
+            && bytes.len() + buffer.len() > MEMORY_BYTES_MAX
+        {
+            let mut file = NamedTempFile::new()?;
+            file.write_all(bytes)?;
+            self.content = Content::Disk(file);
+        }
+        match &mut self.content {
+            Content::Memory(bytes) => bytes.write(buffer),
+            Content::Disk(file) => file.write(buffer),
         }
     }
 }
@@ -77,6 +95,7 @@ impl ArtifactStore {
             content: self.files.begin(&directory)?,
             digest: Sha256::new(),
             size: 0,
+            fault: None,
         })
     }
 

@@ -52,11 +52,11 @@ async fn an_index_becomes_an_artifact_and_follows_the_repository() {
     assert_ne!(revision(&second), revision(&first));
     let third = request(&world, KIND, "repo", "2").await;
     assert_eq!(revision(&second), revision(&third));
-    let events = world.events("repo").await;
-    let news = events
-        .iter()
-        .filter(|event| event.starts_with("NewArtifact: stored fetched index of size "));
-    assert_eq!(news.count(), 2, "{events:#?}");
+    for stored in [&first, &second] {
+        let size = artifact(stored).size.unwrap();
+        let told = format!("NewArtifact: stored fetched index of size {size}B from ");
+        world.wait_event("repo", &told).await;
+    }
 
     world.delete(&kind(KIND), "repo").await;
     gone(&world, KIND, "repo").await;
