@@ -3,6 +3,7 @@
 //! Charts are put into the store by hand, as the HelmCharts that a release asks for, so that nothing here depends on
 //! the source controller.
 
+mod adoption;
 mod crashes;
 mod details;
 mod lab;
