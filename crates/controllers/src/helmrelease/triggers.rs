@@ -93,12 +93,18 @@ fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
     {
         return Vec::new();
     }
+    // A pass may be reading the old source just now: what the cache says of the release is no reason to stay away then.
+    let appeared = change.old.as_ref().is_some_and(|old| {
+        let (revision, _, ready, _) = facts(old);
+        revision.is_empty() || !ready
+    });
     let source = change.object();
     let label = format!("{}/{}/{}", source.kind(), source.namespace(), source.name());
     let keys = store.by_index(BY_SOURCE, &label).into_iter();
     keys.filter(|key| {
         let release = store.get(key);
-        release.is_none_or(|release| !(has_tried(&release, new) && is_settled(&release)))
+        let is_done = |release| has_tried(&release, new) && is_settled(&release);
+        appeared || release.is_none_or(|release| !is_done(release))
     })
     .collect()
 }
@@ -190,5 +196,11 @@ mod tests {
             };
             assert_eq!(named(source_changed(&change, &store)), keys, "{name}");
         }
+        let appeared = Change {
+            old: Some(Arc::new(chart("ns-b", ""))),
+            new: Some(Arc::new(chart("ns-b", "1.0.0"))),
+        };
+        let keys = named(source_changed(&appeared, &store));
+        assert_eq!(keys, ["b"], "one that may just have found nothing");
     }
 }
