@@ -1,12 +1,14 @@
 //! Authentication: bearer tokens, anonymous requests, impersonation.
 
+use std::borrow::Cow;
+
 use http::HeaderMap;
 
 use super::token::{Claims, ISSUER, equal};
 use super::{Attributes, authorize};
 use crate::engine::{Context, Engine, User, percent_decode};
 use crate::failure::{Answered, Failure};
-use crate::http::{Certificate, Incoming, header_text};
+use crate::http::{Certificate, Incoming};
 
 /// Finds out who sends a request; bad credentials are refused.
 pub fn authenticate(engine: &Engine, incoming: &Incoming) -> Answered<User> {
@@ -18,7 +20,8 @@ pub fn authenticate(engine: &Engine, incoming: &Incoming) -> Answered<User> {
         Some(Certificate::Unknown) => Err(unauthorized()),
         _ => Ok(User::anonymous()),
     };
-    let header = header_text(&incoming.headers, "authorization");
+    let header = incoming.headers.get("authorization").map(lossy);
+    let header = header.as_deref().unwrap_or_default();
     let token = match header.split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         _ => return nobody(),
@@ -92,20 +95,28 @@ pub fn service_account(namespace: &str, name: &str) -> User {
     }
 }
 
+/// Reads a header's value as UTF-8, as far as it is.
+fn lossy(value: &http::HeaderValue) -> Cow<'_, str> {
+    String::from_utf8_lossy(value.as_bytes())
+}
+
 /// Switches to the user that the impersonation headers name, where the sender may.
 pub fn impersonate(engine: &Engine, context: &Context, headers: &HeaderMap) -> Answered<User> {
-    let user = header_text(headers, "impersonate-user");
-    let groups: Vec<&str> = headers
+    // Names may be in any script; one that could not be read must not leave the sender's own rights.
+    let user = headers.get("impersonate-user").map(lossy);
+    let user = user.as_deref().unwrap_or_default();
+    let groups: Vec<_> = headers
         .get_all("impersonate-group")
         .iter()
-        .filter_map(|value| value.to_str().ok())
+        .map(lossy)
         .collect();
-    let uid = header_text(headers, "impersonate-uid");
+    let uid = headers.get("impersonate-uid").map(lossy);
+    let uid = uid.as_deref().unwrap_or_default();
     let extra: Vec<(String, String)> = headers
         .iter()
         .filter_map(|(name, value)| {
             let key = name.as_str().strip_prefix("impersonate-extra-")?;
-            Some((percent_decode(key, false), value.to_str().ok()?.to_owned()))
+            Some((percent_decode(key, false), lossy(value).into_owned()))
         })
         .collect();
     if user.is_empty() {

@@ -11,6 +11,7 @@ mod openapi;
 mod respond;
 mod route;
 pub mod service;
+mod stall;
 mod swagger;
 mod table;
 pub mod tls;

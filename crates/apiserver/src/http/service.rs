@@ -11,12 +11,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch::Receiver;
 use tokio_rustls::TlsAcceptor;
 
 use super::certificate::{self, Certificate};
+use super::stall::{STALL_TIME, Stalling};
 use super::{BODY_BYTES_MAX, Incoming, ResponseBody, handle};
 use crate::engine::Engine;
 use crate::failure::Failure;
@@ -24,6 +25,10 @@ use crate::failure::Failure;
 /// Most connections served at once; further ones wait in the listener's queue.
 const CONNECTIONS_MAX: usize = 4096;
 
+/// Time in which a TLS handshake has to be done.
+const HANDSHAKE_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+/// Headers of one request.
+const HEADERS_MAX: usize = 1000;
 /// Time in which the headers of a request have to arrive.
 const HEADERS_TIME: std::time::Duration = std::time::Duration::from_secs(30);
 /// Bytes of a request's line and headers together.
@@ -82,10 +87,14 @@ async fn connection(
     // Small answers must not wait for the peer's acknowledgements.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return serve(engine, stream, None, stop).await;
+        return serve(engine, Stalling::new(stream, STALL_TIME), None, stop).await;
     };
+    if speaks_plainly(&stream).await {
+        return say_tls_is_needed(stream).await;
+    }
+    let stream = Stalling::new(stream, STALL_TIME);
     let handshake = tls.acceptor.accept(stream);
-    let handshake = tokio::time::timeout(std::time::Duration::from_secs(10), handshake);
+    let handshake = tokio::time::timeout(HANDSHAKE_TIME, handshake);
     match handshake.await {
         Ok(Ok(stream)) => {
             let sent = stream.get_ref().1.peer_certificates().unwrap_or_default();
@@ -98,6 +107,22 @@ async fn connection(
         Ok(Err(error)) => tracing::debug!(%peer, %error, "TLS handshake failed"),
         Err(_) => tracing::debug!(%peer, "TLS handshake took too long"),
     }
+}
+
+/// Tells whether a connection begins with a request rather than with a TLS handshake.
+async fn speaks_plainly(stream: &TcpStream) -> bool {
+    let mut first = [0; 1];
+    let peeked = tokio::time::timeout(HANDSHAKE_TIME, stream.peek(&mut first)).await;
+    matches!(peeked, Ok(Ok(1))) && first[0].is_ascii_uppercase()
+}
+
+/// Answers as upstream does who forgot the `s` of `https`.
+async fn say_tls_is_needed(mut stream: TcpStream) {
+    const ANSWER: &[u8] =
+        b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+    // Whoever is gone meanwhile needs no answer.
+    let _ = tokio::time::timeout(HANDSHAKE_TIME, stream.write_all(ANSWER)).await;
+    let _ = stream.shutdown().await;
 }
 
 async fn serve<S>(
@@ -126,6 +151,7 @@ async fn serve<S>(
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_TIME)
+        .max_headers(HEADERS_MAX)
         .max_buf_size(HEADERS_BYTES_MAX);
     builder
         .http2()

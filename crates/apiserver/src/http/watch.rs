@@ -25,6 +25,8 @@ use crate::store::{Cursor, Entry, Event};
 
 /// Events read from the ring at once.
 const BATCH: usize = 128;
+/// Lines are joined up to this size, so that a watcher that does not read holds little.
+const FRAME_BYTES_MAX: usize = 256 << 10;
 /// Time between bookmarks.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(57);
 /// Shortest time after which the server ends a watch that names no end.
@@ -178,11 +180,18 @@ impl Stream {
 
     /// Joins what is waiting into one frame.
     fn drain(&mut self) -> Option<Bytes> {
-        if self.pending.len() <= 1 {
+        let mut size = 0;
+        let fits = |line: &&Bytes| {
+            size += line.len();
+            size <= FRAME_BYTES_MAX
+        };
+        let count = self.pending.iter().take_while(fits).count();
+        if count <= 1 {
+            // A large line is sent as it is, shared with all watchers.
             return self.pending.pop_front();
         }
-        let mut joined = Vec::with_capacity(self.pending.iter().map(Bytes::len).sum());
-        for line in self.pending.drain(..) {
+        let mut joined = Vec::with_capacity(FRAME_BYTES_MAX.min(size));
+        for line in self.pending.drain(..count) {
             joined.extend_from_slice(&line);
         }
         Some(joined.into())

@@ -11,6 +11,7 @@ mod conformance;
 mod definitions;
 mod durable;
 mod faults;
+mod hostile;
 mod judgements;
 mod kubectl;
 mod ownership;
