@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cluster::Target;
 use controller_runtime::{Change, Key, Run, Runtime, Store, Trigger};
-use objects::{Gvk, Object};
+use objects::Object;
 use reconcile::helmchart::{Build, Failure, no_artifact, source_unavailable, unsupported_source};
 use reconcile::source::{Decision, Pass, Problem, Verdict};
 use serde::Deserialize;
@@ -27,7 +27,7 @@ use crate::artifact::{ArtifactStore, Name, StoreError};
 use crate::helm_access::Access;
 use crate::helm_index::IndexCache;
 use crate::source::triggers::{self, BY_SECRET, generation, revision};
-use crate::source::{Place, SourceSettings, Worker, blocking, owner, start_worker};
+use crate::source::{Place, SourceSettings, Worker, blocking, owner, source_gvk, start_worker};
 
 pub use repository::download_chart;
 use repository::{ChartRepository, StoredIndex};
@@ -85,10 +85,6 @@ struct Built {
     build: Build,
     /// The archive; `None` where the stored one is right.
     archive: Option<Bytes>,
-}
-
-fn source_gvk(kind: &str) -> Gvk {
-    Gvk::new(names::SOURCE_GROUP, "v1", kind)
 }
 
 fn source_of(chart: &Object) -> String {

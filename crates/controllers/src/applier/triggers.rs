@@ -1,8 +1,69 @@
-//! What triggers of appliers look at in objects.
+//! What makes appliers look beside their own objects: sources, dependencies, ConfigMaps and Secrets.
 
 use api::names;
-use controller_runtime::Change;
-use objects::{Object, Value};
+use controller_runtime::{Change, Key, Runtime, Store, Trigger, WatchSpec};
+use objects::{Gvk, Object, Value};
+
+use crate::source::source_gvk;
+
+/// Index over appliers: `Kind/namespace/name` of the source.
+pub(crate) const BY_SOURCE: &str = "source";
+/// Index over appliers: `namespace/name` of every dependency.
+pub(crate) const BY_DEPENDENCY: &str = "dependency";
+/// Index over appliers: `Kind/namespace/name` of every ConfigMap and Secret referred to.
+const BY_CONFIG: &str = "config";
+
+/// Adds the indexes over the applier's own objects.
+pub(crate) fn add_indexes(
+    store: &Store,
+    source_of: fn(&Object) -> String,
+    configs_of: fn(&Object) -> Vec<String>,
+) {
+    store.add_index(BY_SOURCE, move |object| vec![source_of(object)]);
+    store.add_index(BY_DEPENDENCY, dependencies_of);
+    store.add_index(BY_CONFIG, configs_of);
+}
+
+/// What an applier watches.
+pub(crate) struct Watched<'a> {
+    /// Its own objects, for those that depend on each other.
+    pub(crate) own: WatchSpec,
+    /// Kinds of sources.
+    pub(crate) sources: &'a [&'static str],
+    /// Label selector of ConfigMaps and Secrets; `None` watches none.
+    pub(crate) configs: Option<&'a str>,
+}
+
+/// Finds the objects that a change concerns.
+pub(crate) type Concerned = fn(&Change, &Store) -> Vec<Key>;
+
+/// Builds the watches beside the own kind.
+pub(crate) fn triggers(
+    runtime: &Runtime,
+    watched: Watched<'_>,
+    source_changed: Concerned,
+    dependency_changed: Concerned,
+) -> Vec<Trigger> {
+    let sources = watched.sources.iter();
+    let mut triggers: Vec<Trigger> = sources
+        .map(|kind| Trigger::new(runtime.spec(source_gvk(kind), ""), source_changed))
+        .collect();
+    triggers.push(Trigger::new(watched.own, dependency_changed));
+    if let Some(selector) = watched.configs {
+        for kind in ["ConfigMap", "Secret"] {
+            let watch = WatchSpec {
+                metadata_only: true,
+                ..runtime.spec(Gvk::new("", "v1", kind), selector)
+            };
+            triggers.push(Trigger::new(watch, config_changed));
+        }
+    }
+    triggers
+}
+
+pub(crate) fn config_changed(change: &Change, store: &Store) -> Vec<Key> {
+    store.by_index(BY_CONFIG, &label_of(change.object()))
+}
 
 /// Returns the status of a condition.
 pub(crate) fn condition<'a>(object: &'a Object, type_: &str) -> Option<&'a str> {
@@ -22,7 +83,7 @@ fn depends_on(object: &Object) -> impl Iterator<Item = &Value> {
 }
 
 /// Returns `namespace/name` of every dependency.
-pub(crate) fn dependencies_of(object: &Object) -> Vec<String> {
+fn dependencies_of(object: &Object) -> Vec<String> {
     depends_on(object)
         .filter_map(|entry| {
             let namespace = entry["namespace"].as_str().filter(|n| !n.is_empty());
@@ -57,8 +118,7 @@ pub(crate) fn configs_of(object: &Object, list: &[&str]) -> Vec<String> {
     configs
 }
 
-/// Returns `Kind/namespace/name` of a changed object.
-pub(crate) fn label_of(change: &Change) -> String {
-    let object = change.object();
+/// Returns `Kind/namespace/name` of an object.
+pub(crate) fn label_of(object: &Object) -> String {
     format!("{}/{}/{}", object.kind(), object.namespace(), object.name())
 }

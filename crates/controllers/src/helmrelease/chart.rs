@@ -8,7 +8,7 @@ use controller_runtime::{Key, Run};
 use helm::Version;
 use helm::chart::Chart;
 use helm::load::load_archive;
-use objects::{Gvk, Object};
+use objects::Object;
 use parking_lot::Mutex;
 use reconcile::helmrelease::{Failure, Revision, chart_revision};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::HelmReleaseController;
 use crate::applier::download::{Download, DownloadError};
+use crate::source::source_gvk;
 
 /// Charts kept loaded.
 const CHARTS_MAX: usize = 64;
@@ -49,11 +50,6 @@ impl SourceRef {
             },
         }
     }
-}
-
-/// Returns the kind of a source in the version read.
-pub(super) fn source_gvk(kind: &str) -> Gvk {
-    Gvk::new(names::SOURCE_GROUP, "v1", kind)
 }
 
 /// Charts by the digest of their archive, the last used ones.

@@ -10,7 +10,8 @@ use reconcile::helmrelease::{Failure, chart_event};
 use tracing::info;
 
 use super::HelmReleaseController;
-use super::chart::{SourceRef, check_access, source_gvk};
+use super::chart::{SourceRef, check_access};
+use crate::source::source_gvk;
 
 /// Brings the HelmChart to what the template says; returns events about it.
 pub(super) async fn reconcile(

@@ -3,50 +3,32 @@
 use std::sync::Arc;
 
 use api::{Kind, names};
-use controller_runtime::{Change, Key, Runtime, Store, Trigger, WatchSpec};
-use objects::{Gvk, Object};
+use controller_runtime::{Change, Key, Runtime, Store, Trigger};
+use objects::Object;
 
 use super::Settings;
-use super::chart::source_gvk;
 use crate::applier::triggers::{
-    self as applier, condition, dependencies_of, is_settled, label_of, waits_by_expression,
+    self as applier, BY_DEPENDENCY, BY_SOURCE, Watched, condition, is_settled, label_of,
+    waits_by_expression,
 };
 
-/// `Kind/namespace/name` of the source.
-const BY_SOURCE: &str = "helm-source";
-/// `namespace/name` of every dependency.
-const BY_DEPENDENCY: &str = "helm-dependency";
-/// `Kind/namespace/name` of every ConfigMap and Secret referred to.
-const BY_CONFIG: &str = "helm-config";
-
 pub(super) fn add_indexes(store: &Store) {
-    store.add_index(BY_SOURCE, |object| vec![source_of(object)]);
-    store.add_index(BY_DEPENDENCY, dependencies_of);
-    store.add_index(BY_CONFIG, configs_of);
+    applier::add_indexes(store, source_of, configs_of);
 }
 
 /// Builds the watches beside the own kind.
 pub(super) fn triggers(runtime: &Runtime, settings: &Settings) -> Vec<Trigger> {
-    let mut kinds = vec![names::HELM_CHART, names::OCI_REPOSITORY];
+    let mut sources = vec![names::HELM_CHART, names::OCI_REPOSITORY];
     if settings.gates.external_artifact {
-        kinds.push(names::EXTERNAL_ARTIFACT);
+        sources.push(names::EXTERNAL_ARTIFACT);
     }
-    let mut triggers: Vec<Trigger> = kinds
-        .into_iter()
-        .map(|kind| Trigger::new(runtime.spec(source_gvk(kind), ""), source_changed))
-        .collect();
-    let own = runtime.spec(api::HelmReleaseSpec::gvk(), &settings.label_selector);
-    triggers.push(Trigger::new(own, dependency_changed));
-    if !settings.gates.disable_config_watchers {
-        for kind in ["ConfigMap", "Secret"] {
-            let watch = WatchSpec {
-                metadata_only: true,
-                ..runtime.spec(Gvk::new("", "v1", kind), &settings.configs_label_selector)
-            };
-            triggers.push(Trigger::new(watch, config_changed));
-        }
-    }
-    triggers
+    let watched = Watched {
+        own: runtime.spec(api::HelmReleaseSpec::gvk(), &settings.label_selector),
+        sources: &sources,
+        configs: (!settings.gates.disable_config_watchers)
+            .then_some(settings.configs_label_selector.as_str()),
+    };
+    applier::triggers(runtime, watched, source_changed, dependency_changed)
 }
 
 fn source_of(object: &Object) -> String {
@@ -98,8 +80,7 @@ fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
         let (revision, _, ready, _) = facts(old);
         revision.is_empty() || !ready
     });
-    let source = change.object();
-    let label = format!("{}/{}/{}", source.kind(), source.namespace(), source.name());
+    let label = label_of(change.object());
     let keys = store.by_index(BY_SOURCE, &label).into_iter();
     keys.filter(|key| {
         let release = store.get(key);
@@ -148,13 +129,10 @@ fn dependency_changed(change: &Change, store: &Store) -> Vec<Key> {
     .collect()
 }
 
-fn config_changed(change: &Change, store: &Store) -> Vec<Key> {
-    store.by_index(BY_CONFIG, &label_of(change))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::source_gvk;
     use objects::{Value, json};
 
     fn release(name: &str, version: u32, spec: Value, status: Value) -> Object {

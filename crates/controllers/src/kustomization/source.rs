@@ -6,7 +6,7 @@ use std::time::Duration;
 use api::{Artifact, Kustomization, names};
 use controller_runtime::{Key, Run};
 use filetree::{FileTree, MemoryTree, UnpackLimits, unpack_tar_gz};
-use objects::{Gvk, Object};
+use objects::Object;
 use reconcile::kustomization::Failure;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -14,17 +14,13 @@ use sha2::{Digest, Sha256};
 use super::KustomizationController;
 use crate::applier::download::{Download, DownloadError};
 use crate::artifact::StoreError;
+use crate::source::source_gvk;
 
 /// Longest time for one try of a download.
 const DOWNLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Largest archive taken from elsewhere, in bytes: the limit of what is unpacked applies to it, too.
 const DOWNLOAD_MAX: u64 = 1 << 30;
-
-/// Returns the kind of a source in the version read.
-pub(super) fn source_gvk(kind: &str) -> Gvk {
-    Gvk::new(names::SOURCE_GROUP, "v1", kind)
-}
 
 /// Finds the source's artifact.
 pub(super) async fn resolve(

@@ -3,28 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use api::Kind;
 use api::names::{self, reason};
 use controller_runtime::{Change, Key, Runtime, Store, Trigger, WatchSpec};
 use objects::{Gvk, Object};
 use parking_lot::Mutex;
 
 use super::Settings;
-use super::source::source_gvk;
 use crate::applier::triggers::{
-    self as applier, condition, dependencies_of, is_settled, label_of, waits_by_expression,
+    self as applier, BY_DEPENDENCY, BY_SOURCE, Watched, condition, is_settled, label_of,
+    waits_by_expression,
 };
 
-/// `Kind/namespace/name` of the source.
-const BY_SOURCE: &str = "source";
-/// `namespace/name` of every dependency.
-const BY_DEPENDENCY: &str = "dependency";
-/// `Kind/namespace/name` of every ConfigMap and Secret referred to.
-const BY_CONFIG: &str = "config";
-
 pub(super) fn add_indexes(store: &Store) {
-    store.add_index(BY_SOURCE, |object| vec![source_of(object)]);
-    store.add_index(BY_DEPENDENCY, dependencies_of);
-    store.add_index(BY_CONFIG, configs_of);
+    applier::add_indexes(store, source_of, configs_of);
 }
 
 /// Builds the watches beside the own kind.
@@ -33,28 +25,17 @@ pub(super) fn triggers(
     settings: &Settings,
     missing_kinds: &Arc<Mutex<HashMap<Key, Vec<Gvk>>>>,
 ) -> Vec<Trigger> {
-    let mut kinds = vec![names::GIT_REPOSITORY, names::OCI_REPOSITORY, names::BUCKET];
+    let mut sources = vec![names::GIT_REPOSITORY, names::OCI_REPOSITORY, names::BUCKET];
     if settings.gates.external_artifact {
-        kinds.push(names::EXTERNAL_ARTIFACT);
+        sources.push(names::EXTERNAL_ARTIFACT);
     }
-    let mut triggers: Vec<Trigger> = kinds
-        .into_iter()
-        .map(|kind| Trigger::new(runtime.spec(source_gvk(kind), ""), source_changed))
-        .collect();
-    let own = runtime.spec(
-        Gvk::new(names::KUSTOMIZE_GROUP, "v1", names::KUSTOMIZATION),
-        &settings.label_selector,
-    );
-    triggers.push(Trigger::new(own, dependency_changed));
-    if !settings.gates.disable_config_watchers {
-        for kind in ["ConfigMap", "Secret"] {
-            let watch = WatchSpec {
-                metadata_only: true,
-                ..runtime.spec(Gvk::new("", "v1", kind), &settings.configs_label_selector)
-            };
-            triggers.push(Trigger::new(watch, config_changed));
-        }
-    }
+    let watched = Watched {
+        own: runtime.spec(api::KustomizationSpec::gvk(), &settings.label_selector),
+        sources: &sources,
+        configs: (!settings.gates.disable_config_watchers)
+            .then_some(settings.configs_label_selector.as_str()),
+    };
+    let mut triggers = applier::triggers(runtime, watched, source_changed, dependency_changed);
     let watch = WatchSpec {
         gvk: Gvk::new("apiextensions.k8s.io", "v1", "CustomResourceDefinition"),
         metadata_only: true,
@@ -96,8 +77,7 @@ fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
         let digest = |o: &Object| o.str_at(&["status", "artifact", "digest"]).to_owned();
         revision(Some(old)) == new && digest(old) == digest(change.object())
     });
-    let source = change.object();
-    let label = format!("{}/{}/{}", source.kind(), source.namespace(), source.name());
+    let label = label_of(change.object());
     if new.is_empty() && change.old.is_none() {
         // It was said to be missing.
         let users = store.by_index(BY_SOURCE, &label).into_iter();
@@ -156,10 +136,6 @@ fn dependency_changed(change: &Change, store: &Store) -> Vec<Key> {
         .collect()
 }
 
-fn config_changed(change: &Change, store: &Store) -> Vec<Key> {
-    store.by_index(BY_CONFIG, &label_of(change))
-}
-
 /// A CRD concerns those that failed on a kind of its group.
 fn definition_changed(change: &Change, missing: &Mutex<HashMap<Key, Vec<Gvk>>>) -> Vec<Key> {
     let Some(definition) = &change.new else {
@@ -180,6 +156,8 @@ fn definition_changed(change: &Change, missing: &Mutex<HashMap<Key, Vec<Gvk>>>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::applier::triggers::config_changed;
+    use crate::source::source_gvk;
     use objects::{Value, json};
 
     fn kustomization(name: &str, version: u32, spec: Value, status: Value) -> Object {

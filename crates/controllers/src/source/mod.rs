@@ -7,10 +7,10 @@ pub(crate) mod triggers;
 
 use std::sync::Arc;
 
-use api::{Artifact, Kind, Resource};
+use api::{Artifact, Kind, Resource, names};
 use async_trait::async_trait;
 use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runtime, Trigger};
-use objects::{Object, json};
+use objects::{Gvk, Object, json};
 use reconcile::source::{Decision, Pass, Source, Start, Stored, start};
 use tracing::info;
 
@@ -164,6 +164,11 @@ fn stored(store: &ArtifactStore, artifact: &Artifact) -> Stored {
 
 fn decode<S: Source>(object: &Object) -> Result<Resource<S, S::Status>, Failed> {
     Resource::from_object(object).map_err(|error| Failed(error.to_string()))
+}
+
+/// Names a kind of source in the version that controllers read.
+pub(crate) fn source_gvk(kind: &str) -> Gvk {
+    Gvk::new(names::SOURCE_GROUP, "v1", kind)
 }
 
 /// Whose artifact it is.

@@ -15,7 +15,8 @@ use tracing::info;
 use super::Pass;
 use crate::applier::drift::pause_after;
 use crate::kustomization::build::Built;
-use crate::kustomization::{KustomizationController, apply_step, source};
+use crate::kustomization::{KustomizationController, apply_step};
+use crate::source::source_gvk;
 
 /// Time between two looks at unhealthy objects that no watch covers.
 const HEALTH_POLL: Duration = Duration::from_secs(5);
@@ -242,7 +243,7 @@ impl Newer<'_> {
     fn source_is_newer(&self) -> bool {
         let reference = &self.own.spec.source_ref;
         let runtime = &self.run.runtime;
-        let store = runtime.store(&runtime.spec(source::source_gvk(&reference.kind), ""));
+        let store = runtime.store(&runtime.spec(source_gvk(&reference.kind), ""));
         let key = controller_runtime::Key::new(self.own.source_namespace(), &reference.name);
         store.get(&key).is_some_and(|source| {
             source.str_at(&["status", "artifact", "revision"]) != self.revision
