@@ -32,6 +32,9 @@ impl ResourceManager {
     /// Finds out by a dry-run what applying an object would do; the object should be normalised.
     ///
     /// Follows `Diff` of fluxcd/pkg `ssa`.
+    ///
+    /// # Errors
+    /// The kind is not served, or the server refuses the dry-run.
     pub async fn diff(
         &self,
         object: &Object,
@@ -103,6 +106,9 @@ impl ResourceManager {
     /// Puts one object right that [`ResourceManager::diff`] found missing or changed; ignored fields stay as they are.
     ///
     /// Unlike an apply it leaves fields of other managers alone.
+    ///
+    /// # Errors
+    /// The kind is not served, or the server refuses the write.
     pub async fn correct(
         &self,
         object: &Object,

@@ -52,6 +52,9 @@ struct Compiled {
 
 impl IgnoreRules {
     /// Prepares rules. Of several rules without any target only the last counts, as upstream has it.
+    ///
+    /// # Errors
+    /// A pattern or a selector of a rule cannot be read; the error names it.
     pub fn new(rules: &[IgnoreRule]) -> Result<Self, IgnoreRuleError> {
         let mut compiled: Vec<Compiled> = Vec::new();
         for rule in rules {

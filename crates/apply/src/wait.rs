@@ -100,6 +100,9 @@ struct Waiting<'a> {
 
 impl ResourceManager {
     /// Waits until all objects are Current.
+    ///
+    /// # Errors
+    /// The time is over, or an object failed and `fail_fast` is set; the error names every object that is not Current.
     pub async fn wait(
         &self,
         targets: &[WaitTarget],

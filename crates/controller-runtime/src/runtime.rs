@@ -86,6 +86,9 @@ impl Run {
     }
 
     /// Returns the API address of the object.
+    ///
+    /// # Errors
+    /// The kind is not served.
     pub async fn target(&self) -> Result<Target, Error> {
         let gvk = Gvk::from_api_version(self.object.api_version(), self.object.kind());
         let resource = self.runtime.cluster.resolve(&gvk).await?;

@@ -13,6 +13,9 @@ const ATTEMPTS: usize = 5;
 /// `before` is the object that `after` was computed from. Conditions are written under an optimistic lock;
 /// where somebody else wrote meanwhile, the condition types in `owned` win and all others stay as they are
 /// found. Other fields are patched one by one, so foreign fields survive.
+///
+/// # Errors
+/// Those of the cluster; a conflict only after five lost races.
 pub async fn patch_status(
     cluster: &dyn Cluster,
     target: &Target,
@@ -84,6 +87,9 @@ pub fn merge_difference(from: &Value, to: &Value) -> Option<Value> {
 }
 
 /// Adds a finalizer; returns the object as stored, or `None` where it was there.
+///
+/// # Errors
+/// Those of the cluster; a conflict where somebody else wrote meanwhile, after which a new pass tries again.
 pub async fn add_finalizer(
     cluster: &dyn Cluster,
     target: &Target,
@@ -102,6 +108,9 @@ pub async fn add_finalizer(
 }
 
 /// Removes a finalizer; returns the object as stored, or `None` where it was not there or the object is gone.
+///
+/// # Errors
+/// Those of the cluster; a conflict only after five lost races.
 pub async fn remove_finalizer(
     cluster: &dyn Cluster,
     target: &Target,

@@ -149,6 +149,9 @@ impl ArtifactStore {
     }
 
     /// Packs and stores a tree under a file name such as `<commit>.tar.gz`.
+    ///
+    /// # Errors
+    /// The directory cannot be made, a file cannot be packed, or the store cannot be written.
     pub fn put(
         &self,
         owner: Owner<'_>,
@@ -202,11 +205,17 @@ impl ArtifactStore {
     }
 
     /// Reads a stored file; `None` where it is not there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn read(&self, path: &str) -> Result<Option<Bytes>, StoreError> {
         Ok(self.files.read(path)?)
     }
 
     /// Opens a stored file; `None` where it is not there.
+    ///
+    /// # Errors
+    /// The file cannot be read.
     pub fn open(&self, path: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, StoreError> {
         Ok(self.files.open(path)?)
     }
@@ -222,6 +231,9 @@ impl ArtifactStore {
     }
 
     /// Removes an artifact's file.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
     pub fn remove(&self, artifact: &Artifact) -> Result<(), StoreError> {
         self.trees.lock().remove(&artifact.digest);
         Ok(self.files.remove(&artifact.path)?)
@@ -234,6 +246,9 @@ impl ArtifactStore {
     }
 
     /// Removes old files beside an artifact by age and number; returns how many went.
+    ///
+    /// # Errors
+    /// The directory cannot be listed, or a file cannot be removed; some may be gone already.
     pub fn garbage_collect(&self, current: &Artifact, now: Timestamp) -> Result<usize, StoreError> {
         let (directory, file) = current.path.rsplit_once('/').unwrap_or(("", &current.path));
         let mut found = self.files.list(directory)?;

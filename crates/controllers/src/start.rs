@@ -97,6 +97,9 @@ pub struct Handle {
 }
 
 /// Starts all controllers on a cluster that serves the Flux kinds. Needs a tokio runtime.
+///
+/// # Errors
+/// The artifact directory cannot be used, or the artifact server cannot listen.
 pub async fn start(cluster: Arc<dyn Cluster>, options: Options) -> Result<Handle, StartError> {
     let artifacts = open_store(&options)?;
     let sink: Option<Arc<dyn EventSink>> = match options.events_address.as_str() {

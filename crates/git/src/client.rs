@@ -111,6 +111,9 @@ impl Client {
     }
 
     /// Opens a local repository, or returns the one already open.
+    ///
+    /// # Errors
+    /// Local access is denied, there is no repository, or its format is not supported.
     pub fn local(&self, path: &Path) -> Result<Arc<LocalRepository>, Error> {
         if self.local_access == LocalAccess::Denied {
             return Err(Error::LocalDenied(path.display().to_string()));

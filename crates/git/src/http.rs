@@ -44,6 +44,10 @@ pub(crate) struct Fetch<'a> {
 
 impl Session {
     /// Opens a session: asks what the server can do.
+    ///
+    /// # Errors
+    /// The URL is none, the credentials do not suit it, the server cannot be reached or refuses, or it speaks an older protocol
+    /// than version 2. Only what happened on the network is worth another try.
     pub async fn open(clients: &Clients, url: &str, auth: &Auth) -> Result<Self, Error> {
         let mut base =
             Url::parse(url).map_err(|error| Error::Url(format!("cannot parse url: {error}")))?;
@@ -121,6 +125,9 @@ impl Session {
     }
 
     /// Lists references whose names begin with one of the prefixes; all of them if there are no prefixes.
+    ///
+    /// # Errors
+    /// The request fails, or the answer is no list of references.
     pub async fn list(&self, prefixes: &[String]) -> Result<Vec<Advertised>, Error> {
         let mut request = command("ls-refs");
         request.delimiter().line("peel");
@@ -138,6 +145,9 @@ impl Session {
     }
 
     /// Fetches objects.
+    ///
+    /// # Errors
+    /// The request fails, the pack is broken, or it unpacks to more than the bound on a repository.
     pub async fn fetch(&self, fetch: &Fetch<'_>) -> Result<PackObjects, Error> {
         let mut request = command("fetch");
         request.delimiter().line("no-progress").line("ofs-delta");

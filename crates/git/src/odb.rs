@@ -30,6 +30,9 @@ struct Packs {
 
 impl ObjectDatabase {
     /// Opens an `objects` directory and its alternates.
+    ///
+    /// # Errors
+    /// The list of packs cannot be read, or an index is broken or of version 1.
     pub fn open(objects: &Path) -> Result<Self, Error> {
         let mut directories = Vec::new();
         add_alternates(objects, 0, &mut directories);

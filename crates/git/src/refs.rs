@@ -29,6 +29,9 @@ enum RefValue {
 
 impl RefStore {
     /// Finds the id that a full name (or `HEAD`) stands for; `None` where it does not exist (yet).
+    ///
+    /// # Errors
+    /// A reference is written wrongly, cannot be read, or points to itself over others.
     pub fn find(&self, name: &str) -> Result<Option<ObjectId>, Error> {
         let mut name = name.to_owned();
         for _ in 0..=SYMBOLIC_DEPTH_MAX {
@@ -42,6 +45,9 @@ impl RefStore {
     }
 
     /// Returns the branch that `HEAD` names, such as `refs/heads/main`; `None` where it is detached.
+    ///
+    /// # Errors
+    /// `HEAD` is written wrongly or cannot be read.
     pub fn head_branch(&self) -> Result<Option<String>, Error> {
         Ok(match self.value("HEAD")? {
             Some(RefValue::Symbolic(name)) => Some(name),
@@ -50,6 +56,9 @@ impl RefStore {
     }
 
     /// Lists references below a prefix such as `refs/tags/`, sorted by name.
+    ///
+    /// # Errors
+    /// A reference is written wrongly or cannot be read.
     pub fn list(&self, prefix: &str) -> Result<BTreeMap<String, ObjectId>, Error> {
         let mut found = BTreeMap::new();
         self.each_packed(|name, id| {

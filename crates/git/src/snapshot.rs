@@ -25,6 +25,9 @@ impl LocalRepository {
     ///
     /// A clean work tree has its commit's revision; otherwise `branch@sha1:<commit>-dirty.<digest>`, where the digest
     /// depends on the files alone.
+    ///
+    /// # Errors
+    /// The repository is bare, its head cannot be checked out, or files cannot be read.
     pub fn snapshot(&self, url: &str) -> Result<(Commit, MemoryTree), Error> {
         if self.is_bare() {
             return Err(Error::Format {
@@ -73,6 +76,9 @@ impl LocalRepository {
 /// Reads the files of a directory that is no repository, under the branch of the request.
 ///
 /// The commit has no details; its id follows from the files alone, so that equal files have equal revisions.
+///
+/// # Errors
+/// Files cannot be read.
 pub fn plain_directory(root: &Path, reference: &Reference) -> Result<(Commit, MemoryTree), Error> {
     let files = read_directory(root, &|_| false)?;
     let branch = if reference.branch.is_empty() {

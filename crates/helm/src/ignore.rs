@@ -35,6 +35,9 @@ pub enum IgnoreError {
 
 impl Rules {
     /// Reads the text of a `.helmignore` file.
+    ///
+    /// # Errors
+    /// A pattern has `**`, or is none.
     pub fn parse(text: &str) -> Result<Self, IgnoreError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let lines = text.lines().map(str::trim);

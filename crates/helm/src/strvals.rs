@@ -86,6 +86,9 @@ const MAP_TYPE: &str = "map[string]interface {}";
 const LIST_TYPE: &str = "[]interface {}";
 
 /// Writes what one flag says into `values`.
+///
+/// # Errors
+/// The text is no assignment, an index is too large, or it nests too deeply. What was written before stays.
 pub fn parse_into(
     text: &str,
     mode: Mode<'_>,

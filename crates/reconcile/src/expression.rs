@@ -82,6 +82,9 @@ pub struct Expression {
 
 impl Expression {
     /// Compiles an expression.
+    ///
+    /// # Errors
+    /// The text is no CEL, or is beyond the bounds.
     pub fn new(text: &str) -> Result<Self, ExpressionError> {
         let refused = |cause: String| ExpressionError::Parse {
             text: text.to_owned(),
@@ -100,6 +103,9 @@ impl Expression {
 
     /// Compiles an expression over variables that hold whole objects, whose type must be `bool` for sure: a field of an
     /// object may be anything, so that it has to be compared.
+    ///
+    /// # Errors
+    /// As [`Expression::new`]; also where parts of it do not fit, or its type is another one. Only a change of the text helps.
     pub fn over_objects(text: &str, variables: &[&str]) -> Result<Self, ExpressionError> {
         let compiled = Self::new(text)?;
         let variables = variables.iter();
@@ -119,6 +125,9 @@ impl Expression {
     }
 
     /// Evaluates with named values.
+    ///
+    /// # Errors
+    /// A name, a key or an overload does not exist for these values, or the result is no truth value.
     pub fn holds<'a>(
         &self,
         variables: impl IntoIterator<Item = (&'a str, &'a Value)>,
@@ -179,6 +188,9 @@ fn to_cel(value: &Value) -> cel::Value {
 }
 
 /// Evaluates `readyExpr` of a dependency.
+///
+/// # Errors
+/// As [`Expression::over_objects`] and [`Expression::holds`].
 pub fn dependency_ready(
     text: &str,
     own: &Object,
@@ -205,6 +217,9 @@ struct Checks {
 
 impl HealthExpressions {
     /// Compiles `spec.healthCheckExprs`.
+    ///
+    /// # Errors
+    /// An expression does not parse, the main one is missing, or two checks are for one kind.
     pub fn new(checks: &[CustomHealthCheck]) -> Result<Self, ExpressionError> {
         let mut kinds = HashMap::new();
         for (index, check) in checks.iter().enumerate() {

@@ -24,6 +24,9 @@ use crate::{
 };
 
 /// Connects to a cluster; sends no request yet. Needs a tokio runtime.
+///
+/// # Errors
+/// The configuration cannot be read, is incomplete, or names a credential plugin that fails.
 pub async fn connect(options: &ConnectOptions) -> Result<Arc<dyn Cluster>, Error> {
     // An error means that a provider is installed already, which is as good.
     let _installed = rustls::crypto::ring::default_provider().install_default();

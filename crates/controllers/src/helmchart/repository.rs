@@ -206,6 +206,9 @@ impl<'a> ChartRepository<'a> {
     }
 
     /// Downloads an archive.
+    ///
+    /// # Errors
+    /// The server cannot be reached or refuses, or the archive is larger than allowed.
     pub async fn download(&self, found: &Found) -> Result<Bytes, String> {
         let bytes_max = self.settings.chart_bytes_max;
         let too_large = || {

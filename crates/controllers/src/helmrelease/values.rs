@@ -140,6 +140,9 @@ fn merge(base: &mut Map<String, Value>, over: &Map<String, Value>) {
 }
 
 /// Composes values from resolved references, in order, and inline values.
+///
+/// # Errors
+/// A reference that is not optional has no object or key, or what it holds are no values.
 pub fn compose(
     namespace: &str,
     inline: Option<&Value>,

@@ -82,6 +82,9 @@ pub struct Generated {
 }
 
 /// Makes the tree that a Kustomization is built from.
+///
+/// # Errors
+/// The path or a component is none, a file cannot be read, or a manifest is no YAML; the error shows the line.
 pub fn generate(
     tree: Arc<dyn FileTree>,
     spec: &KustomizationSpec,

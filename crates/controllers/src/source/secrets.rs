@@ -112,6 +112,9 @@ impl Kept {
     }
 
     /// Reads user name and password; `None` where there is neither.
+    ///
+    /// # Errors
+    /// Only one of the two is there.
     pub fn basic_auth(&self) -> Result<Option<Credentials>, String> {
         let half = |present: &str, missing: &str| {
             format!(
@@ -138,6 +141,9 @@ impl Kept {
     }
 
     /// Reads CA and client certificate into the settings of a client.
+    ///
+    /// # Errors
+    /// There is only one of certificate and key, nothing at all, or no PEM.
     pub fn tls(&self, client: &mut ClientOptions) -> Result<(), String> {
         let ca = self.either("ca.crt", "caFile").cloned();
         let fail = |text: &str| Err(format!("secret '{}': {text}", self.shown()));
@@ -166,6 +172,9 @@ impl Kept {
     }
 
     /// Reads a proxy.
+    ///
+    /// # Errors
+    /// There is no address, or it is no URL.
     pub fn proxy(&self) -> Result<Proxy, String> {
         let shown = self.shown();
         let address = self

@@ -37,6 +37,9 @@ pub enum RevisionError {
 ///
 /// `has_digest` is true for OCIRepositories, and for ExternalArtifacts whose revision holds a colon; `track` is
 /// false under the gate `DisableChartDigestTracking`.
+///
+/// # Errors
+/// The version is none, the revision has no digest where one is needed, or its tag is another version.
 pub fn chart_revision(
     version: &str,
     revision: &str,
