@@ -102,11 +102,8 @@ async fn commits_become_artifacts_and_deletion_removes_them() {
     world.delete(&kind(), "podinfo").await;
     world.wait_gone(&kind(), "podinfo").await;
     assert!(!store.exists(&artifact));
-    let events = world.events("podinfo").await;
-    assert!(
-        events.contains(&"NewArtifact: stored artifact for commit 'change files'".to_owned()),
-        "{events:?}"
-    );
+    let event = "NewArtifact: stored artifact for commit 'change files'";
+    world.wait_event("podinfo", event).await;
 }
 
 async fn reqwest_get(url: &str) -> Vec<u8> {
@@ -267,12 +264,8 @@ async fn repositories_that_disappear_come_back() {
         let object = world.wait(&kind(), name, is_at(&id)).await;
         assert!(condition(&object, "FetchFailed").is_none());
     }
-    let recovered = "Succeeded: stored artifact for commit ".to_owned();
-    let events = world.events("disk").await;
-    assert!(
-        events.iter().any(|event| event.starts_with(&recovered)),
-        "{events:?}"
-    );
+    let recovered = "Succeeded: stored artifact for commit ";
+    world.wait_event("disk", recovered).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

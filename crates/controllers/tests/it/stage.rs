@@ -186,20 +186,20 @@ impl Stage {
         self.event_objects(name).await.iter().map(text).collect()
     }
 
-    /// Waits until an event about an object of the namespace `default` begins like this; events follow the status.
-    pub async fn wait_event(&self, name: &str, start: &str) {
+    /// Waits until an event about an object of the namespace `default` has this text; events follow the status.
+    pub async fn wait_event(&self, name: &str, text: &str) {
         let mut last = Vec::new();
         let search = async {
             loop {
                 last = self.events(name).await;
-                if last.iter().any(|event| event.starts_with(start)) {
+                if last.iter().any(|event| event.contains(text)) {
                     return;
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
         let found = tokio::time::timeout(PATIENCE, search).await;
-        found.unwrap_or_else(|_| panic!("no event \"{start}\" among {last:#?}"));
+        found.unwrap_or_else(|_| panic!("no event \"{text}\" among {last:#?}"));
     }
 }
 

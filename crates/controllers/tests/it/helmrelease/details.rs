@@ -39,20 +39,13 @@ async fn drift_is_corrected_at_once() {
     tracing::info!(?edited, ?deleted, "drift was corrected");
     lab.wait_ready("True", "InstallSucceeded", "Helm install")
         .await;
-    let found = |events: &[String], wanted: &str| events.iter().any(|e| e.starts_with(wanted));
-    lab.wait_event(
-        "demo",
-        "DriftCorrected: Cluster state of release default/demo.v1 has been corrected:\nConfigMap/default/demo-config created",
-    )
-    .await;
-    let events = lab.events("demo").await;
     for wanted in [
         "DriftDetected: Cluster state of release default/demo.v1 has drifted from the desired state:\nConfigMap/default/demo-config changed (0 additions, 1 changes, 0 removals)",
         "DriftCorrected: Cluster state of release default/demo.v1 has been corrected:\nConfigMap/default/demo-config configured",
         "DriftDetected: Cluster state of release default/demo.v1 has drifted from the desired state:\nConfigMap/default/demo-config removed",
         "DriftCorrected: Cluster state of release default/demo.v1 has been corrected:\nConfigMap/default/demo-config created",
     ] {
-        assert!(found(&events, wanted), "{wanted}\n{events:#?}");
+        lab.wait_event("demo", wanted).await;
     }
     assert_eq!(lab.records("demo").await, ["1: deployed"]);
 }
@@ -198,9 +191,8 @@ async fn tests_run_and_failures_are_remediated() {
         lab.records("demo").await,
         ["1: superseded", "2: superseded", "3: deployed"]
     );
-    let events = lab.events("demo").await;
     let failed = "TestFailed: Helm test failed for release default/demo.v2 with chart demo@1.0.0: failed early due to stalled resources";
-    assert!(events.iter().any(|e| e.starts_with(failed)), "{events:#?}");
+    lab.wait_event("demo", failed).await;
 }
 
 #[tokio::test]
