@@ -94,6 +94,21 @@ pub fn go_says(error: &std::io::Error) -> String {
 }
 
 impl Contents {
+    /// Looks for links that lead nowhere, where links are followed.
+    pub fn check(&self, input: &Input) -> CliResult {
+        if !self.resolve_symlinks {
+            return Ok(());
+        }
+        match broken_link(&input.path, 0) {
+            Some((link, target)) => Err(CliError::user(format!(
+                "resolving symlinks failed: resolving symlink {}: lstat {}: no such file or directory",
+                absolute(&link),
+                absolute(&target)
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Packs a path.
     pub fn pack(&self, input: &Input) -> CliResult<Vec<u8>> {
         pack(&input.path, &self.ignore_paths, self.resolve_symlinks)
@@ -122,6 +137,29 @@ fn pack(path: &Path, ignored: &[String], resolve: bool) -> CliResult<Vec<u8>> {
         CliError::user(message)
     })?;
     Ok(walk.archive.finish())
+}
+
+/// Finds the first link below a path that leads nowhere; returns it and its target.
+fn broken_link(path: &Path, depth: usize) -> Option<(PathBuf, PathBuf)> {
+    let metadata = fs::symlink_metadata(path).ok()?;
+    if metadata.is_symlink() {
+        let gone = fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        let target = fs::read_link(path).ok().filter(|_| gone)?;
+        let from = path.parent().unwrap_or(Path::new(""));
+        return Some((path.to_owned(), from.join(target)));
+    }
+    if !metadata.is_dir() || depth > DEPTH_MAX {
+        return None;
+    }
+    let entries = fs::read_dir(path).ok()?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    paths.sort();
+    paths.iter().find_map(|path| broken_link(path, depth + 1))
+}
+
+fn absolute(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.display().to_string()
 }
 
 type Failure = (PathBuf, std::io::Error);

@@ -29,6 +29,9 @@ pub enum RegistryError {
         /// Cause.
         cause: String,
     },
+    /// It answers neither with TLS nor without; both causes.
+    #[error("{0}")]
+    Neither(String),
     /// A manifest is not the one that was asked for.
     #[error(
         "manifest digest: \"{computed}\" does not match requested digest: \"{wanted}\" for \"{reference}\""

@@ -68,10 +68,27 @@ impl Registry {
         if !self.plain_http && !self.repository.is_local() {
             return secure.await;
         }
-        match tokio::time::timeout(PING_TIMEOUT, secure).await {
-            Ok(Ok(session)) => Ok(session),
-            _ => self.ping_scheme("http").await,
-        }
+        let refused = match tokio::time::timeout(PING_TIMEOUT, secure).await {
+            Ok(Ok(session)) => return Ok(session),
+            Ok(Err(refused)) => Some(refused),
+            Err(_) => None,
+        };
+        let plain = self.ping_scheme("http").await;
+        plain.map_err(|error| match refused {
+            Some(refused) => RegistryError::Neither(format!("{refused}; {error}")),
+            None => error,
+        })
+    }
+
+    /// Finds out how to log in, and gets a token where that is the way.
+    ///
+    /// # Errors
+    /// The registry does not answer or refuses the credentials.
+    pub async fn log_in(&self, actions: &str) -> Result<(), RegistryError> {
+        let session = self.session().await?;
+        let scope = format!("repository:{}:{actions}", self.repository.path());
+        let authorization = self.authorization(&session.challenge, &scope, false);
+        authorization.await.map(drop)
     }
 
     async fn ping_scheme(&self, scheme: &str) -> Result<Session, RegistryError> {

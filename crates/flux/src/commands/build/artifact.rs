@@ -15,6 +15,9 @@ pub struct Args {
     output: String,
     #[command(flatten)]
     contents: Contents,
+    /// Ignored, as upstream ignores them.
+    #[arg(hide = true)]
+    words: Vec<String>,
 }
 
 /// Packs files into an archive.
@@ -26,6 +29,7 @@ pub fn run(ctx: &Context, args: &Args) -> CliResult {
             "invalid path '{path}', must point to an existing directory or file"
         )));
     }
+    args.contents.check(&input)?;
     ctx.out.action(format!("building artifact from {path}"));
     let packed = args.contents.pack(&input);
     let packed = packed.map_err(|error| error.context("building artifact failed, error"))?;

@@ -41,9 +41,22 @@ pub fn run(ctx: &Context, args: &Args) -> CliResult {
     };
     let named = registry::parse(url)?;
     let registry = args.login.open(ctx, &named, args.insecure_registry)?;
+    check_repository(&named.shown)?;
     let rows = ctx.block_on(rows(args, &named, &registry))?;
     ctx.out.data(&table::render(&HEADER, &rows));
     Ok(())
+}
+
+/// Refuses a tag or digest where a repository is asked for.
+fn check_repository(shown: &str) -> CliResult {
+    const CHARACTERS: &str = "abcdefghijklmnopqrstuvwxyz0123456789_-./";
+    let path = shown.split_once('/').map_or("", |(_, path)| path);
+    if path.chars().all(|c| CHARACTERS.contains(c)) {
+        return Ok(());
+    }
+    Err(CliError::user(format!(
+        "listing tags failed: parsing repo {shown:?}: repository can only contain the characters `{CHARACTERS}`: {path}"
+    )))
 }
 
 async fn rows(args: &Args, named: &Named, registry: &Registry) -> CliResult<Vec<Vec<String>>> {

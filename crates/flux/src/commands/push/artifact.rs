@@ -75,6 +75,11 @@ pub fn run(ctx: &Context, args: &Args) -> CliResult {
     }
     let annotations = annotations(args)?;
     let registry = args.login.open(ctx, &named, args.insecure_registry)?;
+    args.contents.check(&input)?;
+    ctx.block_on(async {
+        let ready = registry.log_in("push,pull").await;
+        ready.map_err(|error| failed(error).context("error setting up transport"))
+    })?;
     if args.output.is_empty() {
         ctx.out
             .action(format!("pushing artifact to {}", named.shown));
