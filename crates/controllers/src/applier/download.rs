@@ -59,6 +59,11 @@ impl Download<'_> {
         }
     }
 
+    /// Fetches the artifact with a single try.
+    pub(crate) async fn at_once(&self, clients: &Clients) -> Result<Vec<u8>, DownloadError> {
+        self.once(clients).await.map_err(|failure| failure.error)
+    }
+
     fn failure(&self, cause: &dyn Display, retry: bool) -> Failure {
         Failure {
             error: DownloadError::Failed(format!("{}: {cause}", self.failed)),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use api::{Artifact, HelmRelease, names};
+use cluster::Cluster;
 use controller_runtime::{Key, Run};
 use helm::Version;
 use helm::chart::Chart;
@@ -11,10 +12,11 @@ use helm::load::load_archive;
 use objects::Object;
 use parking_lot::Mutex;
 use reconcile::helmrelease::{Failure, Revision, chart_revision};
+use remote::Clients;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::HelmReleaseController;
+use super::{HelmReleaseController, Settings};
 use crate::applier::download::{Download, DownloadError};
 use crate::source::source_gvk;
 
@@ -144,13 +146,70 @@ pub(super) async fn load(
         Some(chart) => chart,
         None => read(controller, run, &artifact).await?,
     };
+    let track = !controller.settings.gates.disable_chart_digest_tracking;
+    let revision = revision_of(&chart, kind, &artifact, track).map_err(Failure::Mutate)?;
+    Ok(Loaded { chart, revision })
+}
+
+/// Finds the version that a release of a chart records.
+fn revision_of(
+    chart: &Chart,
+    kind: &str,
+    artifact: &Artifact,
+    track: bool,
+) -> Result<Revision, String> {
     let has_digest = kind == names::OCI_REPOSITORY
         || (kind == names::EXTERNAL_ARTIFACT && artifact.revision.contains(':'));
-    let track = !controller.settings.gates.disable_chart_digest_tracking;
     let version = &chart.metadata.version;
     let revision = chart_revision(version, &artifact.revision, has_digest, track);
-    let revision = revision.map_err(|error| Failure::Mutate(error.to_string()))?;
-    Ok(Loaded { chart, revision })
+    revision.map_err(|error| error.to_string())
+}
+
+/// Fetches the chart that a release is made of now: the artifact of its source, in the version that releases record.
+///
+/// # Errors
+/// The source is not there or has no artifact, or its server cannot be reached; in words.
+pub async fn present_chart(cluster: &dyn Cluster, own: &HelmRelease) -> Result<Chart, String> {
+    let SourceRef {
+        kind,
+        namespace,
+        name,
+    } = SourceRef::of(own);
+    let shown = format!("{kind} {namespace}/{name}");
+    let failed = |error: cluster::Error| format!("{shown}: {error}");
+    let resource = cluster.resolve(&source_gvk(&kind)).await.map_err(failed)?;
+    let target = cluster::Target::new(&resource, &namespace, &name);
+    let source = cluster.get(&target).await.map_err(failed)?;
+    let artifact = source.get(&["status", "artifact"]);
+    let artifact = artifact.ok_or_else(|| format!("{shown} has no artifact{}", why(&source)))?;
+    let artifact = Artifact::deserialize(artifact).map_err(|error| format!("{shown}: {error}"))?;
+    let words = format!("{shown}: {} cannot be fetched", artifact.url);
+    let download = Download {
+        url: &artifact.url,
+        retries: 0,
+        timeout: Settings::default().http_timeout,
+        bytes_max: DOWNLOAD_MAX,
+        failed: &words,
+        refused: &words,
+    };
+    let bytes = download.at_once(&Clients::default()).await;
+    let bytes = bytes.map_err(|error| match error {
+        DownloadError::Gone => format!("{words}: it is not there any more"),
+        DownloadError::Failed(text) => text,
+    })?;
+    let mut chart = unpack(&bytes, &artifact.digest)?;
+    let revision = revision_of(&chart, &kind, &artifact, true)?;
+    chart.metadata.version = revision.version;
+    Ok(chart)
+}
+
+/// What a source says about itself, where it is not ready.
+fn why(source: &Object) -> String {
+    let conditions = source.get(&["status", "conditions"]);
+    let ready = conditions
+        .and_then(|list| list.as_array()?.iter().find(|c| c["type"] == names::READY))
+        .and_then(|ready| ready["message"].as_str());
+    ready.map_or(String::new(), |message| format!(": {message}"))
 }
 
 async fn read(
@@ -164,21 +223,24 @@ async fn read(
         _ => download(controller, run, artifact).await?,
     };
     let digest = artifact.digest.clone();
-    let task = tokio::task::spawn_blocking(move || {
-        let computed = format!("sha256:{}", hex::encode(Sha256::digest(&bytes)));
-        if computed != digest {
-            return Err(format!(
-                "integrity failure: computed digest doesn't match '{digest}'"
-            ));
-        }
-        load_archive(&bytes, Version::V4).map_err(|error| error.to_string())
-    });
+    let task = tokio::task::spawn_blocking(move || unpack(&bytes, &digest));
     let chart = match task.await {
         Ok(loaded) => Arc::new(loaded.map_err(Failure::Chart)?),
         Err(error) => return Err(Failure::Chart(error.to_string())),
     };
     controller.charts.insert(&artifact.digest, chart.clone());
     Ok(chart)
+}
+
+/// Checks an archive against its digest and loads it.
+fn unpack(bytes: &[u8], digest: &str) -> Result<Chart, String> {
+    let computed = format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
+    if computed != digest {
+        return Err(format!(
+            "integrity failure: computed digest doesn't match '{digest}'"
+        ));
+    }
+    load_archive(bytes, Version::V4).map_err(|error| error.to_string())
 }
 
 async fn download(

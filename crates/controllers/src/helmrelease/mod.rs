@@ -40,6 +40,7 @@ use crate::applier::drift::{DriftWatch, OwnerLabels};
 use crate::artifact::ArtifactStore;
 use crate::place::Writer;
 use chart::ChartCache;
+pub use chart::present_chart;
 pub use preview::{Preview, preview};
 use render::CapabilitiesCache;
 pub use render::render_offline;

@@ -194,6 +194,7 @@ impl Pass<'_> {
             capabilities: capabilities.map_err(|error| error.to_string())?,
             cluster: cluster.clone(),
             now: session.now(),
+            sources: None,
         };
         render(request).await
     }

@@ -9,6 +9,7 @@ use api::{HelmRelease, names};
 use apply::{ApplyOptions, ResourceManager};
 use cluster::Cluster;
 use helm::chart::Chart;
+use helm::values::UserValues;
 use jiff::Timestamp;
 use objects::Object;
 use reconcile::helmrelease::shorten;
@@ -38,7 +39,7 @@ pub async fn preview(
     cluster: Arc<dyn Cluster>,
     own: &HelmRelease,
     chart: Chart,
-    values: Values,
+    (values, sources): (Values, UserValues),
     now: Timestamp,
 ) -> Result<Preview, String> {
     let options = options(&own.spec)?;
@@ -59,6 +60,7 @@ pub async fn preview(
         capabilities: capabilities.map_err(|error| error.to_string())?,
         cluster: cluster.clone(),
         now,
+        sources: Some(sources),
     };
     let record = render(request).await?.record;
     let (mut objects, mut errors) = (Vec::new(), Vec::new());

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use api::{HelmRelease, HelmReleaseSpec, names};
 use cluster::{Cluster, Discovery, Error, ListParams, Scope, Target};
-use helm::action::{Options, Rendered, render_release_with};
+use helm::action::{ActionError, Options, Rendered, render_release_with};
 use helm::capabilities::{Capabilities, DEFAULT_KUBE_VERSION, KubeVersion};
 use helm::chart::Chart;
 use helm::convert::from_map;
+use helm::explain::explain;
 use helm::functions::{Lookup, World};
+use helm::origin::Sources;
 use helm::release::{Info, Record, StoredChart, StoredHook};
+use helm::values::UserValues;
 use helm::{Release, Version};
 use jiff::Timestamp;
 use objects::{Gvk, Value, json};
@@ -31,6 +34,8 @@ pub(super) struct RenderRequest {
     pub(super) capabilities: Arc<Capabilities>,
     pub(super) cluster: Arc<dyn Cluster>,
     pub(super) now: Timestamp,
+    /// What the values were composed from, where errors are to explain themselves.
+    pub(super) sources: Option<UserValues>,
 }
 
 /// A rendered release as a record that waits for its status.
@@ -77,7 +82,10 @@ fn render_here(
     let renderer = request.renderer;
     let change = |files| renderer.run(files);
     let rendered = render_release_with(chart, &user, &options, &world, Some(&change));
-    let rendered = rendered.map_err(|error| error.to_string())?;
+    let rendered = rendered.map_err(|error| match &request.sources {
+        Some(sources) => explained(&error, &request.chart, sources),
+        None => error.to_string(),
+    })?;
     Ok(to_record(rendered, &request.values, &request.release))
 }
 
@@ -104,14 +112,29 @@ fn to_record(mut rendered: Rendered, values: &Values, release: &Release) -> Rend
     RenderedRelease { record, chart }
 }
 
+/// An error with the lines that are wrong, and where the values in them come from.
+fn explained(error: &ActionError, chart: &Chart, user: &UserValues) -> String {
+    let sources = Sources {
+        chart,
+        user,
+        version: Version::V4,
+    };
+    let explanation = explain(error, &sources).to_string();
+    let text = error.to_string();
+    match explanation.trim_end() {
+        "" => text,
+        below => format!("{}\n\n{below}", text.trim_end_matches('\n')),
+    }
+}
+
 /// Renders a chart for a HelmRelease as a first installation, without a cluster to ask, post-renderers included.
 ///
 /// # Errors
-/// The chart's or a post-renderer's words.
+/// The chart's or a post-renderer's words, with the lines at fault and where their values come from.
 pub fn render_offline(
     own: &HelmRelease,
     chart: Chart,
-    values: &Values,
+    (values, sources): (&Values, &UserValues),
     capabilities: Capabilities,
     world: &World,
 ) -> Result<Rendered, String> {
@@ -134,8 +157,8 @@ pub fn render_offline(
     let (own_name, own_namespace) = (&own.metadata.name, &own.metadata.namespace);
     let renderer = post_renderer(spec, own_name, own_namespace, false);
     let change = |files| renderer.run(files);
-    let rendered = render_release_with(chart, &user, &options, world, Some(&change));
-    rendered.map_err(|error| error.to_string())
+    let rendered = render_release_with(chart.clone(), &user, &options, world, Some(&change));
+    rendered.map_err(|error| explained(&error, &chart, sources))
 }
 
 /// What is changed in everything that a HelmRelease renders.

@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
 use cluster::{Cluster, Target};
 use controllers::helmrelease::values::{Resolved, Values, compose};
+use helm::values::UserValues;
 use objects::{Object, Value};
 
 use crate::context::Context;
@@ -165,12 +166,16 @@ async fn variables(cluster: &dyn Cluster, object: &Object) -> CliResult<String> 
 }
 
 async fn values(cluster: &dyn Cluster, object: &Object) -> CliResult<String> {
-    let values = compose_values(Some(cluster), object).await?;
+    let (values, _) = compose_values(Some(cluster), object).await?;
     manifest::to_yaml(&Value::Object(values.config()))
 }
 
-/// Composes the values of a HelmRelease as its controller does; without a cluster, what it refers to is missing.
-pub async fn compose_values(cluster: Option<&dyn Cluster>, object: &Object) -> CliResult<Values> {
+/// Composes the values of a HelmRelease as its controller does, and says what from; without a cluster, what it refers
+/// to is missing.
+pub async fn compose_values(
+    cluster: Option<&dyn Cluster>,
+    object: &Object,
+) -> CliResult<(Values, UserValues)> {
     let release = HelmRelease::from_object(object).map_err(|e| CliError::user(e.to_string()))?;
     let mut references = Vec::new();
     for reference in &release.spec.values_from {
@@ -180,12 +185,36 @@ pub async fn compose_values(cluster: Option<&dyn Cluster>, object: &Object) -> C
         };
         references.push((reference.clone(), resolved));
     }
-    compose(
-        object.namespace(),
-        release.spec.values.as_ref(),
-        &references,
-    )
-    .map_err(|error| CliError::user(error.to_string()))
+    let inline = release.spec.values.as_ref();
+    let values = compose(object.namespace(), inline, &references);
+    let values = values.map_err(|error| CliError::user(error.to_string()))?;
+    Ok((values, sources(object, inline, &references)?))
+}
+
+/// The texts that values are composed from, for explanations: what goes to a single path is left out.
+fn sources(
+    object: &Object,
+    inline: Option<&Value>,
+    references: &[(ValuesReference, Resolved)],
+) -> CliResult<UserValues> {
+    let namespace = object.namespace();
+    let mut sources = UserValues::default();
+    for (reference, resolved) in references {
+        if let Resolved::Data(text) = resolved
+            && reference.target_path.is_empty()
+        {
+            let ValuesReference { kind, name, .. } = reference;
+            let key = reference.values_key();
+            let name = format!("{key} of {kind} {namespace}/{name}");
+            sources.files.push((name, text.clone()));
+        }
+    }
+    if let Some(inline) = inline {
+        let name = format!("spec.values of HelmRelease {namespace}/{}", object.name());
+        let text = manifest::to_yaml(inline)?;
+        sources.files.push((name, text.into_bytes()));
+    }
+    Ok(sources)
 }
 
 async fn referenced(

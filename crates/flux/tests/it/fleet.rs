@@ -235,8 +235,55 @@ async fn check(cluster_name: &str) {
     let controllers = controllers::start(cluster.clone(), options).await.unwrap();
     converge(&cluster, &plan(cluster_name)).await;
     check_objects(cluster.as_ref(), cluster_name).await;
+    if !plan(cluster_name).releases.is_empty() {
+        check_charts_in_use(&server, cluster_name).await;
+    }
     controllers.stop().await;
     server.shutdown().await;
+}
+
+/// Builds and compares releases by the program, from the artifacts that the cluster has.
+async fn check_charts_in_use(server: &apiserver::Server, cluster_name: &str) {
+    let serving = server.serve(None).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, serving.kubeconfig()).unwrap();
+    let run = async |words: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_flux"));
+        command.args([words[0], "helmrelease", words[1], "-n", "newsroom"]);
+        command.env("KUBECONFIG", &kubeconfig);
+        let run = tokio::task::spawn_blocking(move || command.output().unwrap());
+        let output = run.await.unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let (code, built, error) = run(&["build", "telegraph"]).await;
+    assert_eq!(code, Some(0), "{cluster_name}: {error}");
+    assert!(built.contains("kind: Deployment"), "{built}");
+    let (code, difference, error) = run(&["diff", "telegraph"]).await;
+    assert_eq!(
+        (code, &*difference),
+        (Some(0), ""),
+        "{cluster_name}: {error}"
+    );
+    if cluster_name == "k8s-04" {
+        let cluster = server.cluster();
+        let patch = json!({"spec": {"suspend": true, "values": {"retention": {"years": "many"}}}});
+        let kind = Gvk::new("helm.toolkit.fluxcd.io", "v2", "HelmRelease");
+        let resource = cluster.resolve(&kind).await.unwrap();
+        let target = Target::new(&resource, "newsroom", "almanac");
+        let params = WriteParams::default();
+        let patched = cluster.patch(&target, &Patch::Merge(patch), &params).await;
+        patched.unwrap();
+        let (code, _, error) = run(&["diff", "almanac"]).await;
+        assert_eq!(code, Some(2));
+        let origin = "line 4 of spec.values of HelmRelease newsroom/almanac";
+        assert!(error.contains(origin), "{error}");
+    }
 }
 
 /// Compares inventories and every object with the goldens.

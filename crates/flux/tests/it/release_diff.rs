@@ -167,7 +167,7 @@ fn a_chart_is_compared_with_what_is_installed() {
     let found = "identified at least one change";
     served.check(&["press", "--path=charts/press"], 0, "", "");
     served.check(&["press", "--path=charts/late"], 1, LATE, found);
-    served.check(&["press"], 2, "", "the chart is required");
+    served.check(&["press"], 2, "", "cannot be fetched");
     served.check(&["press", "--path=charts"], 2, "", "Chart.yaml");
     served.check(&["gone", "--path=charts/late"], 2, "", "\"gone\" not found");
     let file = "--helmrelease-file=apps/release.yaml";

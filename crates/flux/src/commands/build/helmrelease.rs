@@ -1,10 +1,11 @@
-//! `flux build helmrelease`: what a HelmRelease would install, from a chart on disk.
+//! `flux build helmrelease`: what a HelmRelease would install, from a chart on disk or the one in use.
 //!
 //! Rendered as the controller renders a first installation: values composed, post-renderers run, labels of the owner
 //! added. Templates that ask the cluster (`lookup`) find nothing.
 
 use api::HelmRelease;
 use cluster::Cluster;
+use controllers::helmrelease::{present_chart, render_offline};
 use helm::Version;
 use helm::action::{PrintOptions, print};
 use helm::capabilities::Capabilities;
@@ -37,7 +38,7 @@ pub struct What {
     /// Name of the HelmRelease.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// The chart: its directory or archive.
+    /// The chart: its directory or archive; where not given, the one that the cluster's source has.
     #[arg(long, default_value = "", hide_default_value = true)]
     path: String,
     /// File with the HelmRelease; the cluster's where not given.
@@ -65,16 +66,26 @@ impl What {
         !self.helmrelease_file.is_empty()
     }
 
-    /// Loads the chart.
+    /// Loads the chart: from disk where a path was given, else from the artifact of the release's source.
     ///
     /// # Errors
-    /// No path was given, or there is no chart.
-    pub fn chart(&self) -> CliResult<Chart> {
-        if self.path.is_empty() {
-            return Err(CliError::user("the chart is required: --path DIR"));
+    /// There is no chart, or neither a path nor a cluster.
+    pub async fn chart(
+        &self,
+        cluster: Option<&dyn Cluster>,
+        own: &HelmRelease,
+    ) -> CliResult<Chart> {
+        if !self.path.is_empty() {
+            locate(&self.path).map_err(CliError::user)?;
+            return load(&self.path, Version::V4).map_err(CliError::user);
         }
-        locate(&self.path).map_err(CliError::user)?;
-        load(&self.path, Version::V4).map_err(CliError::user)
+        let Some(cluster) = cluster else {
+            return Err(CliError::user("the chart is required: --path DIR"));
+        };
+        let chart = present_chart(cluster, own).await;
+        chart.map_err(|error| {
+            CliError::user(error).hint("name the chart's directory or archive with --path")
+        })
     }
 
     /// Finds the HelmRelease: in the file where one is given, else in the cluster.
@@ -95,21 +106,21 @@ impl What {
 pub fn run(ctx: &Context, args: &Args) -> CliResult {
     let what = &args.what;
     what.name()?;
-    let chart = what.chart()?;
-    let (own, values) = ctx.block_on(async {
+    let (own, chart, values) = ctx.block_on(async {
         let cluster = match args.dry_run {
             true => None,
             false => Some(ctx.cluster().await?),
         };
         let object = what.find(ctx, cluster.as_deref()).await?;
-        let values = compose_values(cluster.as_deref(), &object).await?;
         let own = HelmRelease::from_object(&object).map_err(|e| CliError::user(e.to_string()))?;
-        Ok((own, values))
+        let chart = what.chart(cluster.as_deref(), &own).await?;
+        let values = compose_values(cluster.as_deref(), &object).await?;
+        Ok((own, chart, values))
     })?;
     let capabilities = Capabilities::offline(Version::V4);
-    let rendered =
-        controllers::helmrelease::render_offline(&own, chart, &values, capabilities, &world())
-            .map_err(CliError::user)?;
+    let values = (&values.0, &values.1);
+    let rendered = render_offline(&own, chart, values, capabilities, &world());
+    let rendered = rendered.map_err(CliError::user)?;
     let options = PrintOptions {
         no_hooks: args.no_hooks,
         ..PrintOptions::default()

@@ -1,4 +1,4 @@
-//! `flux diff helmrelease`: a chart on disk, rendered as the next revision of a HelmRelease, against the cluster.
+//! `flux diff helmrelease`: a chart on disk, or the one in use, rendered as the next revision of a HelmRelease, against the cluster.
 //!
 //! Objects are compared by dry-run as drift detection does it: hooks, the chart's `crds/` and what
 //! `spec.driftDetection` leaves out are not compared. Exit code 1 says that there are differences, 2 that they could
@@ -11,7 +11,6 @@ use api::HelmRelease;
 use apply::Difference;
 use cluster::{Cluster, Target};
 use controllers::helmrelease::{Preview, preview};
-use helm::chart::Chart;
 use objects::{Object, ObjectKey};
 
 use super::report::{FAILURE_EXIT_CODE, Report};
@@ -36,11 +35,10 @@ pub struct Args {
 pub fn run(ctx: &Context, args: &Args) -> CliResult {
     let failed = |error: CliError| error.exit_code(FAILURE_EXIT_CODE);
     args.what.name().map_err(failed)?;
-    let chart = args.what.chart().map_err(failed)?;
     let outcome = ctx.block_on(async {
         let cluster = ctx.cluster().await?;
         let release = find(ctx, &*cluster, &args.what).await?;
-        compare(cluster, &release, chart).await
+        compare(cluster, &release, &args.what).await
     });
     outcome.map_err(failed)?.print(&ctx.out)
 }
@@ -65,11 +63,12 @@ async fn find(ctx: &Context, cluster: &dyn Cluster, what: &What) -> CliResult<Ob
     Ok(release)
 }
 
-async fn compare(cluster: Arc<dyn Cluster>, release: &Object, chart: Chart) -> CliResult<Report> {
+async fn compare(cluster: Arc<dyn Cluster>, release: &Object, what: &What) -> CliResult<Report> {
     let own = HelmRelease::from_object(release).map_err(|e| CliError::user(e.to_string()))?;
     if own.spec.kube_config.is_some() {
         return Err(CliError::user("diff not supported for remote clusters"));
     }
+    let chart = what.chart(Some(&*cluster), &own).await?;
     let values = compose_values(Some(&*cluster), release).await?;
     let now = jiff::Timestamp::now();
     let preview = preview(cluster.clone(), &own, chart, values, now).await;
