@@ -34,6 +34,9 @@ pub fn create(engine: &Engine, resource: &Resource, object: &mut Map) {
             protect(object, "kubernetes.io/pv-protection");
         }
         ("", "nodes") => node(object),
+        ("storage.k8s.io", "volumeattributesclasses") => {
+            protect(object, "kubernetes.io/vac-protection");
+        }
         ("batch", "jobs") => {
             let (name, uid) = (
                 metadata_text(object, "name").to_owned(),

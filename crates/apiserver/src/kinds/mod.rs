@@ -82,7 +82,8 @@ pub fn prepare_create(engine: &Engine, resource: &Resource, object: &mut Map) {
         // A default of the status is there from the first read on.
         crate::crd::schema::apply_defaults(&custom.schema, object);
     }
-    if has_generation(resource) {
+    // Drivers of storage have none before their first change.
+    if has_generation(resource) && !resource.is("storage.k8s.io", "csidrivers") {
         metadata_mut(object).insert("generation".into(), 1.into());
     }
     if resource.is("apiregistration.k8s.io", "apiservices") {

@@ -10,7 +10,7 @@ const META: &str = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 const ENUM_APPENDIX: &str = "\n\nPossible enum values:";
 
 /// Where a text comes from.
-enum Source {
+pub(super) enum Source {
     /// A field of a component schema.
     Field(&'static str, &'static str),
     /// These words.
@@ -622,7 +622,9 @@ const COLUMNS: &[(&str, &str, Source)] = &[
 
 /// Returns the text of a column of a built-in kind, or "".
 pub fn description(resource: &Resource, column: &str) -> &'static str {
-    let entry = COLUMNS.iter().find(|(plural, name, _)| {
+    let all = super::documented::COLUMNS.iter().chain(COLUMNS);
+    let mut all = all;
+    let entry = all.find(|(plural, name, _)| {
         *name == column && (plural.is_empty() || *plural == resource.plural())
     });
     match entry {

@@ -5,6 +5,7 @@
 
 mod core;
 mod describe;
+mod documented;
 mod plain;
 mod pods;
 mod workloads;
@@ -109,6 +110,7 @@ const TABLE: &[(&str, &str, Cells)] = &[
         plain::attributes_class,
     ),
     ("networking.k8s.io", "servicecidrs", plain::service_cidr),
+    ("networking.k8s.io", "ipaddresses", plain::ip_address),
     (
         "flowcontrol.apiserver.k8s.io",
         "flowschemas",
@@ -135,8 +137,15 @@ pub fn cells(resource: &Resource, object: &Map, now: Timestamp) -> Vec<Value> {
     let mut cells = Vec::with_capacity(resource.columns.len());
     match entry {
         Some((_, "events", cells_of)) => cells.extend(cells_of(&row)),
-        Some((_, _, cells_of)) => {
-            cells.push(row.text(&["metadata", "name"]).into());
+        Some((_, plural, cells_of)) => {
+            let name = row.text(&["metadata", "name"]);
+            let default = matches!(*plural, "storageclasses" | "volumeattributesclasses")
+                && row.is_default_class();
+            cells.push(if default {
+                format!("{name} (default)").into()
+            } else {
+                name.into()
+            });
             cells.extend(cells_of(&row));
         }
         None => cells.extend(
@@ -146,7 +155,9 @@ pub fn cells(resource: &Resource, object: &Map, now: Timestamp) -> Vec<Value> {
                 .map(|column| common(&row, &column.name)),
         ),
     }
-    cells.resize(resource.columns.len(), Value::Null);
+    // Addresses have a cell more than columns, upstream too.
+    let count = resource.columns.len().max(cells.len());
+    cells.resize(count, Value::Null);
     cells
 }
 
@@ -166,6 +177,16 @@ impl Row<'_> {
         rest.iter()
             .try_fold(self.object.get(*first)?, |value, key| value.get(*key))
             .filter(|value| !value.is_null())
+    }
+
+    /// Tells whether an annotation makes this class the default one.
+    fn is_default_class(&self) -> bool {
+        [
+            "storageclass.kubernetes.io/is-default-class",
+            "storageclass.beta.kubernetes.io/is-default-class",
+        ]
+        .iter()
+        .any(|key| self.text(&["metadata", "annotations", key]) == "true")
     }
 
     fn text(&self, path: &[&str]) -> &str {

@@ -25,6 +25,24 @@ pub(super) fn resource_quota(row: &Row<'_>) -> Vec<Value> {
     ]
 }
 
+/// What an address belongs to, as `resource.group/namespace/name`.
+pub(super) fn ip_address(row: &Row<'_>) -> Vec<Value> {
+    let part = |key: &str| row.text(&["spec", "parentRef", key]);
+    let parent = match (row.map(&["spec", "parentRef"]), part("group")) {
+        (None, _) => "<none>".to_owned(),
+        (Some(_), group) => {
+            let dot = if group.is_empty() { "" } else { "." };
+            let namespace = match part("namespace") {
+                "" => String::new(),
+                namespace => format!("/{namespace}"),
+            };
+            let resource = format!("{}{dot}{group}", part("resource")).to_lowercase();
+            format!("{resource}{namespace}/{}", part("name"))
+        }
+    };
+    vec![parent.into(), row.age()]
+}
+
 pub(super) fn controller_revision(row: &Row<'_>) -> Vec<Value> {
     let owners = row.list(&["metadata", "ownerReferences"]);
     let owner = owners.iter().find(|owner| owner["controller"] == true);

@@ -305,3 +305,42 @@ pub(super) fn csi_driver(subject: &Subject<'_>, faults: &mut Faults) {
         faults.one_of("spec.volumeLifecycleModes", mode, &modes);
     }
 }
+
+/// Revisions carry data, and never change them.
+pub(super) fn revision(subject: &Subject<'_>, faults: &mut Faults) {
+    let data = |object| at(object, &["data"]);
+    if data(subject.object).is_none() {
+        faults.required("data", "data is mandatory");
+    }
+    if number(subject.object, "revision") < 0 {
+        let value = number(subject.object, "revision").into();
+        faults.invalid("revision", &value, "must be greater than or equal to 0");
+    }
+    if let Some(live) = subject.live {
+        faults.immutable("data", data(subject.object), data(live));
+    }
+}
+
+/// Requests for certificates carry one in PEM; signer and usages are named.
+pub(super) fn signing_request(subject: &Subject<'_>, faults: &mut Faults) {
+    let spec = map_at(subject.object, &["spec"]).unwrap_or(&NO_FIELDS);
+    let request = at(spec, &["request"]).cloned().unwrap_or_default();
+    let decoded = request
+        .as_str()
+        .and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok());
+    let begin = b"-----BEGIN CERTIFICATE REQUEST-----";
+    let found = decoded.is_some_and(|bytes| bytes.windows(begin.len()).any(|w| w == begin));
+    if subject.live.is_none() && !found {
+        let why = "PEM block type must be CERTIFICATE REQUEST";
+        faults.invalid("spec.request", &request, why);
+    }
+    if at(spec, &["usages"])
+        .and_then(Value::as_array)
+        .is_none_or(Vec::is_empty)
+    {
+        faults.required("spec.usages", "");
+    }
+    if text(spec, "signerName").is_empty() {
+        faults.required("spec.signerName", "");
+    }
+}

@@ -58,6 +58,12 @@ const TABLE: &[(&str, &str, Validator)] = &[
     ("apps", "ReplicaSet", workload::replica_set),
     ("apps", "StatefulSet", workload::stateful_set),
     ("apps", "DaemonSet", workload::daemon_set),
+    ("apps", "ControllerRevision", configuration::revision),
+    (
+        "certificates.k8s.io",
+        "CertificateSigningRequest",
+        configuration::signing_request,
+    ),
     ("batch", "Job", batch::job),
     ("batch", "CronJob", batch::cron_job),
     ("networking.k8s.io", "Ingress", networking::ingress),
