@@ -5,6 +5,9 @@ use crate::value::Value;
 
 /// Upper case of one rune where it is one rune.
 pub(super) fn upper(c: char) -> char {
+    if let Some(capital) = greek_capital(c) {
+        return capital;
+    }
     let mut mapped = c.to_uppercase();
     match (mapped.next(), mapped.next()) {
         (Some(only), None) => only,
@@ -14,10 +17,42 @@ pub(super) fn upper(c: char) -> char {
 
 /// Lower case of one rune where it is one rune.
 pub(super) fn lower(c: char) -> char {
+    if c == 'İ' {
+        return 'i';
+    }
     let mut mapped = c.to_lowercase();
     match (mapped.next(), mapped.next()) {
         (Some(only), None) => only,
         _ => c,
+    }
+}
+
+/// The capital of a Greek letter with a subscript, which is several in full case mapping.
+fn greek_capital(c: char) -> Option<char> {
+    let distance = match c {
+        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => 8,
+        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => 9,
+        _ => return None,
+    };
+    char::from_u32(u32::from(c) + distance)
+}
+
+/// Whether a letter is a capital with a small letter or subscript in one.
+fn is_title_case(c: char) -> bool {
+    matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1f88}'..='\u{1f8f}' | '\u{1f98}'..='\u{1f9f}' | '\u{1fa8}'..='\u{1faf}'
+        | '\u{1fbc}' | '\u{1fcc}' | '\u{1ffc}')
+}
+
+/// Title case of one rune.
+fn title_case(c: char) -> char {
+    match c {
+        'Ǆ'..='ǆ' => 'ǅ',
+        'Ǉ'..='ǉ' => 'ǈ',
+        'Ǌ'..='ǌ' => 'ǋ',
+        'Ǳ'..='ǳ' => 'ǲ',
+        // Georgian has capitals, but not at the start of words.
+        '\u{10d0}'..='\u{10ff}' => c,
+        _ => upper(c),
     }
 }
 
@@ -38,7 +73,7 @@ pub(super) fn title(text: &str) -> String {
         .map(|c| {
             let start = is_separator(previous);
             previous = c;
-            if start { upper(c) } else { c }
+            if start { title_case(c) } else { c }
         })
         .collect()
 }
@@ -72,7 +107,7 @@ pub(super) fn untitle(text: &str) -> String {
 pub(super) fn swap(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if c.is_uppercase() {
+            if c.is_uppercase() || is_title_case(c) {
                 lower(c)
             } else if c.is_lowercase() {
                 upper(c)

@@ -3,7 +3,7 @@
 use super::is_empty;
 use super::maps::is_map;
 use crate::function::{Call, CallError, CallResult};
-use crate::value::{Map, MapKind, Value};
+use crate::value::{Map, MapKind, Tree, Value};
 
 /// Deepest nesting that is merged.
 const DEPTH_MAX: usize = 500;
@@ -19,9 +19,12 @@ pub(super) fn merge_overwriting(c: &mut Call<'_, '_>) -> CallResult {
 }
 
 fn run(c: &mut Call<'_, '_>, overwrite: bool) -> CallResult {
-    let target = c.map(0);
+    let mut target = c.map(0);
     for index in 1..c.args.len() {
         let source = c.map(index);
+        if target.is_nil() && !source.is_nil() {
+            target = Map::new(Tree::new());
+        }
         merge(c, &target, &source, overwrite, 0)?;
     }
     Ok(target.as_kind(MapKind::Any).into())

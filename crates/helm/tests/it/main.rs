@@ -8,6 +8,7 @@ mod conformance_release;
 mod conformance_tables;
 mod conformance_templates;
 mod explain;
+mod functions;
 mod goldens;
 mod known;
 mod lint;
