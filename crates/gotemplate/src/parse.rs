@@ -383,6 +383,13 @@ impl<'t> Parser<'t, '_> {
     }
 
     fn unquote(&mut self, token: &Token) -> Parsed<Text> {
+        // Almost no literal has anything to resolve.
+        let inner = token.value.get(1..token.value.len().max(2) - 1);
+        if let Some(inner) = inner.filter(|inner| memchr::memchr2(b'\\', b'\r', inner).is_none())
+            && std::str::from_utf8(inner).is_ok()
+        {
+            return Ok(Text::from(inner));
+        }
         match gocompat::quote::unquote(&token.text()) {
             Some(text) => Ok(Text::from(text)),
             None => self.error("invalid syntax"),

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 pub(super) type Draft = u32;
 
 /// The newest draft, which schemas without `$schema` follow.
-const LATEST: Draft = 2020;
+pub(super) const LATEST: Draft = 2020;
 
 /// Address under which a chart's schema is known.
 pub(super) const OWN: &str = "file:///values.schema.json";
@@ -35,7 +35,7 @@ pub(super) fn metaschema(draft: Draft) -> &'static str {
 }
 
 /// The draft that an address names.
-fn draft_of(address: &str) -> Option<Draft> {
+pub(super) fn draft_of(address: &str) -> Option<Draft> {
     let (url, fragment) = split(address);
     if !fragment.is_empty() {
         return None;

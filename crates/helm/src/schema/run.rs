@@ -182,7 +182,7 @@ impl Run<'_> {
     }
 }
 
-fn type_of(value: &Value) -> &'static str {
+pub(super) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "boolean",
@@ -193,12 +193,12 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-fn is_integer(value: &Value) -> bool {
+pub(super) fn is_integer(value: &Value) -> bool {
     matches!(value, Value::Number(number) if Decimal::new(number).is_integer())
 }
 
 /// Equality by value: 1 and 1.0 are the same.
-fn equal(left: &Value, right: &Value) -> bool {
+pub(super) fn equal(left: &Value, right: &Value) -> bool {
     match (left, right) {
         (Value::Number(a), Value::Number(b)) => Decimal::new(a).compare(Decimal::new(b)).is_eq(),
         // The library reads both texts as numbers when the first is one.
