@@ -1,5 +1,7 @@
 //! `cargo xtask tidy`: proves from `cargo metadata` that the arrows between crates are those of
-//! ARCHITECTURE.md and that foundation and engines have no door to the outside.
+//! ARCHITECTURE.md, that foundation and engines have no door to the outside, and that every dependency is used.
+
+mod unused;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -130,6 +132,7 @@ pub fn run() -> anyhow::Result<bool> {
     let mut violations = arrows(&metadata);
     violations.extend(doors(&metadata));
     violations.extend(sources(&crate::workspace_root())?);
+    violations.extend(unused::dependencies(&metadata)?);
     violations.extend(crate::generate::stale()?);
     for violation in &violations {
         println!("tidy: {violation}");
