@@ -38,10 +38,12 @@ pub async fn until_current(
 
 /// Remembers what the object says of itself, for the error if the time runs out.
 fn note(ctx: &Context, object: &Object) {
-    let ready = condition(object, "Ready");
-    let says = ready.map_or("nothing yet: is its controller running?", |ready| {
-        ready.message
-    });
     let subject = format!("{} {}", object.kind(), object.name());
-    ctx.awaited.set(format!("{subject} says: {says}"));
+    ctx.awaited.set(match condition(object, "Ready") {
+        Some(ready) if ready.status == "True" => {
+            format!("{subject} was not looked at again: is its controller running?")
+        }
+        Some(ready) => format!("{subject} says: {}", ready.message),
+        None => format!("{subject} says nothing yet: is its controller running?"),
+    });
 }
