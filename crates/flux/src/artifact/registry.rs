@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use remote::oci::{DockerConfig, Reference, Registry, RegistryError, RegistryOptions};
 use remote::{ClientOptions, Clients, Credentials, Secret};
 
+use super::docker_helper;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 
@@ -101,7 +102,7 @@ fn from_text(text: &str) -> Credentials {
     }
 }
 
-/// What Docker's config says; its helper programs are not started.
+/// What Docker's config says, helper programs included.
 fn from_docker(named: &Named) -> Credentials {
     let directory = match std::env::var_os("DOCKER_CONFIG") {
         Some(directory) => PathBuf::from(directory),
@@ -113,7 +114,11 @@ fn from_docker(named: &Named) -> Credentials {
     let Ok(text) = std::fs::read(directory.join("config.json")) else {
         return Credentials::Anonymous;
     };
+    let repository = &named.reference.repository;
+    if let Some(found) = docker_helper::ask(&text, repository.registry()) {
+        return found;
+    }
     let config = DockerConfig::parse(&text).unwrap_or_default();
-    let name = named.reference.repository.to_string();
-    config.find(&name).cloned().unwrap_or_default()
+    let found = config.find(&repository.to_string());
+    found.cloned().unwrap_or_default()
 }
