@@ -250,8 +250,8 @@ impl<'a> Target<'a> {
     /// The fields of the file as transformers, in upstream's order.
     fn built_in_steps(&mut self, config: &Arc<Config>) -> Result<Vec<Step>> {
         let mut steps: Vec<Step> = Vec::new();
-        let mut add = |step: Box<dyn Transformer>, origin: Option<Origin>| {
-            steps.push((step, origin));
+        let mut add = |name: &str, step: Box<dyn Transformer>| {
+            steps.push((step, self.built_in_origin(name)));
         };
         let k = &self.kustomization;
         if !k.patches_strategic_merge.is_empty() {
@@ -260,41 +260,35 @@ impl<'a> Target<'a> {
                     let config = json!({"paths": k.patches_strategic_merge});
                     troubled("PatchStrategicMergeTransformer", &config, error)
                 })?;
-            add(
-                Box::new(made),
-                self.built_in_origin("PatchStrategicMergeTransformer"),
-            );
+            add("PatchStrategicMergeTransformer", Box::new(made));
         }
         for patch in &k.patches {
             let made = self.patch(patch)?;
-            add(Box::new(made), self.built_in_origin("PatchTransformer"));
+            add("PatchTransformer", Box::new(made));
         }
         if !k.namespace.is_empty() {
             let made = Namespace::new(&k.namespace, &config.namespace, false, Subjects::Default);
-            add(Box::new(made), self.built_in_origin("NamespaceTransformer"));
+            add("NamespaceTransformer", Box::new(made));
         }
         if !k.name_prefix.is_empty() {
             let made = Affix::new(Side::Before, &k.name_prefix, &config.name_prefix);
-            add(Box::new(made), self.built_in_origin("PrefixTransformer"));
+            add("PrefixTransformer", Box::new(made));
         }
         if !k.name_suffix.is_empty() {
             let made = Affix::new(Side::Behind, &k.name_suffix, &config.name_suffix);
-            add(Box::new(made), self.built_in_origin("SuffixTransformer"));
+            add("SuffixTransformer", Box::new(made));
         }
         for label in &k.labels {
             let made = Entries::new(&label.pairs, &label_specs(label, config)?);
-            add(Box::new(made), self.built_in_origin("LabelTransformer"));
+            add("LabelTransformer", Box::new(made));
         }
         if !k.labels.is_empty() || !k.common_labels.is_empty() {
             let made = Entries::new(&k.common_labels, &config.common_labels);
-            add(Box::new(made), self.built_in_origin("LabelTransformer"));
+            add("LabelTransformer", Box::new(made));
         }
         if !k.common_annotations.is_empty() {
             let made = Annotations::new(&k.common_annotations, &config.common_annotations);
-            add(
-                Box::new(made),
-                self.built_in_origin("AnnotationsTransformer"),
-            );
+            add("AnnotationsTransformer", Box::new(made));
         }
         for patch in &k.patches_json6902 {
             let target = patch.target.as_ref();
@@ -308,21 +302,15 @@ impl<'a> Target<'a> {
                     troubled("PatchJson6902Transformer", &config, error)
                 },
             )?;
-            add(
-                Box::new(made),
-                self.built_in_origin("PatchJson6902Transformer"),
-            );
+            add("PatchJson6902Transformer", Box::new(made));
         }
         for replica in &k.replicas {
             let made = Replicas::new(replica, &config.replicas);
-            add(
-                Box::new(made),
-                self.built_in_origin("ReplicaCountTransformer"),
-            );
+            add("ReplicaCountTransformer", Box::new(made));
         }
         for image in &k.images {
             let made = Images::new(image, &config.images);
-            add(Box::new(made), self.built_in_origin("ImageTagTransformer"));
+            add("ImageTagTransformer", Box::new(made));
         }
         if !k.replacements.is_empty() {
             let list = plugins::load_replacements(k.replacements.clone(), &self.loader).map_err(
@@ -332,8 +320,8 @@ impl<'a> Target<'a> {
                 },
             )?;
             add(
+                "ReplacementTransformer",
                 Box::new(ReplacementList::new(list)),
-                self.built_in_origin("ReplacementTransformer"),
             );
         }
         Ok(steps)

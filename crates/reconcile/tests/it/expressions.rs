@@ -1,6 +1,7 @@
 //! `readyExpr` and `healthCheckExprs` against `fluxcd/pkg/runtime/cel`: what is refused, fails or holds, in which words.
 
 use objects::{Object, Value};
+use proptest::prelude::*;
 use reconcile::expression::{Expression, ExpressionError, dependency_ready};
 
 /// Expressions that come out differently, and why.
@@ -118,4 +119,88 @@ fn health_expressions_come_out_as_recorded() {
     check("health-expr/cases.jsonl", KNOWN_HEALTH, |text| {
         Expression::new(text)?.holds(object.0.iter().map(|(key, value)| (key.as_str(), value)))
     });
+}
+
+/// Texts made of what expressions are made of.
+fn plausible() -> impl Strategy<Value = String> {
+    let token = prop::sample::select(vec![
+        "self",
+        "dep",
+        "x",
+        "a",
+        "1",
+        "0",
+        "2u",
+        "1.5",
+        "'s'",
+        "b'x'",
+        "true",
+        "null",
+        "int",
+        "type",
+        "has",
+        "size",
+        "all",
+        "exists",
+        "exists_one",
+        "map",
+        "filter",
+        "string",
+        "duration",
+        "timestamp",
+        "matches",
+        "split",
+        "format",
+        "sets",
+        "optional",
+        "of",
+        "none",
+        "first",
+        "in",
+        ".",
+        ".?",
+        "[",
+        "[?",
+        "]",
+        "(",
+        ")",
+        "{",
+        "}",
+        ",",
+        ":",
+        "?",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "==",
+        "!=",
+        "<",
+        ">=",
+        "&&",
+        "||",
+        "!",
+        " ",
+        "//",
+        "\n",
+        "\"",
+        "`",
+    ]);
+    prop::collection::vec(token, 0..14).prop_map(|tokens| tokens.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1000) })]
+
+    #[test]
+    fn no_expression_panics(text in plausible(), any in "\\PC{0,40}") {
+        let object = object("ready-expr/dep.json");
+        for text in [text, any] {
+            let _ = dependency_ready(&text, &object, &object);
+            if let Ok(expression) = Expression::new(&text) {
+                let _ = expression.holds(object.0.iter().map(|(key, value)| (key.as_str(), value)));
+            }
+        }
+    }
 }
