@@ -67,7 +67,7 @@ func skipped(name string) bool {
 }
 
 func one(s step) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	w, err := open(ctx, s.name)
 	if err != nil {

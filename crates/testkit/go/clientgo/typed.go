@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"reflect"
+	"time"
 
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -17,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/apimachinery/pkg/util/wait"
 	appsapply "k8s.io/client-go/applyconfigurations/apps/v1"
 	coreapply "k8s.io/client-go/applyconfigurations/core/v1"
 	metaapply "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -264,8 +266,9 @@ func scale(w *world) error {
 	if _, err := deployments.Create(w.ctx, deployment("web"), createNow()); err != nil {
 		return err
 	}
-	// Controllers write the status meanwhile.
-	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+	// Controllers write the status meanwhile, often on a busy machine.
+	patient := wait.Backoff{Steps: 50, Duration: 10 * time.Millisecond}
+	err := retry.RetryOnConflict(patient, func() error {
 		scale, err := deployments.GetScale(w.ctx, "web", metav1.GetOptions{})
 		if err != nil {
 			return err
