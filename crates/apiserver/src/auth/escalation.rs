@@ -8,7 +8,7 @@ use super::rbac::{self, Rule};
 use super::{Attributes, GROUP};
 use crate::catalog::text;
 use crate::engine::{Context, Engine, Place, User};
-use crate::failure::{Answered, Failure};
+use crate::failure::{Answered, Failure, Named};
 
 /// Refuses a role or binding that grants more than its author has.
 pub fn check(engine: &Engine, context: &Context, place: &Place, object: &Map) -> Answered<()> {
@@ -99,7 +99,15 @@ fn referenced(engine: &Engine, place: &Place, target: &Map) -> Answered<Vec<Rule
     };
     let resource = engine.builtin(GROUP, "v1", plural);
     let role = Place::new(&resource, namespace, text(target, "name"));
-    let entry = engine.entry(&role)?;
+    // Upstream names the kind of what is written.
+    let absent = || {
+        let named = Named {
+            name: &role.name,
+            ..place.named()
+        };
+        Failure::not_found(named)
+    };
+    let entry = engine.entry(&role).map_err(|_| absent())?;
     Ok(rbac::rules(&engine.decode_entry(&resource, &entry)))
 }
 

@@ -1,12 +1,13 @@
-//! CRDs that are being deleted: their objects go first, then the finalizer.
+//! CRDs that are being deleted: their objects go first, then the finalizer. And the APIServices of their groups.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use objects::Value;
+use objects::{Value, json};
 
 use super::{context, follow};
 use crate::crd::CLEANUP;
-use crate::engine::{Context, DeleteOptions, Engine, Place, WriteOptions, metadata_mut};
+use crate::engine::{Body, Context, DeleteOptions, Engine, Place, WriteOptions, metadata_mut};
 
 const TABLE: &str = "apiextensions.k8s.io/customresourcedefinitions";
 
@@ -16,6 +17,7 @@ pub async fn run(engine: Arc<Engine>) {
     follow(&engine, TABLE, move |seen| {
         let entry = seen.entry();
         if seen.removed() {
+            announce(&inner);
             return;
         }
         if entry.meta.deleting {
@@ -26,8 +28,56 @@ pub async fn run(engine: Arc<Engine>) {
             return;
         }
         crate::crd::settle(&inner, &entry.meta.name);
+        announce(&inner);
     })
     .await;
+}
+
+/// Label of the APIServices that come and go with what is served.
+const MANAGED: &str = "kube-aggregator.kubernetes.io/automanaged";
+
+/// Makes the APIServices of custom groups those of the versions that are served.
+fn announce(engine: &Engine) {
+    let catalog = engine.catalog();
+    let custom = catalog.resources.iter().filter(|r| r.custom.is_some());
+    let served: BTreeSet<(&str, &str)> = custom.map(|r| (r.version(), r.group())).collect();
+    let resource = engine.builtin("apiregistration.k8s.io", "v1", "apiservices");
+    let context = context("kube-apiserver");
+    let (_, entries) = engine.store.list(&resource.table, "");
+    let mut known = BTreeSet::new();
+    for entry in &entries {
+        let labels = &entry.meta.labels;
+        let managed = labels.iter().any(|(k, v)| k == MANAGED && v == "true");
+        let parts = entry.meta.name.split_once('.').unwrap_or_default();
+        known.insert(entry.meta.name.to_string());
+        if managed && !served.contains(&parts) {
+            let place = Place::new(&resource, "", &entry.meta.name);
+            // One that is gone already is what was wanted.
+            let _ = engine.delete(&context, &place, &DeleteOptions::default());
+        }
+    }
+    for (version, group) in served {
+        let name = format!("{version}.{group}");
+        if known.contains(&name) {
+            continue;
+        }
+        let object = json!({
+            "metadata": {"name": name, "labels": {MANAGED: "true"}},
+            "spec": {"group": group, "version": version, "groupPriorityMinimum": 1000, "versionPriority": 100},
+        });
+        let Value::Object(object) = object else {
+            continue;
+        };
+        let place = Place::new(&resource, "", "");
+        let options = WriteOptions::default();
+        if let Err(failure) = engine.create(&context, &place, &Body::Object(object), &options) {
+            tracing::debug!(
+                name,
+                message = failure.status.message,
+                "APIService not made"
+            );
+        }
+    }
 }
 
 async fn clean(engine: &Arc<Engine>, name: &str) {

@@ -122,7 +122,11 @@ pub fn validate_value(schema: &Value, value: &Value) -> Vec<StatusCause> {
 pub fn blocks(cause: &StatusCause) -> bool {
     matches!(
         cause.reason.as_str(),
-        "FieldValueRequired" | "FieldValueTooLong" | "FieldValueTooMany" | "FieldValueTypeInvalid"
+        "FieldValueRequired"
+            | "FieldValueNotSupported"
+            | "FieldValueTooLong"
+            | "FieldValueTooMany"
+            | "FieldValueTypeInvalid"
     )
 }
 

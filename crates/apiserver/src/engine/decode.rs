@@ -45,6 +45,12 @@ impl Body {
         if wanted.custom && text(&map, "kind").is_empty() {
             return Err(self.without_kind(wanted));
         }
+        if wanted.custom && text(&map, "apiVersion").is_empty() {
+            return Err(Failure::bad_request(format!(
+                "the API version in the data () does not match the expected API version ({})",
+                wanted.api_version
+            )));
+        }
         if text(&map, "apiVersion").is_empty() {
             map.insert("apiVersion".into(), wanted.api_version.into());
         }
@@ -64,8 +70,9 @@ impl Body {
             Self::Object(map) => Value::Object(map.clone()).to_string(),
         };
         Failure::bad_request(format!(
-            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{shown}' ({shown})",
-            wanted.kind
+            "the object provided is unrecognized (must be of type {}): Object 'Kind' is missing in '{shown}' ({})",
+            wanted.kind,
+            shorten(shown.as_bytes())
         ))
     }
 

@@ -198,6 +198,15 @@ impl Engine {
         } else {
             kind
         };
+        if resource.custom.is_some() && version == resource.api_version && kind != resource.kind() {
+            let why = format!("must be {}", resource.kind());
+            let named = Named {
+                kind,
+                ..place.named()
+            };
+            let cause = field::invalid("kind", &kind.into(), &why);
+            return Err(Failure::invalid(named, vec![cause]));
+        }
         if version != resource.api_version || kind != resource.kind() {
             let gvk = objects::Gvk::from_api_version(version, kind);
             if crate::catalog::Catalog::builtin().by_gvk(&gvk).is_none() {

@@ -91,6 +91,7 @@ impl Engine {
             let mut place = place.clone();
             place.name = metadata_text(&object, "name").to_owned();
             self.admit_namespace(&place)?;
+            crate::auth::escalation::check(self, context, &place, &object)?;
             kinds::admit(self, &place, &mut object, None)?;
             let request = admission::Request {
                 context,
@@ -114,7 +115,6 @@ impl Engine {
             if resource.is("batch", "jobs") {
                 crate::defaults::label_job(&mut object);
             }
-            crate::auth::escalation::check(self, context, &place, &object)?;
             admission::validate(self, &request, &object)?;
             if options.dry_run {
                 if self.store.get(&resource.table, &place.key()).is_some() {
@@ -308,6 +308,7 @@ impl Engine {
     ) -> Answered<Option<Written>> {
         let resource = &place.resource;
         restore_identity(self, place, live, &mut next)?;
+        crate::auth::escalation::check(self, context, place, &next)?;
         kinds::admit(self, place, &mut next, Some(live))?;
         let request = admission::Request {
             context,
@@ -331,7 +332,6 @@ impl Engine {
         if resource.custom.is_none() && place.sub.is_empty() {
             kinds::warnings::warn(context, resource, &next, Some(live));
         }
-        crate::auth::escalation::check(self, context, place, &next)?;
         admission::validate(self, &request, &next)?;
         if unchanged(live, &next) {
             return Ok(Some(updated(Reply::Stored(entry.clone()))));

@@ -280,6 +280,18 @@ impl Call<'_> {
             return Err(no_subresource(&place));
         }
         if !self.serves(&place, verb) {
+            if place.resource.custom.is_some() && place.sub == "status" {
+                let message = format!(
+                    "{verb} is not supported on resources of kind \"{}.{}\"",
+                    place.resource.plural(),
+                    place.resource.group()
+                );
+                let named = Named {
+                    name: "",
+                    ..place.named()
+                };
+                return Err(Failure::about(405, "MethodNotAllowed", named, message));
+            }
             return Err(Failure::method_not_allowed());
         }
         let accepted = self.accept(&place, verb == "watch")?;

@@ -13,6 +13,18 @@ use crate::kinds::form::{self, Source};
 pub fn get(engine: &Engine, place: &Place) -> Answered<Map> {
     let entry = engine.entry(place)?;
     let object = engine.decode_entry(&place.resource, &entry);
+    let path = paths(&place.resource).0;
+    if place.resource.custom.is_some() && at(&object, &path).is_none() {
+        let why = format!("the spec replicas field \"{path}\" does not exist");
+        let message = format!("Internal error occurred: {why}");
+        let mut failure = Failure::new(500, "InternalError", message);
+        failure.status.causes.push(cluster::StatusCause {
+            reason: String::new(),
+            message: why,
+            field: String::new(),
+        });
+        return Err(failure);
+    }
     Ok(view(&place.resource, &object))
 }
 

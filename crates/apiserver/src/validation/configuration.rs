@@ -37,18 +37,22 @@ fn decoded(value: &Value) -> Vec<u8> {
 pub(super) fn namespace(subject: &Subject<'_>, faults: &mut Faults) {
     let object = subject.object;
     let listed = at(object, &["spec", "finalizers"]).and_then(Value::as_array);
-    for finalizer in listed.into_iter().flatten() {
+    for (index, finalizer) in listed.into_iter().flatten().enumerate() {
         let name = finalizer.as_str().unwrap_or("");
         if !name.contains('/') && name != "kubernetes" {
             let why = "name is neither a standard finalizer name nor is it fully qualified";
-            faults.invalid("spec.finalizers", finalizer, why);
+            let path = match subject.live {
+                Some(_) => format!("spec.finalizers[{index}]"),
+                None => "spec.finalizers".to_owned(),
+            };
+            faults.invalid(&path, finalizer, why);
         }
     }
     let deleting = at(object, &["metadata", "deletionTimestamp"]).is_some();
     let phase = at(object, &["status", "phase"])
         .cloned()
         .unwrap_or_default();
-    if !deleting && phase == "Terminating" {
+    if !deleting && !phase.is_null() && phase != "Active" {
         let why = "may only be 'Active' if `deletionTimestamp` is empty";
         faults.invalid("status.Phase", &phase, why);
     }

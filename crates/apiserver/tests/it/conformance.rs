@@ -45,7 +45,15 @@ async fn recorded_scenarios() {
         .iter()
         .filter(|s| only.is_empty() || only.split(',').any(|id| s["id"] == id))
         .collect();
-    let outcomes: Vec<(String, Result<(), String>)> = futures::stream::iter(scenarios)
+    // The list of all APIServices was recorded while no definition was there.
+    let (alone, together): (Vec<&Value>, Vec<&Value>) =
+        scenarios.into_iter().partition(|s| s["id"] == "M06");
+    let mut outcomes = Vec::new();
+    for scenario in alone {
+        let outcome = run(&server, scenario, &golden["M06"]).await;
+        outcomes.push(("M06".to_owned(), outcome));
+    }
+    let others: Vec<(String, Result<(), String>)> = futures::stream::iter(together)
         .map(|scenario| {
             let id = scenario["id"].as_str().unwrap().to_owned();
             let expected = &golden[&id];
@@ -55,6 +63,7 @@ async fn recorded_scenarios() {
         .buffer_unordered(PARALLEL)
         .collect()
         .await;
+    outcomes.extend(others);
     let mut report = Report::new("apiserver");
     for (id, outcome) in outcomes {
         report.case(&id, outcome);
