@@ -60,7 +60,7 @@ fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
         return Vec::new();
     };
     if revision(new).is_empty() {
-        return Vec::new();
+        return source_failed(change, new, store);
     }
     let digest = |o: &Object| o.str_at(&["status", "artifact", "digest"]).to_owned();
     let observed = |o: &Object| o.get(&["status", "observedGeneration"]).cloned();
@@ -88,6 +88,25 @@ fn source_changed(change: &Change, store: &Store) -> Vec<Key> {
         appeared || release.is_none_or(|release| !is_done(release))
     })
     .collect()
+}
+
+/// What keeps a source from having anything concerns the releases that wait for it: they repeat its words.
+fn source_failed(change: &Change, new: &Object, store: &Store) -> Vec<Key> {
+    let said = |object: &Object| {
+        let conditions = object.get(&["status", "conditions"])?.as_array()?;
+        let ready = conditions.iter().find(|c| c["type"] == names::READY)?;
+        (ready["status"] == "False").then(|| ready["message"].clone())
+    };
+    let now = said(new);
+    if now.is_none() || change.old.as_ref().and_then(|old| said(old)) == now {
+        return Vec::new();
+    }
+    let keys = store.by_index(BY_SOURCE, &label_of(new)).into_iter();
+    let waits = |key: &Key| {
+        let release = store.get(key);
+        release.is_none_or(|release| condition(&release, names::READY) != Some("True"))
+    };
+    keys.filter(waits).collect()
 }
 
 /// Tells whether a release tried the present revision of its source.
@@ -174,6 +193,16 @@ mod tests {
             };
             assert_eq!(named(source_changed(&change, &store)), keys, "{name}");
         }
+        let mut broken = chart("ns-a", "");
+        let ready = json!([{"type": "Ready", "status": "False", "message": "no such chart"}]);
+        broken.set(&["status", "conditions"], ready);
+        let broken = Some(Arc::new(broken));
+        let told = |old| {
+            let new = broken.clone();
+            named(source_changed(&Change { old, new }, &store))
+        };
+        assert_eq!(told(None), ["a"], "a source that says what is wrong");
+        assert!(told(broken.clone()).is_empty(), "and says it again");
         let appeared = Change {
             old: Some(Arc::new(chart("ns-b", ""))),
             new: Some(Arc::new(chart("ns-b", "1.0.0"))),
