@@ -8,3 +8,4 @@ pub mod number;
 pub mod quote;
 pub mod regexp;
 pub mod semver;
+pub mod sort;

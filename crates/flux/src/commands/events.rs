@@ -204,13 +204,16 @@ async fn list(
                 .list(&scope(&query.namespace), &params)
                 .await
                 .map_err(|error| CliError::from(error).context("error getting events"))?;
-            events.extend(page.items.into_iter().filter(|event| printer.shows(event)));
+            events.extend(page.items);
             params.continue_token = page.continue_token;
             if params.continue_token.is_empty() {
                 break;
             }
         }
     }
+    // Upstream sorts all of them, which decides in which order those of the same second lie.
+    gocompat::sort::sort(&mut events, |a, b| last_time(a) < last_time(b));
+    events.retain(|event| printer.shows(event));
     if events.is_empty() {
         ctx.out.failure(match all_namespaces {
             true => "No events found.".to_owned(),
@@ -218,7 +221,6 @@ async fn list(
         });
         return Ok(());
     }
-    events.sort_by_key(last_time);
     let rows: Vec<_> = events.iter().map(|event| printer.row(event)).collect();
     ctx.out.data(&table::render(&printer.header(), &rows));
     Ok(())
