@@ -271,7 +271,7 @@ mod tests {
             2 => place / 7,
             3 => (length - place) / 5,
             4 => (place % 10) * (random % 2),
-            _ => u32::from(random % 50 == 0) * random + place / 3,
+            _ => u32::from(random.is_multiple_of(50)) * random + place / 3,
         };
         (0..length)
             .map(|place| (key(place, random()), place))
