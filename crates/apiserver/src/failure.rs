@@ -381,6 +381,15 @@ pub mod field {
         )
     }
 
+    /// A list with too many items.
+    pub fn too_many(field: &str, count: usize, max: usize) -> StatusCause {
+        cause(
+            "FieldValueTooMany",
+            field,
+            format!("Too many: {count}: must have at most {max} items"),
+        )
+    }
+
     /// A reference to something absent.
     pub fn not_found(field: &str, value: &Value) -> StatusCause {
         cause("FieldValueNotFound", field, format!("Not found: {value}"))

@@ -1,7 +1,7 @@
 //! CEL expressions of policies and match conditions: compiled once, evaluated against the variables of a request.
 //!
 //! Objects are plain maps here, as upstream hands them to policies: field names are not escaped. Left out: type checking
-//! against schemas, cost limits, `authorizer`.
+//! against schemas, cost limits.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +12,9 @@ use cel::parser::Parser;
 use cel::{Context, ExecutionError, IdedExpr, Value as CelValue};
 use kube_cel::KubeCelExt as _;
 use objects::Value;
+
+use super::authorizer;
+use crate::engine::{Engine, Place, User};
 
 /// A compiled expression.
 pub struct Expression {
@@ -69,6 +72,11 @@ impl Scope {
         }
     }
 
+    /// Adds `authorizer`, which asks what somebody may do.
+    pub fn authorizer(&mut self, engine: &Engine, user: &User, place: &Place) {
+        authorizer::add(&mut self.context, engine, user, place);
+    }
+
     /// Adds a value that may be absent.
     pub fn optional(&mut self, name: &str, value: Option<&Value>) {
         let value = match value {
@@ -107,9 +115,37 @@ impl Scope {
                 Some((name, why)) => {
                     format!("composited variable \"{name}\" fails to evaluate: {why}")
                 }
-                None => words(&error),
+                None => words(self.cause(tree).as_ref().unwrap_or(&error)),
             }
         })
+    }
+
+    /// Finds what failed in an argument of a function; the evaluator says only that the argument is missing.
+    fn cause(&self, tree: &IdedExpr) -> Option<ExecutionError> {
+        let Expr::Call(call) = &tree.expr else {
+            return None;
+        };
+        let missing = self.context.resolve(tree).err()?;
+        if matches!(call.func_name.as_str(), "_&&_" | "_||_") {
+            // Of two errors, the first counts.
+            let error = |part| {
+                self.cause(part)
+                    .or_else(|| self.context.resolve(part).err())
+            };
+            return call.args.iter().find_map(error);
+        }
+        let parts = call.target.iter().map(|target| &**target);
+        for part in parts.chain(&call.args) {
+            if let Some(error) = self.cause(part) {
+                return Some(error);
+            }
+            if let (ExecutionError::MissingArgumentOrTarget, Err(error)) =
+                (&missing, self.context.resolve(part))
+            {
+                return Some(error);
+            }
+        }
+        None
     }
 
     /// Evaluates an expression that says yes or no; the error names the expression.
@@ -137,15 +173,18 @@ impl Scope {
 const SELECTABLE: &str = "@selectable";
 
 /// Refuses to select a field of what has none; the evaluator takes it for false.
-fn selectable(value: CelValue) -> Result<CelValue, ExecutionError> {
+fn selectable(value: CelValue, field: Arc<String>) -> Result<CelValue, ExecutionError> {
     match value {
         CelValue::Null
         | CelValue::Bool(_)
         | CelValue::Int(_)
         | CelValue::UInt(_)
         | CelValue::Float(_)
-        | CelValue::String(_)
-        | CelValue::List(_) => Err(ExecutionError::NoSuchOverload),
+        | CelValue::String(_) => Err(ExecutionError::NoSuchKey(field)),
+        CelValue::List(_) => Err(ExecutionError::function_error(
+            SELECTABLE,
+            "unsupported index type 'string' in list",
+        )),
         other => Ok(other),
     }
 }
@@ -224,10 +263,19 @@ fn guard(tree: &mut IdedExpr) {
                 });
                 return;
             }
+            if select.test {
+                *select.operand = operand;
+                return;
+            }
+            let field = LiteralValue::String(select.field.as_str().into());
+            let field = IdedExpr {
+                id: tree.id,
+                expr: Expr::Literal(field),
+            };
             let call = CallExpr {
                 func_name: SELECTABLE.into(),
                 target: None,
-                args: vec![operand],
+                args: vec![operand, field],
             };
             *select.operand = IdedExpr {
                 id: tree.id,
@@ -237,6 +285,9 @@ fn guard(tree: &mut IdedExpr) {
         _ => {}
     }
 }
+
+/// Functions that read numbers.
+const CONVERSIONS: [&str; 3] = ["double", "int", "uint"];
 
 /// Writes an error in the words of cel-go.
 fn words(error: &ExecutionError) -> String {
@@ -252,6 +303,11 @@ fn words(error: &ExecutionError) -> String {
             format!("index out of bounds: {index}")
         }
         ExecutionError::Overflow(..) => "integer overflow".into(),
+        ExecutionError::FunctionError { function, message }
+            if message.contains("parse error") && CONVERSIONS.contains(&function.as_str()) =>
+        {
+            format!("type conversion error from 'string' to '{function}'")
+        }
         ExecutionError::FunctionError { message, .. } => message.clone(),
         other => other.to_string(),
     }

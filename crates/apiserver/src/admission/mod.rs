@@ -3,6 +3,7 @@
 //! [`mutate`] runs before an object is validated, [`validate`] after it, each in upstream's order of plugins: limit ranges,
 //! policies, webhooks, quotas. A cluster without such objects pays a few look-ups.
 
+mod authorizer;
 mod caller;
 pub mod expression;
 mod limits;

@@ -1,7 +1,7 @@
 //! ValidatingAdmissionPolicy: CEL expressions that every matching write has to fulfil.
 //!
 //! A binding puts a policy into force and may hand it parameters. Refusals, warnings and errors have upstream's texts; actions
-//! of `Audit` are evaluated and go nowhere, as there is no audit log. Left out: `authorizer`, type checking.
+//! of `Audit` and annotations are evaluated and go nowhere, as there is no audit log. Left out: type checking.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use objects::{Gvk, Map, Value};
 use parking_lot::Mutex;
 
 use super::expression::{Expression, Scope};
-use super::{Request, review, rules};
+use super::{Request, authorizer, review, rules};
 use crate::catalog::text;
 use crate::engine::{Engine, Place};
 use crate::failure::{Answered, Failure};
@@ -31,6 +31,8 @@ struct Policy {
     conditions: Vec<(String, Expression)>,
     variables: Vec<(String, Expression)>,
     validations: Vec<Validation>,
+    annotations: Vec<Expression>,
+    asks_authorizer: bool,
 }
 
 struct Validation {
@@ -86,7 +88,33 @@ impl Policy {
             validations: items(spec, "validations")
                 .map(Validation::compile)
                 .collect(),
+            annotations: items(spec, "auditAnnotations")
+                .map(|item| Expression::compile(text(item, "valueExpression")))
+                .collect(),
+            asks_authorizer: Value::Object(spec.clone())
+                .to_string()
+                .contains(authorizer::NAME),
         }
+    }
+}
+
+impl Policy {
+    /// Tells whether its parameters are of a kind that is not served.
+    fn is_unconfigured(&self, engine: &Engine) -> bool {
+        let kind = self.param_kind.as_ref();
+        kind.is_some_and(|kind| engine.catalog().by_gvk(kind).is_none())
+    }
+
+    /// Builds the refusal of a policy whose kind of parameters is not served.
+    fn unconfigured(&self, place: &Place) -> Box<Failure> {
+        let kind = self.param_kind.as_ref();
+        let kind = kind.map(|kind| format!("{}, Kind={}", kind.api_version(), kind.kind));
+        let why = format!(
+            "ValidatingAdmissionPolicy '{}' denied request: failed to configure policy: failed to find resource referenced by paramKind: '{}'",
+            self.name,
+            kind.unwrap_or_default()
+        );
+        refusal(place, &why, "")
     }
 }
 
@@ -152,6 +180,7 @@ pub fn check(engine: &Engine, request: &Request<'_>, object: Option<&Map>) -> An
     if bindings.is_empty() || request.place.resource.group() == "admissionregistration.k8s.io" {
         return Ok(());
     }
+    let mut refused = None;
     for entry in &bindings {
         let binding = entry.decode(
             "admissionregistration.k8s.io/v1",
@@ -174,10 +203,15 @@ pub fn check(engine: &Engine, request: &Request<'_>, object: Option<&Map>) -> An
             continue;
         };
         let sight = review::Sight::new(request, object, &seen);
+        if policy.is_unconfigured(engine) && !policy.ignores_errors {
+            refused = refused.or(Some(policy.unconfigured(request.place)));
+            continue;
+        }
         let findings = findings(engine, request, &policy, &spec, &sight);
-        enforce(request, &policy, entry, &spec, findings)?;
+        let outcome = enforce(request, &policy, entry, &spec, findings);
+        refused = refused.or(outcome.err());
     }
-    Ok(())
+    refused.map_or(Ok(()), Err)
 }
 
 fn enforce(
@@ -253,6 +287,9 @@ fn findings(
         let mut values = sight.variables(engine);
         values.push(("params", param));
         let mut scope = Scope::new(&values);
+        if policy.asks_authorizer {
+            scope.authorizer(engine, &request.context.user, request.place);
+        }
         match holds_all(&policy.conditions, &scope) {
             Ok(true) => {}
             Ok(false) => continue,
@@ -274,21 +311,33 @@ fn findings(
                 Err(why) => found.extend(failed(why)),
             }
         }
+        for annotation in &policy.annotations {
+            if let Err(why) = scope.evaluate(annotation) {
+                let source = annotation.source();
+                let why = format!("expression '{source}' resulted in error: {why}");
+                found.extend(failed(why));
+            }
+        }
     }
     found
 }
 
 /// Tells whether all match conditions hold; one that does not counts more than one that fails.
 pub fn holds_all(conditions: &[(String, Expression)], scope: &Scope) -> Result<bool, String> {
-    let mut failure = None;
+    let mut failures: Vec<String> = Vec::new();
     for (_, condition) in conditions {
         match scope.holds(condition) {
             Ok(true) => {}
             Ok(false) => return Ok(false),
-            Err(why) => failure = failure.or(Some(why)),
+            Err(why) if failures.contains(&why) => {}
+            Err(why) => failures.push(why),
         }
     }
-    failure.map_or(Ok(true), Err)
+    match failures.len() {
+        0 => Ok(true),
+        1 => Err(failures.remove(0)),
+        _ => Err(format!("[{}]", failures.join(", "))),
+    }
 }
 
 /// Finds the parameters of a binding: one value for each evaluation.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use objects::{Map, Value};
 
+use super::authorizer::NAME;
 use super::caller::{self, Endpoint};
-use super::expression::Scope;
+use super::expression::{Expression, Scope};
 use super::policy::{holds_all, named};
 use super::{Request, review, rules};
 use crate::catalog::text;
@@ -99,7 +100,12 @@ fn ask(
     let sight = review::Sight::new(request, object, &seen);
     let conditions = named(webhook, "matchConditions");
     if !conditions.is_empty() {
-        match holds_all(&conditions, &Scope::new(&sight.variables(engine))) {
+        let mut scope = Scope::new(&sight.variables(engine));
+        let asks = |(_, condition): &(String, Expression)| condition.source().contains(NAME);
+        if conditions.iter().any(asks) {
+            scope.authorizer(engine, &request.context.user, request.place);
+        }
+        match holds_all(&conditions, &scope) {
             Ok(true) => {}
             Ok(false) => return Ok(None),
             Err(_) if ignores => return Ok(None),

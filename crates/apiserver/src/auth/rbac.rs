@@ -35,16 +35,16 @@ enum Subject {
     Group(String),
 }
 
-/// Rules by subject; the namespace is empty for cluster-wide rules.
+/// Rules by subject as of one moment; the namespace is empty for cluster-wide rules.
 #[derive(Debug, Default)]
-struct Compiled {
+pub struct Grants {
     grants: HashMap<Subject, Vec<(String, Arc<Vec<Rule>>)>>,
 }
 
 /// The compiled bindings, made anew after a change.
 #[derive(Default)]
 pub struct Rbac {
-    compiled: Mutex<Option<Arc<Compiled>>>,
+    compiled: Mutex<Option<Arc<Grants>>>,
 }
 
 impl Rbac {
@@ -55,32 +55,40 @@ impl Rbac {
 
     /// Tells whether a user may do something.
     pub fn allows(&self, engine: &Engine, user: &User, wanted: &Attributes<'_>) -> bool {
+        self.grants(engine).allows(user, wanted)
+    }
+
+    /// Returns the rules of a user; those with a namespace hold there only.
+    pub fn rules_of(&self, engine: &Engine, user: &User) -> Vec<(String, Arc<Vec<Rule>>)> {
+        self.grants(engine).rules_of(user).cloned().collect()
+    }
+
+    /// Returns who may do what as of now.
+    pub fn grants(&self, engine: &Engine) -> Arc<Grants> {
+        let mut slot = self.compiled.lock();
+        slot.get_or_insert_with(|| Arc::new(compile(engine)))
+            .clone()
+    }
+}
+
+impl Grants {
+    /// Tells whether a user may do something.
+    pub fn allows(&self, user: &User, wanted: &Attributes<'_>) -> bool {
         if user.groups.iter().any(|group| group == "system:masters") {
             return true;
         }
-        self.rules_of(engine, user)
-            .iter()
+        self.rules_of(user)
             .filter(|(namespace, _)| namespace.is_empty() || namespace == wanted.namespace)
             .filter(|(namespace, _)| namespace.is_empty() || !wanted.resource.is_empty())
             .any(|(_, rules)| rules.iter().any(|rule| rule.allows(wanted)))
     }
 
-    /// Returns the rules of a user; those with a namespace hold there only.
-    pub fn rules_of(&self, engine: &Engine, user: &User) -> Vec<(String, Arc<Vec<Rule>>)> {
-        let compiled = self.compiled(engine);
+    fn rules_of(&self, user: &User) -> impl Iterator<Item = &(String, Arc<Vec<Rule>>)> {
         let subjects = std::iter::once(Subject::User(user.name.clone()))
             .chain(user.groups.iter().cloned().map(Subject::Group));
         subjects
-            .filter_map(|subject| compiled.grants.get(&subject))
+            .filter_map(|subject| self.grants.get(&subject))
             .flatten()
-            .cloned()
-            .collect()
-    }
-
-    fn compiled(&self, engine: &Engine) -> Arc<Compiled> {
-        let mut slot = self.compiled.lock();
-        slot.get_or_insert_with(|| Arc::new(compile(engine)))
-            .clone()
     }
 }
 
@@ -144,7 +152,7 @@ fn path_matches(granted: &str, path: &str) -> bool {
             .is_some_and(|prefix| path.starts_with(prefix))
 }
 
-fn compile(engine: &Engine) -> Compiled {
+fn compile(engine: &Engine) -> Grants {
     let mut roles: HashMap<(String, String), Arc<Vec<Rule>>> = HashMap::new();
     for plural in ["roles", "clusterroles"] {
         for entry in entries(engine, plural) {
@@ -155,7 +163,7 @@ fn compile(engine: &Engine) -> Compiled {
             roles.insert(key, Arc::new(rules(&decode(&entry))));
         }
     }
-    let mut compiled = Compiled::default();
+    let mut compiled = Grants::default();
     for plural in ["rolebindings", "clusterrolebindings"] {
         for entry in entries(engine, plural) {
             let binding = decode(&entry);

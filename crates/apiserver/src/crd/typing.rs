@@ -9,26 +9,26 @@ pub use objects::expression::{Type, escaped, mentions};
 pub fn check<'a>(source: &str, schema: &'a Value, root: bool) -> Result<Type<'a>, String> {
     let own = Type::of(schema, root);
     let variables = vec![("self".into(), own.clone()), ("oldSelf".into(), own)];
-    check_with(source, variables)
+    // What the checker is not sure of is not refused, like what may be anything.
+    Ok(match check_variables(source, variables)? {
+        Type::Unknown => Type::Dyn,
+        kind => kind,
+    })
 }
 
-/// Checks an expression over variables of any type.
-pub fn check_untyped(source: &str, variables: &[&str]) -> Result<Type<'static>, String> {
-    let variables = variables.iter().map(|name| ((*name).to_owned(), Type::Dyn));
-    check_with(source, variables.collect())
-}
-
-fn check_with<'a>(source: &str, variables: Vec<(String, Type<'a>)>) -> Result<Type<'a>, String> {
+/// Checks an expression over variables of given types; what it gives may be unknown.
+pub fn check_variables<'a>(
+    source: &str,
+    variables: Vec<(String, Type<'a>)>,
+) -> Result<Type<'a>, String> {
     match expression::check(source, Library::Kubernetes, variables) {
         Ok(_) if arguments(source).is_some() => Err(arguments(source).unwrap_or_default()),
-        // What the checker is not sure of is not refused, like what may be anything.
-        Ok(Type::Unknown) => Ok(Type::Dyn),
         Ok(kind) => Ok(kind),
         Err(Refusal::Unfit(error)) => Err(error.to_string()),
         Err(Refusal::Types(text)) => Err(text),
         // The evaluator's parser has cel-go's words, but cannot read optional selections.
         Err(Refusal::Syntax) => match cel::Program::compile(source) {
-            Ok(_) => Ok(Type::Dyn),
+            Ok(_) => Ok(Type::Unknown),
             Err(error) => Err(error.to_string().replace("\n| ", "\n | ")),
         },
     }

@@ -1,21 +1,25 @@
-//! Webhook configurations, admission policies and their bindings.
+//! Webhook configurations, and the rules and conditions that they share with admission policies.
 
 use objects::{Map, Value};
 
+use super::pod::label_selector;
+use super::policies::{Gives, Known, check_expression};
 use super::{Faults, Subject};
 use crate::catalog::text;
-use crate::crd::typing::{self, Type};
 use crate::failure::field;
 
-const POLICIES: [&str; 2] = ["Fail", "Ignore"];
+/// Most match conditions that one webhook or policy may have.
+const CONDITIONS_MAX: usize = 64;
 
-fn members<'a>(object: &'a Map, key: &str) -> impl Iterator<Item = (usize, &'a Map)> {
+pub(super) const POLICIES: [&str; 2] = ["Fail", "Ignore"];
+
+pub(super) fn members<'a>(object: &'a Map, key: &str) -> impl Iterator<Item = (usize, &'a Map)> {
     let list = object.get(key).and_then(Value::as_array);
     let list = list.into_iter().flatten().enumerate();
     list.filter_map(|(index, item)| Some((index, item.as_object()?)))
 }
 
-fn is_empty(object: &Map, key: &str) -> bool {
+pub(super) fn is_empty(object: &Map, key: &str) -> bool {
     object
         .get(key)
         .and_then(Value::as_array)
@@ -53,17 +57,6 @@ fn check_name(name: &str, path: &str, faults: &mut Faults) {
 }
 
 fn webhook_members(webhook: &Map, path: &str, faults: &mut Faults) {
-    let versions = format!("{path}.admissionReviewVersions");
-    let listed = webhook.get("admissionReviewVersions");
-    match listed.and_then(Value::as_array) {
-        Some(list) if !list.is_empty() => {
-            if !list.iter().any(|v| v == "v1" || v == "v1beta1") {
-                let why = "must include at least one of v1, v1beta1";
-                faults.invalid(&versions, &Value::Array(list.clone()), why);
-            }
-        }
-        _ => faults.required(&versions, "must specify one of v1, v1beta1"),
-    }
     for (index, rule) in members(webhook, "rules") {
         check_rule(rule, &format!("{path}.rules[{index}]"), faults);
     }
@@ -87,13 +80,38 @@ fn webhook_members(webhook: &Map, path: &str, faults: &mut Faults) {
         let why = "the timeout value must be between 1 and 30 seconds";
         faults.invalid(&format!("{path}.timeoutSeconds"), &seconds.into(), why);
     }
+    let again = text(webhook, "reinvocationPolicy");
+    if !again.is_empty() {
+        let supported = ["IfNeeded", "Never"];
+        faults.one_of(&format!("{path}.reinvocationPolicy"), again, &supported);
+    }
+    check_selectors(webhook, path, faults);
     check_client(webhook, &format!("{path}.clientConfig"), faults);
-    for (index, condition) in members(webhook, "matchConditions") {
-        check_condition(
-            condition,
-            &format!("{path}.matchConditions[{index}]"),
-            faults,
-        );
+    let place = format!("{path}.matchConditions");
+    check_conditions(webhook, &place, &Known::default(), faults);
+    let place = format!("{path}.admissionReviewVersions");
+    check_versions(webhook.get("admissionReviewVersions"), &place, faults);
+}
+
+fn check_versions(versions: Option<&Value>, path: &str, faults: &mut Faults) {
+    let versions = versions.and_then(Value::as_array);
+    let versions = versions.map_or(&[][..], Vec::as_slice);
+    if versions.is_empty() {
+        faults.required(path, "must specify one of v1, v1beta1");
+        return;
+    }
+    for (index, version) in versions.iter().enumerate() {
+        let place = format!("{path}[{index}]");
+        if versions[..index].contains(version) {
+            faults.invalid(&place, version, "duplicate version");
+            continue;
+        }
+        let text = version.as_str().unwrap_or("");
+        faults.problems(&place, text, crate::names::dns_1035_label(text));
+    }
+    if !versions.iter().any(|v| v == "v1" || v == "v1beta1") {
+        let why = "must include at least one of v1, v1beta1";
+        faults.invalid(path, &versions.into(), why);
     }
 }
 
@@ -111,43 +129,151 @@ fn check_client(webhook: &Map, path: &str, faults: &mut Faults) {
     }
     let service = config.get("service").and_then(Value::as_object);
     let Some(service) = service else { return };
+    let path = format!("{path}.service");
     for key in ["name", "namespace"] {
         if text(service, key).is_empty() {
-            let why = format!("service {key} is required");
-            faults.required(&format!("{path}.service.{key}"), &why);
+            faults.required(&format!("{path}.{key}"), "");
+        }
+    }
+    if let Some(port) = service.get("port").filter(|port| !port.is_null())
+        && !port
+            .as_i64()
+            .is_some_and(|port| (1..=65535).contains(&port))
+    {
+        let why = "port is not valid: must be between 1 and 65535, inclusive";
+        faults.invalid(&format!("{path}.port"), port, why);
+    }
+    check_path(text(service, "path"), &format!("{path}.path"), faults);
+}
+
+fn check_path(path: &str, place: &str, faults: &mut Faults) {
+    if path.is_empty() || path == "/" {
+        return;
+    }
+    let value: Value = path.into();
+    if path == "//" {
+        faults.invalid(place, &value, "segment[0] may not be empty");
+        return;
+    }
+    if !path.starts_with('/') {
+        faults.invalid(place, &value, "must start with a '/'");
+    }
+    let mut rest = path.chars();
+    rest.next();
+    let rest = rest.as_str();
+    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    for (index, step) in rest.split('/').enumerate() {
+        if step.is_empty() {
+            let why = format!("segment[{index}] may not be empty");
+            faults.invalid(place, &value, &why);
+            continue;
+        }
+        for problem in crate::names::dns_subdomain(step) {
+            faults.invalid(place, &value, &format!("segment[{index}]: {problem}"));
+        }
+    }
+}
+
+/// Parts of an address, as far as they are judged.
+#[derive(Default)]
+struct Address<'a> {
+    scheme: &'a str,
+    host: &'a str,
+    user: Option<&'a str>,
+    fragment: &'a str,
+    query: &'a str,
+}
+
+impl<'a> Address<'a> {
+    /// Takes an address apart as Go does.
+    fn parse(text: &'a str) -> Result<Self, String> {
+        if text.chars().any(|c| c.is_ascii_control()) {
+            return Err("net/url: invalid control character in URL".into());
+        }
+        let mut parts = Self::default();
+        let (rest, fragment) = text.split_once('#').unwrap_or((text, ""));
+        parts.fragment = fragment;
+        let letters = |c: char| c.is_ascii_alphanumeric() || "+-.".contains(c);
+        let mut rest = match rest.split_once(':') {
+            Some(("", _)) => return Err("missing protocol scheme".into()),
+            Some((scheme, rest))
+                if scheme.chars().all(letters)
+                    && scheme.starts_with(|c: char| c.is_ascii_alphabetic()) =>
+            {
+                parts.scheme = scheme;
+                rest
+            }
+            _ => rest,
+        };
+        if let Some((path, query)) = rest.split_once('?') {
+            (rest, parts.query) = (path, query);
+        }
+        let first = rest.split('/').next().unwrap_or("");
+        if parts.scheme.is_empty() && first.contains(':') {
+            return Err("first path segment in URL cannot contain colon".into());
+        }
+        let Some(rest) = rest.strip_prefix("//") else {
+            return Ok(parts);
+        };
+        let authority = rest.split('/').next().unwrap_or("");
+        let (user, host) = match authority.rsplit_once('@') {
+            Some((user, host)) => (Some(user), host),
+            None => (None, authority),
+        };
+        (parts.user, parts.host) = (user, host);
+        if let Some(wrong) = host.chars().find(|c| " <>\"^`{|}\\".contains(*c)) {
+            return Err(format!(
+                "invalid character {:?} in host name",
+                wrong.to_string()
+            ));
+        }
+        let port = host.rfind(':').filter(|at| host[*at..].find(']').is_none());
+        match port.map(|at| &host[at..]) {
+            Some(port) if !port[1..].chars().all(|c| c.is_ascii_digit()) => {
+                Err(format!("invalid port {port:?} after host"))
+            }
+            _ => Ok(parts),
         }
     }
 }
 
 fn check_url(url: &str, path: &str, faults: &mut Faults) {
     const FORM: &str = "; desired format: https://host[/path]";
-    let value: Value = url.into();
-    let Ok(uri) = url.parse::<http::Uri>() else {
-        faults.required(
-            path,
-            &format!("url must be a valid URL: parse {url:?}{FORM}"),
-        );
-        return;
+    let parts = match Address::parse(url) {
+        Ok(parts) => parts,
+        Err(why) => {
+            let why = format!("url must be a valid URL: parse {url:?}: {why}{FORM}");
+            faults.required(path, &why);
+            return;
+        }
     };
-    if uri.scheme_str() != Some("https") {
+    if parts.scheme != "https" {
         let why = format!("'https' is the only allowed URL scheme{FORM}");
-        let scheme = uri.scheme_str().unwrap_or("");
-        faults.invalid(path, &scheme.into(), &why);
+        faults.invalid(path, &parts.scheme.into(), &why);
     }
-    if uri.host().is_none_or(str::is_empty) {
-        faults.invalid(path, &value, &format!("host must be specified{FORM}"));
+    if parts.host.is_empty() {
+        faults.invalid(path, &"".into(), &format!("host must be specified{FORM}"));
     }
-    if uri.query().is_some() {
-        let query = uri.query().unwrap_or("");
-        faults.invalid(
-            path,
-            &query.into(),
-            "query parameters are not permitted in the URL",
-        );
+    for (part, what) in [
+        (parts.user, "user information is"),
+        (
+            Some(parts.fragment).filter(|part| !part.is_empty()),
+            "fragments are",
+        ),
+        (
+            Some(parts.query).filter(|part| !part.is_empty()),
+            "query parameters are",
+        ),
+    ] {
+        let why = format!("{what} not permitted in the URL");
+        if let Some(part) = part {
+            faults.invalid(path, &part.into(), &why);
+        }
     }
 }
 
-fn check_rule(rule: &Map, path: &str, faults: &mut Faults) {
+/// Checks a rule: what operations on what resources are meant.
+pub(super) fn check_rule(rule: &Map, path: &str, faults: &mut Faults) {
     const OPERATIONS: [&str; 5] = ["*", "CONNECT", "CREATE", "DELETE", "UPDATE"];
     for key in ["operations", "apiGroups", "apiVersions", "resources"] {
         let place = format!("{path}.{key}");
@@ -157,7 +283,11 @@ fn check_rule(rule: &Map, path: &str, faults: &mut Faults) {
         }
         let list = rule.get(key).and_then(Value::as_array);
         let list = list.map_or(&[][..], Vec::as_slice);
-        if list.len() > 1 && key != "resources" && list.iter().any(|word| word == "*") {
+        if key == "resources" {
+            check_resources(list, &place, faults);
+            continue;
+        }
+        if list.len() > 1 && list.iter().any(|word| word == "*") {
             let why = match key {
                 "operations" => "if '*' is present, must not specify other operations",
                 "apiGroups" => "if '*' is present, must not specify other API groups",
@@ -165,17 +295,13 @@ fn check_rule(rule: &Map, path: &str, faults: &mut Faults) {
             };
             faults.invalid(&place, &list.into(), why);
         }
-        let others = |word: &Value| {
-            let word = word.as_str().unwrap_or("");
-            word != "*" && !word.contains('/')
-        };
-        if key == "resources" && list.iter().any(|word| word == "*") && list.iter().any(others) {
-            let why = "if '*' is present, must not specify other resources without subresources";
-            faults.invalid(&place, &list.into(), why);
-        }
-        for (index, word) in list.iter().enumerate().filter(|_| key == "operations") {
+        for (index, word) in list.iter().enumerate() {
             let place = format!("{place}[{index}]");
-            faults.one_of(&place, word.as_str().unwrap_or(""), &OPERATIONS);
+            match key {
+                "operations" => faults.one_of(&place, word.as_str().unwrap_or(""), &OPERATIONS),
+                "apiVersions" if word == "" => faults.required(&place, ""),
+                _ => {}
+            }
         }
     }
     let scope = text(rule, "scope");
@@ -185,209 +311,80 @@ fn check_rule(rule: &Map, path: &str, faults: &mut Faults) {
     }
 }
 
-fn check_condition(condition: &Map, path: &str, faults: &mut Faults) {
-    let name = text(condition, "name");
-    if name.is_empty() {
-        faults.required(&format!("{path}.name"), "");
-    }
-    for problem in crate::names::qualified_name(name)
-        .into_iter()
-        .filter(|_| !name.is_empty())
-    {
-        faults.invalid(&format!("{path}.name"), &name.into(), &problem);
-    }
-    check_expression(condition, "expression", path, Gives::Truth, faults);
-}
-
-/// What an expression has to give.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Gives {
-    Truth,
-    Text,
-    Anything,
-}
-
-/// Checks that an expression can be read, knows its variables and gives what it should.
-fn check_expression(item: &Map, key: &str, path: &str, gives: Gives, faults: &mut Faults) {
-    const VARIABLES: [&str; 7] = [
-        "object",
-        "oldObject",
-        "request",
-        "params",
-        "namespaceObject",
-        "authorizer",
-        "variables",
-    ];
-    let source = text(item, key);
-    let place = format!("{path}.{key}");
-    let value: Value = source.into();
-    if source.trim().is_empty() {
-        faults.required(&place, "");
-        return;
-    }
-    match typing::check_untyped(source, &VARIABLES) {
-        Err(why) => faults.invalid(&place, &value, &format!("compilation failed: {why}")),
-        Ok(kind) => match (gives, kind) {
-            (_, Type::Dyn)
-            | (Gives::Anything, _)
-            | (Gives::Truth, Type::Bool)
-            | (Gives::Text, Type::Text) => {}
-            (gives, kind) => {
-                let wanted = if gives == Gives::Truth {
-                    "bool"
-                } else {
-                    "string"
-                };
-                let found = kind.name().unwrap_or_else(|| "object".into());
-                let why = format!("must evaluate to {wanted} but got {found}");
-                faults.invalid(&place, &value, &why);
-            }
-        },
-    }
-}
-
-/// Checks a ValidatingAdmissionPolicy.
-pub(super) fn policy(subject: &Subject<'_>, faults: &mut Faults) {
-    let Some(spec) = subject.object.get("spec").and_then(Value::as_object) else {
-        return;
-    };
-    let failure = text(spec, "failurePolicy");
-    if !failure.is_empty() {
-        faults.one_of("spec.failurePolicy", failure, &POLICIES);
-    }
-    if let Some(kind) = spec.get("paramKind").and_then(Value::as_object) {
-        for key in ["apiVersion", "kind"] {
-            if text(kind, key).is_empty() {
-                faults.required(&format!("spec.paramKind.{key}"), "");
-            }
+/// Checks that no resource of a rule is covered by another of the same rule.
+fn check_resources(list: &[Value], path: &str, faults: &mut Faults) {
+    let words: Vec<&str> = list.iter().filter_map(Value::as_str).collect();
+    let (mut whole, mut everywhere) = (Vec::new(), Vec::new());
+    for (index, word) in words.iter().enumerate() {
+        let place = format!("{path}[{index}]");
+        if word.is_empty() {
+            faults.required(&place, "");
+        }
+        let Some((resource, sub)) = word.split_once('/') else {
+            continue;
+        };
+        if whole.contains(&resource) {
+            let why = format!("if '{resource}/*' is present, must not specify {word}");
+            faults.invalid(&place, &(*word).into(), &why);
+        }
+        if everywhere.contains(&sub) {
+            let why = format!("if '*/{sub}' is present, must not specify {word}");
+            faults.invalid(&place, &(*word).into(), &why);
+        }
+        if sub == "*" {
+            whole.push(resource);
+        }
+        if resource == "*" {
+            everywhere.push(sub);
         }
     }
-    match spec.get("matchConstraints").and_then(Value::as_object) {
-        None => faults.required("spec.matchConstraints", ""),
-        Some(constraints) => {
-            let path = "spec.matchConstraints.resourceRules";
-            if is_empty(constraints, "resourceRules") {
-                faults.required(path, "");
-            }
-            for (index, rule) in members(constraints, "resourceRules") {
-                check_rule(rule, &format!("{path}[{index}]"), faults);
-            }
-        }
+    if words.len() > 1 && words.contains(&"*/*") {
+        let why = "if '*/*' is present, must not specify other resources";
+        faults.invalid(path, &list.into(), why);
     }
+    let bare = words
+        .iter()
+        .rfind(|word| !word.is_empty() && !word.contains('/'));
+    if words.contains(&"*") && bare.is_some_and(|word| *word != "*") {
+        let why = "if '*' is present, must not specify other resources without subresources";
+        faults.invalid(path, &list.into(), why);
+    }
+}
+
+/// Checks the selectors of namespaces and objects.
+pub(super) fn check_selectors(object: &Map, path: &str, faults: &mut Faults) {
+    for key in ["namespaceSelector", "objectSelector"] {
+        let selector = object.get(key).and_then(Value::as_object);
+        label_selector(selector, &format!("{path}.{key}"), faults);
+    }
+}
+
+/// Checks the match conditions of a webhook or policy.
+pub(super) fn check_conditions(spec: &Map, path: &str, known: &Known, faults: &mut Faults) {
+    let count = members(spec, "matchConditions").count();
+    if count > CONDITIONS_MAX {
+        faults.0.push(field::too_many(path, count, CONDITIONS_MAX));
+    }
+    let mut names = Vec::new();
     for (index, condition) in members(spec, "matchConditions") {
-        check_condition(condition, &format!("spec.matchConditions[{index}]"), faults);
-    }
-    for (index, variable) in members(spec, "variables") {
-        let path = format!("spec.variables[{index}]");
-        if text(variable, "name").is_empty() {
-            faults.required(&format!("{path}.name"), "name is not specified");
-        } else if !is_identifier(text(variable, "name")) {
-            let why = "must be a valid CEL identifier";
-            faults.invalid(&format!("{path}.name"), &text(variable, "name").into(), why);
+        let path = format!("{path}[{index}]");
+        let place = format!("{path}.name");
+        let name = text(condition, "name");
+        if text(condition, "expression").trim().is_empty() {
+            faults.required(&format!("{path}.expression"), "");
+        } else {
+            check_expression(condition, "expression", &path, Gives::Truth, known, faults);
         }
-        check_expression(variable, "expression", &path, Gives::Anything, faults);
-    }
-    if is_empty(spec, "validations") && is_empty(spec, "auditAnnotations") {
-        let why = "validations or auditAnnotations must contain at least one item";
-        faults.required("spec.validations", why);
-        faults.required("spec.auditAnnotations", why);
-    }
-    for (index, validation) in members(spec, "validations") {
-        check_validation(validation, &format!("spec.validations[{index}]"), faults);
-    }
-}
-
-fn is_identifier(name: &str) -> bool {
-    let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit())
-}
-
-fn check_validation(validation: &Map, path: &str, faults: &mut Faults) {
-    const REASONS: [&str; 3] = ["Forbidden", "Invalid", "RequestEntityTooLarge"];
-    if text(validation, "expression").trim().is_empty() {
-        faults.required(&format!("{path}.expression"), "expression is not specified");
-    } else {
-        check_expression(validation, "expression", path, Gives::Truth, faults);
-    }
-    if !text(validation, "messageExpression").is_empty() {
-        check_expression(validation, "messageExpression", path, Gives::Text, faults);
-    }
-    let message = text(validation, "message");
-    if validation.contains_key("message") && message.trim().is_empty() {
-        let why = "must be non-empty if specified";
-        faults.invalid(&format!("{path}.message"), &message.into(), why);
-    } else if message.trim().contains('\n') {
-        let why = "must not contain line breaks";
-        faults.invalid(&format!("{path}.message"), &message.into(), why);
-    } else if text(validation, "expression").trim().contains('\n') && message.is_empty() {
-        let why = "message must be specified if expression contains line breaks";
-        faults.required(&format!("{path}.message"), why);
-    }
-    let reason = text(validation, "reason");
-    if !reason.is_empty() {
-        faults.one_of(&format!("{path}.reason"), reason, &REASONS);
-    }
-}
-
-/// Checks a ValidatingAdmissionPolicyBinding.
-pub(super) fn binding(subject: &Subject<'_>, faults: &mut Faults) {
-    let Some(spec) = subject.object.get("spec").and_then(Value::as_object) else {
-        return;
-    };
-    let policy = text(spec, "policyName");
-    if policy.is_empty() {
-        faults.required("spec.policyName", "");
-    }
-    for problem in crate::names::dns_subdomain(policy)
-        .into_iter()
-        .filter(|_| !policy.is_empty())
-    {
-        faults.invalid("spec.policyName", &policy.into(), &problem);
-    }
-    if let Some(reference) = spec.get("paramRef").and_then(Value::as_object) {
-        let named = !text(reference, "name").is_empty();
-        let selected = reference.contains_key("selector");
-        match (named, selected) {
-            (true, true) => {
-                let why = "name and selector are mutually exclusive";
-                faults.forbidden("spec.paramRef.name", why);
-                faults.forbidden("spec.paramRef.selector", why);
-            }
-            (false, false) => {
-                faults.required("spec.paramRef", "one of name or selector must be specified")
-            }
-            _ => {}
+        if name.is_empty() {
+            faults.required(&place, "");
+            continue;
         }
-        let path = "spec.paramRef.parameterNotFoundAction";
-        match text(reference, "parameterNotFoundAction") {
-            "" => faults.required(path, ""),
-            other => faults.one_of(path, other, &["Deny", "Allow"]),
+        for problem in crate::names::qualified_name(name) {
+            faults.invalid(&place, &name.into(), &problem);
         }
-    }
-    check_actions(spec, faults);
-}
-
-fn check_actions(spec: &Map, faults: &mut Faults) {
-    const PATH: &str = "spec.validationActions";
-    let actions = spec.get("validationActions").and_then(Value::as_array);
-    let actions = actions.map_or(&[][..], Vec::as_slice);
-    if actions.is_empty() {
-        faults.required(PATH, "at least one validation action is required");
-    }
-    for (index, action) in actions.iter().enumerate() {
-        let place = format!("{PATH}[{index}]");
-        faults.one_of(
-            &place,
-            action.as_str().unwrap_or(""),
-            &["Audit", "Deny", "Warn"],
-        );
-        if actions[..index].contains(action) {
-            faults.0.push(field::duplicate(&place, action));
+        if names.contains(&name) {
+            faults.duplicate(&place, name);
         }
-    }
-    let has = |word: &str| actions.iter().any(|action| action == word);
-    if has("Deny") && has("Warn") {
-        let why = "must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)";
-        faults.invalid(PATH, &actions.into(), why);
+        names.push(name);
     }
 }

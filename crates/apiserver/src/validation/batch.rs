@@ -213,11 +213,9 @@ const RULES_MAX: usize = 20;
 
 fn too_many(path: &str, count: usize, faults: &mut Faults) {
     if count > RULES_MAX {
-        faults.0.push(cluster::StatusCause {
-            reason: "FieldValueTooMany".into(),
-            message: format!("Too many: {count}: must have at most {RULES_MAX} items"),
-            field: path.to_owned(),
-        });
+        faults
+            .0
+            .push(crate::failure::field::too_many(path, count, RULES_MAX));
     }
 }
 

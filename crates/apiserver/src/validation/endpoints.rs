@@ -71,11 +71,8 @@ fn endpoint(endpoint: &Map, kind: &str, path: &str, faults: &mut Faults) {
         faults.required(&own, "must contain at least 1 address");
     } else if addresses.len() > ADDRESSES_MAX {
         let count = addresses.len();
-        faults.0.push(cluster::StatusCause {
-            reason: "FieldValueTooMany".into(),
-            message: format!("Too many: {count}: must have at most {ADDRESSES_MAX} items"),
-            field: own.clone(),
-        });
+        let fault = crate::failure::field::too_many(&own, count, ADDRESSES_MAX);
+        faults.0.push(fault);
     }
     for (i, address) in addresses.iter().enumerate() {
         slice_address(address, kind, &own, i, faults);

@@ -13,6 +13,7 @@ mod event;
 mod limits;
 mod networking;
 mod pod;
+mod policies;
 mod rbac;
 mod service;
 mod status;
@@ -117,12 +118,12 @@ const TABLE: &[(&str, &str, Validator)] = &[
     (
         "admissionregistration.k8s.io",
         "ValidatingAdmissionPolicy",
-        admission::policy,
+        policies::policy,
     ),
     (
         "admissionregistration.k8s.io",
         "ValidatingAdmissionPolicyBinding",
-        admission::binding,
+        policies::binding,
     ),
 ];
 

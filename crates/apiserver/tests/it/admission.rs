@@ -94,7 +94,7 @@ async fn policies_warn_ignore_errors_and_take_parameters() {
         "matchConditions": [{"name": "not-limits", "expression": "request.name != 'limits'"}],
         "validations": [
             {"expression": "size(object.data) <= int(params.data.max)", "reason": "Forbidden", "message": "too many"},
-            {"expression": "object.nothing.at.all"},
+            {"expression": "object.nothing.at.all == 1"},
         ],
     });
     let reference =
@@ -131,6 +131,43 @@ async fn policies_warn_ignore_errors_and_take_parameters() {
         Value::Null,
     )
     .await;
+}
+
+#[tokio::test]
+async fn policies_ask_what_somebody_may_do() {
+    let api = Api::start().await;
+    let rbac = "POST /apis/rbac.authorization.k8s.io/v1/namespaces/default";
+    let rules = json!([{"apiGroups": ["apps"], "resources": ["deployments/scale"], "verbs": ["update"], "resourceNames": ["web"]}]);
+    let role = json!({"metadata": {"name": "scaler"}, "rules": rules});
+    api.ok(&format!("{rbac}/roles"), role).await;
+    let binding = json!({"metadata": {"name": "scaler"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "scaler"},
+        "subjects": [{"kind": "ServiceAccount", "name": "robot", "namespace": "default"}]});
+    api.ok(&format!("{rbac}/rolebindings"), binding).await;
+    let robot = "authorizer.serviceAccount('default', 'robot').group('apps').resource('deployments').subresource('scale')";
+    let held = [
+        "authorizer.requestResource.check('anything').allowed()".to_owned(),
+        "authorizer.path('/healthz').check('get').allowed()".to_owned(),
+        format!("{robot}.namespace('default').name('web').check('update').allowed()"),
+        format!("!{robot}.namespace('default').name('db').check('update').allowed()"),
+        format!("!{robot}.namespace('other').name('web').check('update').allowed()"),
+        format!("!{robot}.name('web').check('update').allowed()"),
+        format!("!{robot}.check('update').errored() && variables.never == ''"),
+        "!authorizer.serviceAccount('default', 'robot').path('/metrics').check('get').allowed()"
+            .to_owned(),
+    ];
+    let failing = format!("{robot}.namespace('default').check('patch').allowed()");
+    let validations: Vec<Value> = held
+        .iter()
+        .map(|expression| json!({"expression": expression}))
+        .chain([json!({"expression": failing, "message": "the last"})])
+        .collect();
+    let variables =
+        json!([{"name": "never", "expression": format!("{robot}.check('get').reason()")}]);
+    let spec = json!({"validations": validations, "variables": variables});
+    policy(&api, spec, json!({"validationActions": ["Deny"]})).await;
+    let answer = api.send(CONFIG_MAPS, config_map("a", json!({}))).await;
+    assert_eq!(answer.message(), format!("{DENIED}the last"));
 }
 
 /// A webhook server on loopback; `answer` makes the response from the request.
@@ -335,10 +372,10 @@ async fn malformed_configurations_are_refused() {
             json!({"webhooks": [{"name": "short", "clientConfig": {"url": "http://127.0.0.1"}, "timeoutSeconds": 31}]}),
             vec![
                 "webhooks[0].name",
-                "webhooks[0].admissionReviewVersions",
                 "webhooks[0].sideEffects",
                 "webhooks[0].timeoutSeconds",
                 "webhooks[0].clientConfig.url",
+                "webhooks[0].admissionReviewVersions",
             ],
         ),
         (

@@ -73,6 +73,8 @@ impl<'a> Type<'a> {
                 Some(Value::Bool(true)) => Self::structure(),
                 _ => Self::Object(schema, resource || flag("x-kubernetes-embedded-resource")),
             },
+            // No schema says so, but what is put together for a checked expression may.
+            "unknown" => Self::Unknown,
             _ => Self::Dyn,
         }
     }
