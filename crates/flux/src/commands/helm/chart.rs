@@ -87,6 +87,9 @@ pub fn io_text(error: &std::io::Error) -> String {
         NotADirectory => "not a directory".to_owned(),
         IsADirectory => "is a directory".to_owned(),
         PermissionDenied => "permission denied".to_owned(),
+        _ if error.to_string().starts_with("Too many levels") => {
+            "too many levels of symbolic links".to_owned()
+        }
         _ => error.to_string(),
     }
 }
@@ -180,7 +183,7 @@ fn load_with(path: &str, version: Version, detect: bool) -> Result<Chart, String
     } else {
         load_any_directory(&tree, "", version)
     };
-    loaded.map_err(|error| error.to_string())
+    loaded.map_err(|error| tree.refusal().unwrap_or_else(|| error.to_string()))
 }
 
 /// Most bytes of a chart's archive, compressed: what it may hold unpacked, and some more.

@@ -1,21 +1,92 @@
 //! A chart's directory as Helm walks it: links are followed wherever they lead, with few calls of the system.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use filetree::{Entry, EntryKind, FileTree, TreeError};
 
 /// Files below a directory; links may lead out of it.
 pub struct FollowedTree {
     root: PathBuf,
+    /// Pipes, sockets and devices that were listed: only a look at them is an error.
+    irregular: Mutex<BTreeSet<String>>,
+    /// Why the walk failed, in Helm's words.
+    refusal: Mutex<Option<String>>,
 }
 
 impl FollowedTree {
     /// A tree over a directory.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            irregular: Mutex::default(),
+            refusal: Mutex::default(),
+        }
     }
+
+    /// What Helm says to a link that leads nowhere or a file that is none.
+    pub fn refusal(&self) -> Option<String> {
+        locked(&self.refusal).clone()
+    }
+
+    fn refuse(&self, path: &str, message: String) -> TreeError {
+        let error = TreeError::Io {
+            path: path.to_owned(),
+            reason: message.clone(),
+        };
+        *locked(&self.refusal) = Some(message);
+        error
+    }
+
+    fn absolute(&self, path: &str) -> PathBuf {
+        let path = self.root.join(path);
+        std::path::absolute(&path).unwrap_or(path)
+    }
+
+    fn broken_link(&self, path: &str, error: &std::io::Error) -> TreeError {
+        let link = self.absolute(path);
+        if error.kind() != std::io::ErrorKind::NotFound {
+            let reason = super::chart::io_text(error);
+            return self.refuse(path, format!("open {}: {reason}", link.display()));
+        }
+        let missing = missing(&link).unwrap_or_default();
+        let message = format!(
+            "error evaluating symlink {}: lstat {}: no such file or directory",
+            link.display(),
+            missing.display()
+        );
+        self.refuse(path, message)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first part of a link's way that does not exist.
+fn missing(link: &Path) -> Option<PathBuf> {
+    let target = fs::read_link(link).ok()?;
+    let mut at = link.parent()?.canonicalize().ok()?;
+    for part in target.components() {
+        match part {
+            Component::ParentDir => {
+                at.pop();
+            }
+            Component::CurDir => {}
+            part => at.push(part),
+        }
+        if fs::symlink_metadata(&at).is_err() {
+            return Some(at);
+        }
+        if let Ok(resolved) = at.canonicalize() {
+            at = resolved;
+        } else {
+            return missing(&at);
+        }
+    }
+    None
 }
 
 fn io_error(path: &str, error: &std::io::Error) -> TreeError {
@@ -27,6 +98,14 @@ fn io_error(path: &str, error: &std::io::Error) -> TreeError {
 
 impl FileTree for FollowedTree {
     fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError> {
+        if locked(&self.irregular).contains(path) {
+            let shown = self.absolute(path);
+            let message = format!(
+                "cannot load irregular file {} as it has file mode type bits set",
+                shown.display()
+            );
+            return Err(self.refuse(path, message));
+        }
         match fs::read(self.root.join(path)) {
             Ok(data) => Ok(data.into()),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -56,16 +135,23 @@ impl FileTree for FollowedTree {
                 continue;
             };
             let mut kind = item.file_type().map_err(|e| io_error(path, &e))?;
+            let below = || match path.trim_end_matches('/') {
+                "" => name.clone(),
+                path => format!("{path}/{name}"),
+            };
             if kind.is_symlink() {
-                let Ok(metadata) = fs::metadata(item.path()) else {
-                    continue;
+                kind = match fs::metadata(item.path()) {
+                    Ok(metadata) => metadata.file_type(),
+                    Err(error) => return Err(self.broken_link(&below(), &error)),
                 };
-                kind = metadata.file_type();
             }
-            let kind = match (kind.is_dir(), kind.is_file()) {
-                (true, _) => EntryKind::Directory,
-                (_, true) => EntryKind::File,
-                _ => continue,
+            if !kind.is_dir() && !kind.is_file() {
+                locked(&self.irregular).insert(below());
+            }
+            let kind = if kind.is_dir() {
+                EntryKind::Directory
+            } else {
+                EntryKind::File
             };
             entries.push(Entry { name, kind });
         }
