@@ -45,6 +45,8 @@ pub struct Row {
     pub reason: String,
     /// Message of the Ready condition, or of the progress made; may be empty.
     pub message: String,
+    /// The last attempt failed, as reason and message tell; another one follows.
+    pub is_retried: bool,
     /// Number of objects in the inventory; 0 for sources.
     pub applied_count: usize,
     /// Duration of the last reconciliation as Go prints it; may be empty.
@@ -150,11 +152,15 @@ impl Board {
 impl Row {
     /// Tells whether the object waits only for another one: where that failed, it waits for ever.
     fn is_blocked(&self) -> bool {
-        matches!(
-            self.reason.as_str(),
-            "DependencyNotReady" | "ArtifactFailed" | "SourceNotReady" | "NoSourceArtifact"
-        )
+        waits_for_others(&self.reason)
     }
+}
+
+fn waits_for_others(reason: &str) -> bool {
+    matches!(
+        reason,
+        "DependencyNotReady" | "ArtifactFailed" | "SourceNotReady" | "NoSourceArtifact"
+    )
 }
 
 impl RowKey {
@@ -180,13 +186,15 @@ fn row_of(object: &Object) -> Row {
     let ready = condition(object, "Ready");
     let reconciling = condition(object, "Reconciling");
     let progress = reconciling.filter(|c| c.reason == "Progressing");
-    let shown = progress.or(ready).unwrap_or_default();
+    let failure = ready.filter(|ready| failed_before(object, *ready));
+    let shown = failure.or(progress).or(ready).unwrap_or_default();
+    let progressing = progress.is_some() && !keeps_failing(object, failure);
     let applied = match object.kind() {
         "HelmRelease" => crate::flux_object::helm_release_revision(object),
         _ => object.str_at(&["status", "lastAppliedRevision"]),
     };
     Row {
-        phase: phase_of(object, ready, progress.is_some()),
+        phase: phase_of(object, ready, progressing),
         revision: match applied {
             "" => object
                 .str_at(&["status", "artifact", "revision"])
@@ -195,6 +203,7 @@ fn row_of(object: &Object) -> Row {
         },
         reason: shown.reason.to_owned(),
         message: shown.message.to_owned(),
+        is_retried: failure.is_some() && progressing,
         applied_count: object
             .get(&["status", "inventory", "entries"])
             .and_then(|entries| entries.as_array())
@@ -229,6 +238,29 @@ fn phase_of(object: &Object, ready: Option<Condition<'_>>, progressing: bool) ->
         ("False", _) => Phase::Failed,
         _ => Phase::Working,
     }
+}
+
+/// Tells whether a release that is worked on has failed at this generation before: what it failed of says more than that
+/// there is another attempt.
+fn failed_before(object: &Object, ready: Condition<'_>) -> bool {
+    object.kind() == "HelmRelease"
+        && ready.status == "False"
+        && ready.observed_generation == object.generation()
+        && !waits_for_others(ready.reason)
+}
+
+/// Attempts without a change to the cluster after which a release counts as failed.
+const FUTILE_ATTEMPTS: i64 = 3;
+
+/// Tells whether a release fails before it touches the cluster, again and again: attempts that changed something are
+/// bounded by its remediation, these are repeated for ever.
+fn keeps_failing(object: &Object, failure: Option<Condition<'_>>) -> bool {
+    let count = |field: &str| {
+        let counter = object.get(&["status", field]);
+        counter.and_then(|value| value.as_i64()).unwrap_or(0)
+    };
+    let futile = count("failures") - count("installFailures") - count("upgradeFailures");
+    failure.is_some() && futile >= FUTILE_ATTEMPTS
 }
 
 /// Tells whether the source is not there yet, or has no artifact yet; other failures are about what is in it.
@@ -353,6 +385,25 @@ mod tests {
         let condition = &mut root.0["status"]["conditions"][0];
         condition["message"] = message.into();
         check(&[source, root], Verdict::Failed);
+    }
+
+    #[test]
+    fn releases_that_fail_again_and_again_are_failed() {
+        let attempts = |failures: i64| {
+            let mut release = object("HelmRelease", "shop", "False", "InstallFailed", "");
+            release.set(&["status", "failures"], failures);
+            let conditions = release.0["status"]["conditions"].as_array_mut().unwrap();
+            conditions[0]["message"] = "a value is missing".into();
+            conditions.push(json!({
+                "type": "Reconciling", "status": "True", "reason": "Progressing", "message": "Running 'install' action",
+                "observedGeneration": 1,
+            }));
+            row_of(&release)
+        };
+        let (first, later) = (attempts(1), attempts(FUTILE_ATTEMPTS));
+        assert_eq!((first.phase, first.is_retried), (Phase::Working, true));
+        assert_eq!((later.phase, later.is_retried), (Phase::Failed, false));
+        assert_eq!(first.message, "a value is missing");
     }
 
     #[test]

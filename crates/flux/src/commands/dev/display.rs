@@ -142,7 +142,8 @@ fn update_lines(shown: &mut BTreeMap<RowKey, String>, board: &Board) {
             continue;
         }
         // Progress is for eyes that watch; a log gets the outcomes.
-        if row.phase == Phase::Working && row.reason != "DependencyNotReady" {
+        let is_outcome = row.phase != Phase::Working || row.is_retried;
+        if !is_outcome && row.reason != "DependencyNotReady" {
             continue;
         }
         // Compared without padding: a longer name elsewhere is no news of this row.

@@ -36,7 +36,7 @@ pub fn converged(board: &Board, elapsed: Duration) {
             "  {:<width$}  {:>4} objects  {:>12}  {}",
             full_name(key),
             row.applied_count,
-            row.duration,
+            milliseconds(&row.duration),
             short_revision(&row.revision)
         );
     }
@@ -149,6 +149,37 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
+/// Rounds a duration as Go prints it to whole milliseconds, up; what is no duration stays as it is.
+fn milliseconds(duration: &str) -> String {
+    const NANOSECONDS: i64 = 1_000_000;
+    gocompat::duration::parse(duration).map_or_else(
+        |_| duration.to_owned(),
+        |exact| {
+            gocompat::duration::format(
+                exact.saturating_add(NANOSECONDS - 1) / NANOSECONDS * NANOSECONDS,
+            )
+        },
+    )
+}
+
 fn seconds(elapsed: Duration) -> String {
     format!("{:.2}s", elapsed.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::milliseconds;
+
+    #[test]
+    fn durations_are_rounded_up_to_milliseconds() {
+        let cases = [
+            ("1.102970324s", "1.103s"),
+            ("647.216µs", "1ms"),
+            ("25ms", "25ms"),
+            ("", ""),
+        ];
+        for (exact, shown) in cases {
+            assert_eq!(milliseconds(exact), shown);
+        }
+    }
 }
