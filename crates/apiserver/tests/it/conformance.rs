@@ -75,7 +75,7 @@ async fn run(server: &Server, scenario: &Value, expected: &Value) -> Result<(), 
     let mut run = Run::start(server, scenario).await;
     let mut first = Ok(());
     for (index, step) in scenario["steps"].as_array().unwrap().iter().enumerate() {
-        let actual = run.step(step).await;
+        let actual = run.step(step, &expected[index]).await;
         // The recorded answer tells which processes ran beside that server.
         let beside = step["do"]
             .as_str()

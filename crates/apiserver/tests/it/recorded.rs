@@ -9,9 +9,12 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use regex::Regex;
 use serde_json::{Map, Value, json};
+use tokio::time::Instant;
 
-/// Shortest time a watch is read.
-const WATCH_MIN: Duration = Duration::from_millis(250);
+/// Longest wait for what a watch should tell; reached only where something is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time in which a watch may tell more than it should.
+const SURPLUS: Duration = Duration::from_millis(50);
 
 /// One scenario being run.
 pub struct Run<'a> {
@@ -41,7 +44,7 @@ impl<'a> Run<'a> {
             &json!({"do": "POST /api/v1/namespaces", "body": body, "headers": {"User-Agent": ""}}),
         )
         .await;
-        for _ in 0..40 {
+        for _ in 0..4000 {
             let path = "GET /api/v1/namespaces/${ns}/serviceaccounts/default";
             if run.send(&json!({ "do": path })).await.code == 200 {
                 break;
@@ -51,8 +54,8 @@ impl<'a> Run<'a> {
         run
     }
 
-    /// Runs a step; returns its normalised answer.
-    pub async fn step(&mut self, step: &Value) -> Value {
+    /// Runs a step; returns its normalised answer. The expected one tells for how long to watch.
+    pub async fn step(&mut self, step: &Value, expected: &Value) -> Value {
         if let Some(millis) = step["sleep_ms"].as_u64() {
             tokio::time::sleep(Duration::from_millis(millis)).await;
             return json!({});
@@ -61,7 +64,7 @@ impl<'a> Run<'a> {
             return self.until(step).await;
         }
         if step.get("watch").is_some() {
-            return self.watch(step).await;
+            return self.watch(step, expected).await;
         }
         let answer = self.send(step).await;
         self.save(step, &answer);
@@ -96,7 +99,7 @@ impl<'a> Run<'a> {
         json!({"until": "timeout"})
     }
 
-    async fn watch(&mut self, step: &Value) -> Value {
+    async fn watch(&mut self, step: &Value, expected: &Value) -> Value {
         let mut request = step.clone();
         request["do"] = step["watch"].clone();
         let response = self.request(&request).await;
@@ -117,12 +120,15 @@ impl<'a> Run<'a> {
             self.save(request, &answer);
             during.push(self.show(request, &answer));
         }
-        let limit = Duration::from_millis(step["for_ms"].as_u64().unwrap_or(500));
-        let timed = step["watch"].as_str().unwrap().contains("timeoutSeconds");
-        let limit = if timed { limit } else { limit.min(WATCH_MIN) };
-        let deadline = tokio::time::Instant::now() + limit;
+        let wanted = expected["events"].as_array().map_or(0, Vec::len);
+        let closes = expected["closed"] == true;
+        let mut deadline = Instant::now() + PATIENCE;
         let (mut bytes, mut closed) = (Vec::new(), false);
         loop {
+            let told = bytes.iter().filter(|byte| **byte == b'\n').count();
+            if told >= wanted && !closes {
+                deadline = deadline.min(Instant::now() + SURPLUS);
+            }
             match tokio::time::timeout_at(deadline, body.frame()).await {
                 Ok(Some(frame)) => {
                     bytes.extend_from_slice(&frame.unwrap().into_data().unwrap_or_default());

@@ -9,7 +9,7 @@ use futures::StreamExt as _;
 use objects::{Gvk, Object, Value, json};
 
 /// Longest time of a test's wait, for the case that it waits in vain.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server whose clock stands still until a test moves it.
 struct World {
