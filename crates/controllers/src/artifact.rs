@@ -74,6 +74,21 @@ impl Default for Retention {
     }
 }
 
+/// Cleans a path inside of an artifact; steps that lead out of it stay at its root, as upstream's secure join has it.
+pub(crate) fn confine(path: &str) -> String {
+    let mut steps: Vec<&str> = Vec::new();
+    for step in path.split('/') {
+        match step {
+            "" | "." => {}
+            ".." => {
+                steps.pop();
+            }
+            step => steps.push(step),
+        }
+    }
+    steps.join("/")
+}
+
 /// Whose artifact it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Owner<'a> {

@@ -15,13 +15,13 @@ use api::names::reason;
 use api::{Artifact, GitRepository, GitRepositorySpec, GitRepositoryStatus};
 use async_trait::async_trait;
 use controller_runtime::{Key, Run, Runtime, Trigger};
-use filetree::{FileTree, Ignore, MemoryTree, clean, select};
+use filetree::{FileTree, MemoryTree, clean, select};
 use git::{Auth, Client, Commit, FetchRequest, Fetched, LocalAccess, LocalCopies};
 use reconcile::gitrepository::{CommitFact, Verdict};
 use reconcile::source::{Class, Decision, Pass, Problem};
 
 use crate::artifact::{ArtifactStore, StoreError};
-use crate::source::{Place, Worker, blocking, owner, start_worker};
+use crate::source::{Place, Worker, blocking, load_ignore, owner, start_worker, store_problem};
 use watch::{RepositoryWatcher, Watched};
 
 const NAME: &str = "gitrepository";
@@ -216,15 +216,7 @@ impl GitRepositories {
         let now = run.runtime.clock.now();
         let work = move || {
             includes::copy(&store, &repository.spec.include, &included, &mut tree)?;
-            let ignore =
-                Ignore::load(&tree, repository.spec.ignore.as_deref()).map_err(|error| {
-                    let message =
-                        format!("failed to load source ignore patterns from repository: {error}");
-                    Problem {
-                        condition: None,
-                        ..Problem::storage(reason::SOURCE_IGNORE_ERROR, message)
-                    }
-                })?;
+            let ignore = load_ignore(&tree, repository.spec.ignore.as_deref())?;
             let revision = revision(&repository.spec, &commit);
             let dirty = commit
                 .dirty
@@ -234,7 +226,7 @@ impl GitRepositories {
             select(&tree, &ignore)
                 .map_err(StoreError::from)
                 .and_then(|entries| store.put(owner(&repository), &file, &revision, &entries, now))
-                .map_err(|error| store_problem(&error))
+                .map_err(|error| store_problem("archive", &error))
         };
         blocking(work).await.map_err(|error| {
             let message = format!("unable to archive artifact to storage: {error}");
@@ -297,15 +289,6 @@ fn fetch_problem(error: &git::Error) -> Problem {
         }
         _ => problem,
     }
-}
-
-fn store_problem(error: &StoreError) -> Problem {
-    if let StoreError::Directory(error) = error {
-        let message = format!("failed to create artifact directory: {error}");
-        return Problem::storage(reason::DIR_CREATION_FAILED, message);
-    }
-    let message = format!("unable to archive artifact to storage: {error}");
-    Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
 }
 
 fn check_sparse_checkout(spec: &GitRepositorySpec, tree: &MemoryTree) -> Result<(), Problem> {

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write as _};
 use std::sync::Arc;
 
-use api::names::{self, reason};
+use api::names;
 use api::{HelmRepository, HelmRepositorySpec, HelmRepositoryStatus};
 use async_trait::async_trait;
 use controller_runtime::Runtime;
@@ -12,10 +12,12 @@ use reconcile::source::{Decision, Pass, Problem};
 use remote::Clients;
 use remote::helm::normalize_url;
 
-use crate::artifact::{ArtifactStore, Name, StoreError};
+use crate::artifact::{ArtifactStore, Name};
 use crate::helm_access;
 use crate::helm_index::{convert, fetch_index};
-use crate::source::{Place, SourceSettings, Worker, blocking, owner, start_worker, triggers};
+use crate::source::{
+    Place, SourceSettings, Worker, blocking, owner, start_worker, store_problem, triggers,
+};
 
 const NAME: &str = "helmrepository";
 
@@ -99,16 +101,18 @@ impl HelmRepositories {
         let (stored_for, mut file) = (object.clone(), fetched.file);
         let work = move || {
             let owner = owner(&stored_for);
-            let mut pending = store.begin(owner).map_err(|error| store_problem(&error))?;
+            let mut pending = store
+                .begin(owner)
+                .map_err(|error| store_problem("save", &error))?;
             let mut buffered = BufWriter::with_capacity(1 << 16, &mut pending);
             let converted = convert(&mut file, &mut buffered);
             let flushed = buffered.flush();
             drop(buffered);
             if let Some(fault) = pending.fault() {
-                return Err(store_problem(&fault));
+                return Err(store_problem("save", &fault));
             }
             converted.map_err(index_failed)?;
-            flushed.map_err(|error| store_problem(&error.into()))?;
+            flushed.map_err(|error| store_problem("save", &error.into()))?;
             let hex = revision.trim_start_matches("sha256:");
             let name = Name {
                 file: &format!("index-{hex}.yaml"),
@@ -116,23 +120,13 @@ impl HelmRepositories {
                 revision: &revision,
             };
             let stored = store.commit(pending, owner, name, now);
-            stored.map_err(|error| store_problem(&error))
+            stored.map_err(|error| store_problem("save", &error))
         };
         let (artifact, link) = blocking(work).await.map_err(index_failed)??;
         pass.new_index(&fetched.revision);
         pass.stored(artifact, link);
         Ok(())
     }
-}
-
-/// Shows a failure of the store.
-fn store_problem(error: &StoreError) -> Problem {
-    if let StoreError::Directory(error) = error {
-        let message = format!("failed to create artifact directory: {error}");
-        return Problem::storage(reason::DIR_CREATION_FAILED, message);
-    }
-    let message = format!("unable to save artifact to storage: {error}");
-    Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
 }
 
 /// Finds the repository of a namespace with a URL, whose credentials serve the dependencies of charts.

@@ -10,7 +10,7 @@ use api::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use controller_runtime::{Run, Runtime};
-use filetree::{Ignore, UnpackLimits, select, unpack_tar_gz};
+use filetree::{UnpackLimits, select, unpack_tar_gz};
 use reconcile::EventDraft;
 use reconcile::ocirepository::{
     choose_tag, digest_failed, digest_of, invalid_url, layer_failed, login_failed, pull_failed,
@@ -24,7 +24,8 @@ use remote::{ClientOptions, Clients, Credentials, Proxy};
 
 use crate::artifact::{ArtifactStore, Name, StoreError};
 use crate::source::{
-    Place, SourceSettings, Worker, blocking, owner, secrets, start_worker, triggers,
+    Place, SourceSettings, Worker, blocking, load_ignore, owner, secrets, start_worker,
+    store_problem, triggers,
 };
 
 const NAME: &str = "ocirepository";
@@ -229,14 +230,7 @@ impl OciRepositories {
                     "failed to extract layer contents from artifact: {error}"
                 ))
             })?;
-            let ignore = Ignore::load(&tree, object.spec.ignore.as_deref()).map_err(|error| {
-                let message =
-                    format!("failed to load source ignore patterns from repository: {error}");
-                Problem {
-                    condition: None,
-                    ..Problem::storage(reason::SOURCE_IGNORE_ERROR, message)
-                }
-            })?;
+            let ignore = load_ignore(&tree, object.spec.ignore.as_deref())?;
             let packed = select(&tree, &ignore)
                 .map_err(StoreError::from)
                 .and_then(|entries| store.put(owner(&object), &file, &revision, &entries, now));
@@ -387,13 +381,4 @@ fn choose_layer<'a>(manifest: &'a Manifest, media_type: &str) -> Result<&'a Desc
 fn transport_failed(spec: &OciRepositorySpec, error: impl std::fmt::Display) -> Problem {
     let url = &spec.url;
     login_failed(format!("failed to generate transport for '{url}': {error}"))
-}
-
-fn store_problem(verb: &str, error: &StoreError) -> Problem {
-    if let StoreError::Directory(error) = error {
-        let message = format!("failed to create artifact directory: {error}");
-        return Problem::storage(reason::DIR_CREATION_FAILED, message);
-    }
-    let message = format!("unable to {verb} artifact to storage: {error}");
-    Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
 }

@@ -10,7 +10,7 @@ use filetree::{EntryKind, FileTree, MemoryTree};
 use objects::{Object, Value};
 use reconcile::source::{Class, Problem};
 
-use crate::artifact::ArtifactStore;
+use crate::artifact::{ArtifactStore, confine};
 
 /// Indexes a repository under the keys of those that it includes.
 pub(super) fn index(object: &Object) -> Vec<String> {
@@ -94,21 +94,6 @@ pub(super) fn copy(
             })?;
     }
     Ok(())
-}
-
-/// Resolves a path inside of a root, where `..` stops at the root as in `securejoin`.
-fn confine(path: &str) -> String {
-    let mut steps: Vec<&str> = Vec::new();
-    for step in path.split('/') {
-        match step {
-            "" | "." => {}
-            ".." => {
-                steps.pop();
-            }
-            step => steps.push(step),
-        }
-    }
-    steps.join("/")
 }
 
 fn copy_below(

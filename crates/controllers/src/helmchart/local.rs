@@ -18,6 +18,7 @@ use reconcile::helmchart::{Build, BuildFailure, Failure, version_metadata};
 use reconcile::source::Pass;
 
 use super::{Built, HelmCharts};
+use crate::artifact::confine;
 use crate::helm_access::{self, Access};
 use crate::helmrepository::by_url;
 use crate::source::{Place, blocking};
@@ -123,21 +124,6 @@ fn chart_path(spec: &HelmChartSpec) -> Result<String, Failure> {
         return Err(Failure::Build(BuildFailure::Reference, message));
     }
     Ok(confine(&spec.chart))
-}
-
-/// Cleans a path; steps that lead out of the tree stay at its root, as upstream's secure join has it.
-fn confine(path: &str) -> String {
-    let mut steps: Vec<&str> = Vec::new();
-    for step in path.split('/') {
-        match step {
-            "" | "." => {}
-            ".." => {
-                steps.pop();
-            }
-            step => steps.push(step),
-        }
-    }
-    steps.join("/")
 }
 
 fn metadata(tree: &dyn FileTree, path: &str) -> Result<Metadata, String> {

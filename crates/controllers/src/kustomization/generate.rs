@@ -11,6 +11,8 @@ use filetree::{EntryKind, FileTree, LayeredTree, TreeError, join};
 use kustomize::{FIELD_NAMES, FILE_NAMES};
 use objects::{Map, Value, json};
 
+use crate::artifact::confine;
+
 /// Deepest directory that is searched for manifests.
 const DEPTH_MAX: usize = 64;
 
@@ -117,15 +119,7 @@ pub fn generate(
 
 /// Joins `spec.path` inside the artifact; `..` stops at its root, as upstream's secure join does.
 fn build_directory(tree: &dyn FileTree, path: &str) -> Result<String, GenerateError> {
-    let mut steps: Vec<&str> = Vec::new();
-    for step in path.split('/') {
-        match step {
-            "" | "." => {}
-            ".." => drop(steps.pop()),
-            step => steps.push(step),
-        }
-    }
-    let directory = steps.join("/");
+    let directory = confine(path);
     match tree.kind(&directory) {
         Ok(EntryKind::Directory) => Ok(directory),
         Ok(EntryKind::File) => Err(GenerateError::Path {

@@ -22,6 +22,7 @@ use tracing::{error, info};
 
 use super::build::{BuildRequest, Built, Variables};
 use super::{KustomizationController, WRITER, apply_step, finalize, source, variables};
+use crate::artifact::confine;
 use crate::place::Place;
 use health::{Applied, vanishing_jobs};
 
@@ -280,19 +281,7 @@ impl<'a> Pass<'a> {
                 "kustomization path not found: stat {path}: {reason}"
             ))
         };
-        // A path cannot leave the artifact: steps above the root stay at the root.
-        let mut parts: Vec<&str> = Vec::new();
-        for part in path.split('/') {
-            match part {
-                "" | "." => {}
-                ".." => {
-                    parts.pop();
-                }
-                part => parts.push(part),
-            }
-        }
-        let cleaned = parts.join("/");
-        match tree.kind(&cleaned) {
+        match tree.kind(&confine(path)) {
             Ok(EntryKind::Directory) => Ok(()),
             Ok(EntryKind::File) => Err(missing("not a directory")),
             Err(_) => Err(missing("no such file or directory")),

@@ -7,11 +7,13 @@ pub(crate) mod triggers;
 
 use std::sync::Arc;
 
-use api::{Artifact, Kind, Resource, names};
+use api::names::{self, reason};
+use api::{Artifact, Kind, Resource};
 use async_trait::async_trait;
 use controller_runtime::{Controller, Failed, Key, Outcome, Reconciler, Run, Runtime, Trigger};
+use filetree::{Ignore, MemoryTree};
 use objects::{Gvk, Object, json};
-use reconcile::source::{Decision, Pass, Source, Start, Stored, start};
+use reconcile::source::{Decision, Pass, Problem, Source, Start, Stored, start};
 use tracing::info;
 
 use crate::artifact::{ArtifactStore, Owner, StoreError};
@@ -178,6 +180,27 @@ pub(crate) fn owner<S: Source>(object: &Resource<S, S::Status>) -> Owner<'_> {
         namespace: &object.metadata.namespace,
         name: &object.metadata.name,
     }
+}
+
+/// Words a failure of the store, for a verb such as `archive`.
+pub(crate) fn store_problem(verb: &str, error: &StoreError) -> Problem {
+    if let StoreError::Directory(error) = error {
+        let message = format!("failed to create artifact directory: {error}");
+        return Problem::storage(reason::DIR_CREATION_FAILED, message);
+    }
+    let message = format!("unable to {verb} artifact to storage: {error}");
+    Problem::storage(reason::ARCHIVE_OPERATION_FAILED, message)
+}
+
+/// Reads the ignore rules of a tree, and those of a spec.
+pub(crate) fn load_ignore(tree: &MemoryTree, own: Option<&str>) -> Result<Ignore, Problem> {
+    Ignore::load(tree, own).map_err(|error| {
+        let message = format!("failed to load source ignore patterns from repository: {error}");
+        Problem {
+            condition: None,
+            ..Problem::storage(reason::SOURCE_IGNORE_ERROR, message)
+        }
+    })
 }
 
 /// Runs something that needs a processor for a while.
