@@ -14,6 +14,7 @@ mod inventory;
 mod items;
 mod kube;
 mod logs;
+mod newer;
 mod observation;
 mod pass;
 mod perform;

@@ -39,6 +39,8 @@ pub(super) struct Pass<'a> {
     pub(super) own: HelmRelease,
     pub(super) place: Place<'a>,
     pub(super) status: HelmReleaseStatus,
+    /// What a wait of this pass gave way to, `Kind/namespace/name`.
+    pub(super) canceled: Option<String>,
 }
 
 pub(super) async fn reconcile(
@@ -56,6 +58,7 @@ pub(super) async fn reconcile(
         status: own.status.clone(),
         place: Place::new(run, WRITER).await?,
         own,
+        canceled: None,
     };
     if pass.own.metadata.is_deleted() {
         return finalize::finalize(&mut pass).await;
@@ -279,6 +282,8 @@ impl<'a> Pass<'a> {
             config_digest: config_digest.to_owned(),
             logs: Logs::default(),
             inventories: Inventories::default(),
+            cancellable: controller.settings.gates.cancel_health_check,
+            canceled: Mutex::default(),
             observed: Mutex::default(),
         }
     }
@@ -451,6 +456,9 @@ impl<'a> Pass<'a> {
                 _ => info!(reason = %event.reason, "{}", event.message),
             }
             self.record(event);
+        }
+        if let Some(trigger) = self.canceled.take() {
+            return Err(Failure::Canceled { trigger });
         }
         let Some(cause) = ended.error else {
             return Ok(());

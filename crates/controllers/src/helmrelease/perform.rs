@@ -62,15 +62,17 @@ impl Pass<'_> {
         wanted: &Wanted,
         expressions: &HealthExpressions,
     ) -> Ended {
-        let outcome = {
+        let (outcome, canceled) = {
             let session = self.present(expressions, &wanted.config_digest);
             let started = session.start();
             let result = match action {
                 Action::Install => self.install(&session, wanted).await,
                 _ => self.upgrade(&session, wanted).await,
             };
-            session.outcome(started, result)
+            let canceled = session.canceled.lock().take();
+            (session.outcome(started, result), canceled)
         };
+        self.canceled = canceled;
         let metadata = &wanted.loaded.chart.metadata;
         let attempt = Attempt {
             chart_name: metadata.name.clone(),

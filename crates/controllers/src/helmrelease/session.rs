@@ -19,6 +19,7 @@ use super::inventory::Inventories;
 use super::items::Item;
 use super::kube::Kube;
 use super::logs::Logs;
+use super::newer::superseded;
 use super::observation::observe;
 use super::storage::{Saved, Storage};
 use crate::applier::drift::DriftWatch;
@@ -46,6 +47,10 @@ pub(super) struct Session<'a> {
     pub(super) config_digest: String,
     pub(super) logs: Logs,
     pub(super) inventories: Inventories,
+    /// Whether waits give way to something newer.
+    pub(super) cancellable: bool,
+    /// What the wait gave way to, `Kind/namespace/name`.
+    pub(super) canceled: Mutex<Option<String>>,
     /// Last write of every revision, since the action began.
     pub(super) observed: Mutex<BTreeMap<i64, Observation>>,
 }
@@ -158,8 +163,22 @@ impl Session<'_> {
         let wait = self
             .manager
             .wait(&targets, &options, &read, Some(&self.wake));
-        let result = self.run.waiting(wait).await;
-        result.map_err(|failure| failure.to_string())
+        let superseded = async {
+            match self.cancellable && what != WaitFor::Hooks {
+                true => superseded(self.run, self.own).await,
+                false => std::future::pending().await,
+            }
+        };
+        let wait = self.run.waiting(async {
+            tokio::select! {
+                result = wait => result.map_err(|failure| failure.to_string()),
+                trigger = superseded => {
+                    *self.canceled.lock() = Some(trigger);
+                    Err("context canceled".to_owned())
+                }
+            }
+        });
+        wait.await
     }
 
     /// Waits until objects are gone.

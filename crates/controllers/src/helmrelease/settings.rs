@@ -53,6 +53,8 @@ pub struct Gates {
     pub external_artifact: bool,
     /// `DisableConfigWatchers`
     pub disable_config_watchers: bool,
+    /// `CancelHealthCheckOnNewRevision`
+    pub cancel_health_check: bool,
     /// `UseHelm3Defaults`
     pub use_helm3_defaults: bool,
     /// `DefaultToRetryOnFailure`

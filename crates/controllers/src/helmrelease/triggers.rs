@@ -110,7 +110,7 @@ fn source_failed(change: &Change, new: &Object, store: &Store) -> Vec<Key> {
 }
 
 /// Tells whether a release tried the present revision of its source.
-fn has_tried(release: &Arc<Object>, source: &Object) -> bool {
+pub(super) fn has_tried(release: &Arc<Object>, source: &Object) -> bool {
     let attempted = |field: &str| release.str_at(&["status", field]).to_owned();
     let revision = revision(source);
     let digest = revision

@@ -524,3 +524,36 @@ async fn unreadable_records_and_large_values_do_no_harm() {
     lab.wait_ready("True", "InstallSucceeded", "Helm install")
         .await;
 }
+
+#[tokio::test]
+async fn a_wait_gives_way_to_a_newer_spec_where_asked() {
+    // Nothing runs here, so that a Deployment with a failing probe is never ready.
+    const STUCK: &str = "{{ if .Values.stuck }}\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: stuck\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n    metadata:\n      labels: {a: b}\n      annotations: {simulation.ferroflux.dev/fail: never-ready}\n    spec: {containers: [{name: c, image: x}]}\n{{ end }}";
+    let lab = Lab::start().await;
+    let mut settings = controllers::helmrelease::Settings::default();
+    settings.gates.cancel_health_check = true;
+    let _life = lab.live_on(lab.cluster.clone(), settings);
+    let mut files = simple();
+    files.push(("templates/stuck.yaml", STUCK));
+    lab.chart("1.0.0", &files).await;
+    lab.create("demo", json!({"timeout": "1h", "values": {"stuck": true}}))
+        .await;
+    lab.wait_condition(
+        "demo",
+        "Reconciling",
+        "True",
+        "Progressing",
+        "Running 'install' action",
+    )
+    .await;
+    lab.wait(&super::lab::deployment(), "stuck", |o| o.is_some())
+        .await;
+    let mend = json!({"spec": {"values": {"stuck": false}}});
+    lab.patch(&release(), "demo", mend).await;
+    lab.wait_ready("True", "UpgradeSucceeded", "Helm upgrade succeeded")
+        .await;
+    let canceled = "HealthCheckCanceled: Health checks canceled due to new reconciliation triggered by HelmRelease/default/demo";
+    lab.wait_event("demo", canceled).await;
+    lab.wait_gone(&super::lab::deployment(), "stuck").await;
+    assert_eq!(lab.records("demo").await, ["1: failed", "2: deployed"]);
+}

@@ -360,7 +360,10 @@ fn read_gates(text: &str) -> CliResult<(Gates, helmrelease::Gates)> {
                 helm.external_artifact = value;
                 &mut gates.external_artifact
             }
-            "CancelHealthCheckOnNewRevision" => &mut gates.cancel_health_check,
+            "CancelHealthCheckOnNewRevision" => {
+                helm.cancel_health_check = value;
+                &mut gates.cancel_health_check
+            }
             "DisableConfigWatchers" => {
                 helm.disable_config_watchers = value;
                 &mut gates.disable_config_watchers

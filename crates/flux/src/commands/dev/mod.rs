@@ -370,6 +370,11 @@ fn controller_options(args: &Args, copies: source::Copies) -> controllers::Optio
             configs_label_selector: String::new(),
             no_cross_namespace_refs: args.no_cross_namespace_refs,
             default_service_account: args.default_service_account.clone().unwrap_or_default(),
+            gates: controllers::helmrelease::Gates {
+                cancel_health_check: true,
+                external_artifact: true,
+                ..controllers::helmrelease::Gates::default()
+            },
             ..controllers::helmrelease::Settings::default()
         },
         ..controllers::Options::default()
