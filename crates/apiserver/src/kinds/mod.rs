@@ -283,7 +283,10 @@ pub fn validate(
         causes.extend(custom.validate(object, live));
     }
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") {
-        causes.extend(crate::crd::validate(object, live));
+        let found = crate::crd::validate(object, live);
+        // The name was judged when the definition was made; group and plural cannot change any more.
+        let renamed = |cause: &StatusCause| live.is_some() && cause.field == "metadata.name";
+        causes.extend(found.into_iter().filter(|cause| !renamed(cause)));
     }
     causes
 }
@@ -303,6 +306,11 @@ pub fn validate_update(
             return faults;
         }
     }
+    if place.resource.custom.is_some() && place.sub == "status" {
+        let mut causes = validate(engine, &place.resource, object, Some(live));
+        causes.iter_mut().for_each(within_status);
+        return causes;
+    }
     if !place.resource.is("", "pods") || place.sub.is_empty() {
         return validate(engine, &place.resource, object, Some(live));
     }
@@ -312,6 +320,18 @@ pub fn validate_update(
     }
     let live = with_subresource_changes(&place.sub, object, live);
     validate(engine, &place.resource, object, Some(&live))
+}
+
+/// The status of a custom object is judged alone: messages name its members without it.
+fn within_status(cause: &mut StatusCause) {
+    let Some(member) = cause.field.strip_prefix("status.") else {
+        return;
+    };
+    let (whole, alone) = (
+        format!("{} in body", cause.field),
+        format!("{member} in body"),
+    );
+    cause.message = cause.message.replace(&whole, &alone);
 }
 
 /// Takes over into the live pod what a subresource may change.

@@ -32,11 +32,14 @@ func dynamicClient(w *world) error {
 	if err != nil {
 		return err
 	}
-	list, err := maps.List(w.ctx, metav1.ListOptions{FieldSelector: "metadata.name=a"})
+	// Controllers of the server write objects of their own meanwhile.
+	only := metav1.ListOptions{FieldSelector: "metadata.name=a"}
+	list, err := maps.List(w.ctx, only)
 	if err != nil {
 		return err
 	}
-	stream, err := maps.Watch(w.ctx, metav1.ListOptions{ResourceVersion: list.GetResourceVersion()})
+	only.ResourceVersion = list.GetResourceVersion()
+	stream, err := maps.Watch(w.ctx, only)
 	if err != nil {
 		return err
 	}
