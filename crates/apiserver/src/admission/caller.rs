@@ -11,9 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -133,17 +136,16 @@ async fn post(endpoint: &Endpoint, body: Vec<u8>) -> Result<Bytes, String> {
             .map_err(|error| said(endpoint, &error.to_string()))?;
         refused(code, body.to_bytes())
     };
+    tokio::pin!(answer);
     tokio::select! {
-        answer = answer => answer,
-        ended = connection => match ended {
-            Ok(()) => Err(said(endpoint, "EOF")),
-            Err(error) => Err(said(endpoint, &http_words(&error))),
-        },
+        answer = &mut answer => answer,
+        // Servers may close at once; what they sent is still there to be read.
+        _ = connection => answer.await,
     }
 }
 
 fn http_words(error: &hyper::Error) -> String {
-    if error.is_incomplete_message() {
+    if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
         "EOF".into()
     } else {
         error.to_string()
@@ -152,9 +154,14 @@ fn http_words(error: &hyper::Error) -> String {
 
 /// Turns an answer that is no success into the words of the client.
 fn refused(code: u16, body: Bytes) -> Result<Bytes, String> {
-    let text = String::from_utf8_lossy(&body).trim().to_owned();
+    if (200..300).contains(&code) {
+        return Ok(body);
+    }
+    let status: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
+    if let (Some("Status"), Some(message)) = (status["kind"].as_str(), status["message"].as_str()) {
+        return Err(message.to_owned());
+    }
     match code {
-        200..300 => Ok(body),
         400 => Err("the server rejected our request for an unknown reason".into()),
         401 => Err("the server has asked for the client to provide credentials".into()),
         404 => Err("the server could not find the requested resource".into()),
@@ -163,9 +170,9 @@ fn refused(code: u16, body: Bytes) -> Result<Bytes, String> {
             "the server has received too many requests and has asked us to try again later".into(),
         ),
         503 => Err("the server is currently unable to handle the request".into()),
-        _ if code >= 500 => Err(format!(
-            "an error on the server ({text:?}) has prevented the request from succeeding"
-        )),
+        _ if code >= 500 => Err(
+            "an error on the server (\"unknown\") has prevented the request from succeeding".into(),
+        ),
         _ => Err(format!(
             "the server responded with the status code {code} but did not return more information"
         )),
@@ -174,16 +181,85 @@ fn refused(code: u16, body: Bytes) -> Result<Bytes, String> {
 
 fn trust(endpoint: &Endpoint) -> Result<ClientConfig, String> {
     let mut roots = RootCertStore::empty();
+    let mut pinned = Vec::new();
     for certificate in CertificateDer::pem_slice_iter(&endpoint.authorities) {
         let certificate = certificate
             .map_err(|_| "unable to load root certificates: unable to parse bytes as PEM block")?;
+        pinned.push(certificate.clone());
         roots.add(certificate).map_err(|error| error.to_string())?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?;
-    Ok(config.with_root_certificates(roots).with_no_client_auth())
+    if pinned.is_empty() {
+        return Ok(config.with_root_certificates(roots).with_no_client_auth());
+    }
+    let chains = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let verifier = Arc::new(Verifier { chains, pinned });
+    let config = config
+        .dangerous()
+        .with_custom_certificate_verifier(verifier);
+    Ok(config.with_no_client_auth())
+}
+
+/// Trusts chains to an authority and, as Go does, an authority that is the server's own certificate.
+#[derive(Debug)]
+struct Verifier {
+    chains: Arc<WebPkiServerVerifier>,
+    pinned: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verdict = self
+            .chains
+            .verify_server_cert(end_entity, intermediates, name, ocsp, now);
+        match verdict {
+            // webpki takes no authority for a server's certificate, even if it is trusted as it is.
+            Err(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(_)))
+                if self.pinned.iter().any(|own| own == end_entity) =>
+            {
+                let certificate = ParsedCertificate::try_from(end_entity)?;
+                rustls::client::verify_server_name(&certificate, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verdict => verdict,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chains
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chains.supported_verify_schemes()
+    }
 }
 
 fn tls_words(error: &std::io::Error) -> String {

@@ -233,7 +233,13 @@ fn send(engine: &Engine, webhook: &Map, review: &Value, uid: &str) -> Result<Map
     let endpoint = endpoint(engine, webhook).map_err(failed)?;
     let body = caller::call(&endpoint, review.to_string().into_bytes()).map_err(failed)?;
     let invalid = |why: String| format!("received invalid webhook response: {why}");
-    let answer: Value = serde_json::from_slice(&body).map_err(|error| failed(error.to_string()))?;
+    if body.is_empty() {
+        let why = "0-length response with status code: 200 and content type: application/json";
+        return Err(failed(why.into()));
+    }
+    // What is no JSON is read as YAML, in which a bare word is a text.
+    let answer: Value = serde_json::from_slice(&body).unwrap_or_else(|_| "".into());
+    readable(&answer).map_err(failed)?;
     let Some(response) = answer["response"].as_object() else {
         return Err(invalid("webhook response was absent".into()));
     };
@@ -245,13 +251,54 @@ fn send(engine: &Engine, webhook: &Map, review: &Value, uid: &str) -> Result<Map
     }
     let (version, kind) = (&answer["apiVersion"], &answer["kind"]);
     if version != "admission.k8s.io/v1" || kind != "AdmissionReview" {
+        let version = version.as_str().filter(|version| !version.is_empty());
         return Err(invalid(format!(
             "expected webhook response of admission.k8s.io/v1, Kind=AdmissionReview, got {}, Kind={}",
-            version.as_str().unwrap_or(""),
+            version.unwrap_or("/"),
             kind.as_str().unwrap_or("")
         )));
     }
     Ok(response.clone())
+}
+
+/// Refuses what a client cannot decode as a review.
+fn readable(answer: &Value) -> Result<(), String> {
+    let kind = match answer {
+        Value::Object(_) => "",
+        Value::Array(_) => "array",
+        Value::String(_) => "string",
+        Value::Bool(_) => "bool",
+        _ => "number",
+    };
+    if !kind.is_empty() {
+        return Err(format!(
+            "couldn't get version/kind; json parse error: json: cannot unmarshal {kind} into Go value of type struct {{ APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }}"
+        ));
+    }
+    for (key, kind) in [("allowed", "bool"), ("patch", "[]uint8")] {
+        let found = match (kind, &answer["response"][key]) {
+            (_, Value::Null) | ("bool", Value::Bool(_)) | ("[]uint8", Value::String(_)) => continue,
+            (_, Value::Bool(_)) => "bool",
+            (_, Value::Number(_)) => "number",
+            (_, Value::String(_)) => "string",
+            (_, Value::Array(_)) => "array",
+            (_, Value::Object(_)) => "object",
+        };
+        return Err(format!(
+            "json: cannot unmarshal {found} into Go struct field AdmissionResponse.response.{key} of type {kind}"
+        ));
+    }
+    let word = |key: &str| answer[key].as_str().unwrap_or("");
+    match (word("apiVersion"), word("kind")) {
+        ("", "") | ("admission.k8s.io/v1", "AdmissionReview") => Ok(()),
+        ("admission.k8s.io/v1beta1", "AdmissionReview") => Err(
+            "converting (v1beta1.AdmissionReview) to (v1.AdmissionReview): unknown conversion"
+                .into(),
+        ),
+        (version, kind) => Err(format!(
+            "no kind {kind:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:111\""
+        )),
+    }
 }
 
 fn endpoint(engine: &Engine, webhook: &Map) -> Result<Endpoint, String> {
@@ -265,7 +312,8 @@ fn endpoint(engine: &Engine, webhook: &Map) -> Result<Endpoint, String> {
         .map_err(|error| error.to_string())?;
     let service = config.get("service").and_then(Value::as_object);
     let (base, reach) = match service {
-        Some(service) => service_endpoint(engine, service)?,
+        Some(service) => service_endpoint(engine, service)
+            .map_err(|(base, why)| format!("Post \"{base}?timeout={seconds}s\": {why}"))?,
         None => (text(config, "url").to_owned(), None),
     };
     let (host, port, target) =
@@ -292,18 +340,18 @@ fn endpoint(engine: &Engine, webhook: &Map) -> Result<Endpoint, String> {
     })
 }
 
-/// Finds a service of the cluster whose endpoints are loopback addresses: URL and address.
+/// Finds a service of the cluster whose endpoints are loopback addresses: URL and address. An error comes with the URL too.
 fn service_endpoint(
     engine: &Engine,
     service: &Map,
-) -> Result<(String, Option<std::net::SocketAddr>), String> {
+) -> Result<(String, Option<std::net::SocketAddr>), (String, String)> {
     let (namespace, name) = (text(service, "namespace"), text(service, "name"));
     let wanted = service.get("port").and_then(Value::as_u64).unwrap_or(443);
     let path = text(service, "path").trim_start_matches('/');
     let url = format!("https://{name}.{namespace}.svc:{wanted}/{path}");
     let key = crate::store::key(namespace, name);
     let Some(entry) = engine.store.get("/services", &key) else {
-        return Err(format!("service \"{name}\" not found"));
+        return Err((url, format!("service \"{name}\" not found")));
     };
     let object = entry.decode("v1", "Service");
     let spec = object.get("spec").and_then(Value::as_object);
@@ -318,9 +366,8 @@ fn service_endpoint(
         .flatten()
         .find(|port| port.get("port").and_then(Value::as_u64) == Some(wanted));
     let Some(port) = port else {
-        return Err(format!(
-            "no service port {wanted} found for service \"{name}\""
-        ));
+        let why = format!("no service port {wanted} found for service \"{name}\"");
+        return Err((url, why));
     };
     let port_name = port.get("name").and_then(Value::as_str).unwrap_or("");
     let (_, slices) = engine
@@ -355,5 +402,6 @@ fn service_endpoint(
             return Ok((url, Some((address, port_of(target)).into())));
         }
     }
-    Err(format!("no endpoints available for service \"{name}\""))
+    let why = format!("no endpoints available for service \"{name}\"");
+    Err((url, why))
 }

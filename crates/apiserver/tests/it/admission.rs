@@ -179,9 +179,11 @@ struct Hook {
 impl Hook {
     async fn start(answer: fn(&Value) -> Value) -> Self {
         let key = rcgen::KeyPair::generate().unwrap();
-        let params =
+        let mut params =
             rcgen::CertificateParams::new(vec!["127.0.0.1".into(), "hook.default.svc".into()])
                 .unwrap();
+        // What `openssl req -x509` makes: an authority that is the server's own certificate.
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let certificate = params.self_signed(&key).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -207,8 +209,10 @@ impl Hook {
                     let service = hyper::service::service_fn(move |request| async move {
                         Ok::<_, Infallible>(serve(request, answer).await)
                     });
-                    let builder =
+                    // Every answer ends its connection, as simple servers do it.
+                    let mut builder =
                         hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+                    builder.http1().keep_alive(false);
                     let _ = builder
                         .serve_connection(TokioIo::new(stream), service)
                         .await;
