@@ -246,8 +246,16 @@ fn failed_before(object: &Object, ready: Condition<'_>) -> bool {
     object.kind() == "HelmRelease"
         && ready.status == "False"
         && ready.observed_generation == object.generation()
-        && !waits_for_others(ready.reason)
 }
+
+/// Reasons of actions that failed.
+const ACTION_FAILURES: &[&str] = &[
+    "InstallFailed",
+    "UpgradeFailed",
+    "TestFailed",
+    "RollbackFailed",
+    "UninstallFailed",
+];
 
 /// Attempts without a change to the cluster after which a release counts as failed.
 const FUTILE_ATTEMPTS: i64 = 3;
@@ -260,7 +268,9 @@ fn keeps_failing(object: &Object, failure: Option<Condition<'_>>) -> bool {
         counter.and_then(|value| value.as_i64()).unwrap_or(0)
     };
     let futile = count("failures") - count("installFailures") - count("upgradeFailures");
-    failure.is_some() && futile >= FUTILE_ATTEMPTS
+    // Only actions are counted: what keeps them from beginning (values, account, source) stays until somebody mends it.
+    let is_action = |reason: &str| ACTION_FAILURES.contains(&reason);
+    failure.is_some_and(|ready| futile >= FUTILE_ATTEMPTS || !is_action(ready.reason))
 }
 
 /// Tells whether the source is not there yet, or has no artifact yet; other failures are about what is in it.
@@ -385,6 +395,27 @@ mod tests {
         let condition = &mut root.0["status"]["conditions"][0];
         condition["message"] = message.into();
         check(&[source, root], Verdict::Failed);
+    }
+
+    #[test]
+    fn releases_that_cannot_begin_wait_for_nothing() {
+        let source = object("GitRepository", ROOT, "True", "Succeeded", "main@sha1:b");
+        let root = object("Kustomization", ROOT, "True", "Succeeded", "main@sha1:b");
+        for (reason, phase) in [
+            ("ValuesError", Phase::Failed),
+            ("StateError", Phase::Failed),
+            ("SourceNotReady", Phase::Working),
+        ] {
+            let mut release = object("HelmRelease", "shop", "False", reason, "");
+            let conditions = release.0["status"]["conditions"].as_array_mut().unwrap();
+            conditions.push(json!({
+                "type": "Reconciling", "status": "True", "reason": "Progressing",
+                "message": "Fulfilling prerequisites", "observedGeneration": 1,
+            }));
+            let row = row_of(&release);
+            assert_eq!((row.phase, &*row.reason), (phase, reason));
+            check(&[source.clone(), root.clone(), release], Verdict::Failed);
+        }
     }
 
     #[test]
