@@ -81,14 +81,16 @@ async fn serve(ctx: &Context, args: &Args) -> CliResult {
         kubeconfig.path().display()
     ));
     let mut trouble = server.trouble();
-    loop {
-        tokio::select! {
-            () = asked_to_end() => break,
-            changed = trouble.changed() => match changed {
-                Ok(()) => tell(ctx, trouble.borrow_and_update().as_deref()),
-                Err(_) => std::future::pending().await,
-            },
+    let told = async {
+        while trouble.changed().await.is_ok() {
+            tell(ctx, trouble.borrow_and_update().as_deref());
         }
+        // A server without a folder has no trouble; it ends when it is asked to, all the same.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = asked_to_end() => {}
+        () = told => {}
     }
     server.shutdown().await;
     Ok(())
