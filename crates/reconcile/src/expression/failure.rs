@@ -63,10 +63,10 @@ fn function_failed(function: &str, message: &str) -> String {
     format!("type conversion error from 'string' to '{to}'")
 }
 
-/// `string(x)` of a map or a list; the message begins with the value.
+/// `string(x)` of a map or a list: the message names its kind, as in `cannot convert map to string`.
 fn unprintable(message: &str) -> String {
     let value = message.strip_prefix("cannot convert ").unwrap_or_default();
-    let kind = value.split('(').next().unwrap_or_default();
+    let kind = value.split(' ').next().unwrap_or_default();
     format!("no such overload: string({})", kind.to_lowercase())
 }
 

@@ -15,7 +15,6 @@ const KNOWN: &[(&str, &str)] = &[
     ("dep.?spec.?prune.orValue(false) == true", OPTIONAL),
     ("dep[?'status'].hasValue()", OPTIONAL),
     ("[?dep.?x] == []", OPTIONAL),
-    ("[1, 2, 3].first().value() == 1", OPTIONAL),
     (
         "dep.`metadata`.name == 'infra'",
         "the parser takes quoted names",
