@@ -13,6 +13,7 @@
 
 #[path = "../sync/counting.rs"]
 mod counting;
+mod drift;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -78,6 +79,9 @@ async fn releases() -> Value {
     let second = start(&cluster, &counts, &store);
     quiet(&counts).await;
     let (_, writes_after) = counts.both();
+    apply(&*cluster, watched(release(0))).await;
+    quiet(&counts).await;
+    let drift = drift::corrections(&*cluster, "app-0").await;
     second.shutdown().await;
     json!({
         "scenario": "helmrelease",
@@ -88,6 +92,7 @@ async fn releases() -> Value {
         "reads": reads,
         "writes": writes,
         "writes_of_second_reconcile": writes_after - writes,
+        "drift": drift,
     })
 }
 
@@ -201,6 +206,12 @@ fn release(n: usize) -> Object {
         }),
     );
     object
+}
+
+/// The release with its drift corrected.
+fn watched(mut release: Object) -> Object {
+    release.set(&["spec", "driftDetection"], json!({"mode": "enabled"}));
+    release
 }
 
 async fn all_ready(cluster: &dyn Cluster) -> Instant {
