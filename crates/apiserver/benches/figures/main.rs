@@ -1,8 +1,11 @@
 //! The figures of the API server: processor time per request, time of lists and watches, memory.
 //!
 //! Prints one line a figure: `name<TAB>value<TAB>unit`. In process, one client, one request after the other; processor
-//! time is that of the whole process.
+//! time is that of the whole process. The lines of a real kube-apiserver begin with `reference: `.
 
+mod reference;
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use apiserver::{Options, Server};
@@ -43,9 +46,12 @@ fn millis(elapsed: Duration) -> f64 {
     elapsed.as_secs_f64() * 1e3
 }
 
-/// Processor time of this process's threads so far, in milliseconds.
-fn processor_millis() -> f64 {
-    let threads = std::fs::read_dir("/proc/self/task");
+/// This process, as `/proc` shows it.
+const OURS: &str = "/proc/self";
+
+/// Processor time of a process's threads so far, in milliseconds.
+fn processor_millis(process: impl AsRef<Path>) -> f64 {
+    let threads = std::fs::read_dir(process.as_ref().join("task"));
     let nanos = threads.into_iter().flatten().flatten().map(|thread| {
         let text = std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
         let first = text.split_whitespace().next().unwrap_or("0");
@@ -54,8 +60,8 @@ fn processor_millis() -> f64 {
     nanos.sum::<f64>() / 1e6
 }
 
-fn resident_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+fn resident_mib(process: impl AsRef<Path>) -> f64 {
+    let status = std::fs::read_to_string(process.as_ref().join("status")).unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
     kib.unwrap_or(0.0) / 1024.0
@@ -71,15 +77,16 @@ async fn run() {
     .expect("the server starts");
     say("start to ready", millis(started.elapsed()), "ms");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    say("idle memory", resident_mib(), "MiB");
+    say("idle memory", resident_mib(OURS), "MiB");
     let cluster = server.cluster();
     applies(&*cluster, "ConfigMap", config_map).await;
     applies(&*cluster, "Deployment", deployment).await;
     lists(&server).await;
-    say("memory after 4,000 objects", resident_mib(), "MiB");
+    say("memory after 4,000 objects", resident_mib(OURS), "MiB");
     watches(&*cluster).await;
     server.shutdown().await;
     durable().await;
+    reference::run().await;
 }
 
 /// The round in which a field is not applied any more.
@@ -145,7 +152,7 @@ async fn applies(cluster: &dyn Cluster, name: &str, make: fn(usize, usize) -> Ob
         (REMOVED, "field removed"),
     ];
     for (round, what) in rounds {
-        let before = processor_millis();
+        let before = processor_millis(OURS);
         for index in 0..ROUNDS {
             let object = make(index, round);
             let target = Target::new(&resource, "default", object.name());
@@ -155,7 +162,7 @@ async fn applies(cluster: &dyn Cluster, name: &str, make: fn(usize, usize) -> Ob
                 .await
                 .expect("applied");
         }
-        let spent = (processor_millis() - before) / ROUNDS as f64;
+        let spent = (processor_millis(OURS) - before) / ROUNDS as f64;
         say(&format!("apply {name}: {what}"), spent, "ms CPU");
     }
 }
@@ -177,7 +184,32 @@ async fn lists(server: &Server) {
         best = best.min(millis(started.elapsed()));
     }
     say("list of 2,000 ConfigMaps", best, "ms");
+    say(
+        "the same after a write",
+        after_writes(server, request).await,
+        "ms",
+    );
     say("its size", bytes as f64 / 1024.0, "KiB");
+}
+
+/// Best time of a list of which one object has changed since the one before.
+async fn after_writes(server: &Server, request: impl Fn() -> http::Request<Bytes>) -> f64 {
+    let cluster = server.cluster();
+    let resource = cluster.resolve(&config_map(0, 0).gvk()).await;
+    let resource = resource.expect("a built-in kind");
+    let mut best = f64::MAX;
+    for round in 0..50 {
+        let patch = Patch::Merge(json!({"data": {"round": format!("list {round}")}}));
+        let target = Target::new(&resource, "default", "c0");
+        let params = WriteParams::default();
+        let written = cluster.patch(&target, &patch, &params).await;
+        written.expect("patched");
+        let started = now();
+        let body = server.call(request()).await.into_body().collect().await;
+        body.expect("a body");
+        best = best.min(millis(started.elapsed()));
+    }
+    best
 }
 
 async fn watches(cluster: &dyn Cluster) {
@@ -236,7 +268,7 @@ async fn durable() {
         .resolve(&Gvk::new("", "v1", "ConfigMap"))
         .await
         .expect("a built-in kind");
-    let before = (figures(&server).await, processor_millis());
+    let before = (figures(&server).await, processor_millis(OURS));
     let started = now();
     let clients = (0..CLIENTS).map(|client| {
         let (cluster, resource) = (cluster.clone(), resource.clone());
@@ -253,7 +285,7 @@ async fn durable() {
     });
     futures::future::join_all(clients).await;
     let seconds = started.elapsed().as_secs_f64();
-    let spent = processor_millis() - before.1;
+    let spent = processor_millis(OURS) - before.1;
     let writes = DURABLE_WRITES as f64;
     say("durable writes, 64 clients", writes / seconds, "1/s");
     say("durable write", spent / writes, "ms CPU");
