@@ -10,6 +10,7 @@ use crate::catalog::{Resource, text};
 use crate::defaults;
 use crate::engine::{Engine, metadata_mut, metadata_text};
 use crate::failure::field;
+use crate::store::Entry;
 
 /// First address that is given to services, 10.0.0.10; the range is a /16.
 const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 0, 0, 10]);
@@ -307,30 +308,38 @@ pub fn taken(engine: &Engine, object: &Map, live: Option<&Map>) -> Vec<cluster::
     }
     let uid = metadata_text(object, "uid");
     let (_, entries) = engine.store.list("/services", "");
-    let others = entries.iter().map(|entry| entry.decode("v1", "Service"));
-    let others: Vec<Map> = others
-        .filter(|service| metadata_text(service, "uid") != uid)
-        .filter_map(|service| spec(&service))
-        .collect();
+    let others = || entries.iter().filter(|entry| entry.meta.uid != uid);
     let mut causes = Vec::new();
-    if asks
-        && others
-            .iter()
-            .any(|other| text(other, "clusterIP") == address)
-    {
+    if asks && others().any(|other| selectable(other, "spec.clusterIP") == address) {
         let why = format!("failed to allocate IP {address}: provided IP is already allocated");
         let value = Value::from(vec![address]);
         causes.push(field::invalid("spec.clusterIPs", &value, &why));
     }
+    if new.is_empty() {
+        return causes;
+    }
+    // Most services have no node ports, and decoding them all would make many services slow.
+    let exposed = others().filter(|other| selectable(other, "spec.type") != "ClusterIP");
+    let specs = exposed.filter_map(|other| spec(&other.decode("v1", "Service")));
+    let used: Vec<i64> = specs
+        .flat_map(|spec| node_numbers(&spec))
+        .map(|(_, number)| number)
+        .collect();
     for (i, number) in new {
         let path = format!("spec.ports[{i}].nodePort");
-        let has = |other: &Map| node_numbers(other).iter().any(|(_, port)| port == number);
-        if others.iter().any(has) {
+        if used.contains(number) {
             let why = "provided port is already allocated";
             causes.push(field::invalid(&path, &(*number).into(), why));
         }
     }
     causes
+}
+
+/// Returns the value of a selectable field of a stored object; empty where it has none.
+fn selectable<'a>(entry: &'a Entry, field: &str) -> &'a str {
+    let fields = &entry.meta.fields;
+    let found = fields.iter().find(|(name, _)| name == field);
+    found.map_or("", |(_, value)| value.as_str())
 }
 
 /// Lists the node ports of a service, with their places.
