@@ -46,13 +46,7 @@ const INPUTS: &[Input] = &[
 /// Writes the inputs, runs both programs and writes `docs/bench/helm.md`.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let root = crate::workspace_root();
-    let ours = root.join("target/release/flux");
-    if !ours.exists() {
-        bail!(
-            "{} is missing: cargo build --release -p flux",
-            ours.display()
-        );
-    }
+    let ours = process::release_build("flux")?;
     let reference = arguments
         .reference
         .clone()

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result, bail};
 
-use super::Arguments;
+use super::{Arguments, process};
 
 /// Kernel clock ticks per second, as `/proc` counts on every Linux of today.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -67,13 +67,7 @@ struct Cost {
 /// Writes the inputs, runs both programs and writes `docs/bench/kustomize.md`.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let root = crate::workspace_root();
-    let ours = root.join("target/release/flux");
-    if !ours.exists() {
-        bail!(
-            "{} is missing: cargo build --release -p flux",
-            ours.display()
-        );
-    }
+    let ours = process::release_build("flux")?;
     let reference = arguments.reference.clone().or_else(on_path);
     let inputs = std::env::temp_dir().join(format!("ferroflux-bench-{}", std::process::id()));
     let outcome = report(&inputs, &ours, reference.as_deref());

@@ -12,6 +12,23 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
     found.into_iter().find(|program| program.is_file())
 }
 
+/// The release build of a program of this workspace.
+///
+/// # Errors
+/// It was not built yet.
+pub fn release_build(name: &str) -> Result<PathBuf> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    let program = crate::workspace_root()
+        .join(target)
+        .join("release")
+        .join(name);
+    if !program.is_file() {
+        let shown = program.display();
+        bail!("{shown} is missing: cargo build --release -p {name}");
+    }
+    Ok(program)
+}
+
 /// Runs a program for its output.
 pub fn output(program: &Path, words: &[&str]) -> Result<Vec<u8>> {
     let done = Command::new(program)
