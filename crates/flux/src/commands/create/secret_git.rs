@@ -2,12 +2,10 @@
 
 use objects::{Gvk, Map, Object};
 
-use super::upsert::{secret, upsert};
+use super::secrets::{Content, finish};
 use super::{Shared, object_name, set_text};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
-use crate::kinds::builtin;
-use crate::manifest;
 
 /// Arguments of `flux create secret git`.
 #[derive(clap::Args, Debug)]
@@ -48,23 +46,8 @@ pub fn run(ctx: &Context, shared: &Shared, args: Args) -> CliResult {
     if scheme == "ssh" {
         return Err(ssh_not_supported());
     }
-    let object = secret_object(ctx.namespace(), name, &labels, data(&args)?);
-    if shared.export {
-        let document = manifest::document(&object.into_value())?;
-        ctx.out.data(&format!("{document}\n"));
-        return Ok(());
-    }
-    ctx.block_on(async {
-        let cluster = ctx.cluster().await?;
-        let resource = builtin("", "Secret", "secrets", true);
-        let target = cluster::Target::new(&resource, ctx.namespace(), name);
-        upsert(&*cluster, &target, &object, secret).await?;
-        ctx.out.action(format_args!(
-            "git secret '{name}' created in '{}' namespace",
-            ctx.namespace()
-        ));
-        Ok(())
-    })
+    let (type_of, data) = ("", data(&args)?);
+    finish(ctx, shared, "git", name, &labels, Content { type_of, data })
 }
 
 fn data(args: &Args) -> CliResult<Map> {

@@ -330,7 +330,8 @@ pub fn typed_secret(namespace: &str, name: &str, labels: &Map, content: Content)
     object
 }
 
-fn finish(
+/// Prints the Secret, or applies it.
+pub fn finish(
     ctx: &Context,
     shared: &Shared,
     what: &str,
