@@ -247,7 +247,7 @@ impl Converter for Versions {
         let (schema, ty) = schema_of(resource);
         let mut value = object.value.as_deref().cloned().unwrap_or(Value::Null);
         if let Some(map) = value.as_object_mut() {
-            crate::kinds::convert(&self.gvk.version, resource, map);
+            crate::kinds::convert::between(&self.gvk.version, resource, map);
             map.insert("apiVersion".into(), api_version.into());
         }
         Ok(Typed::new_unchecked(&schema, ty, value))

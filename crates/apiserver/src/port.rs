@@ -211,8 +211,7 @@ impl Cluster for InProcess {
         }
         self.authorize(&context, "create", &place)?;
         let armed = self.let_in("create", &place).await?;
-        let reply =
-            crate::kinds::subresource_create(&self.engine, &context, &place, &body, &options)?;
+        let reply = crate::kinds::posts::create(&self.engine, &context, &place, &body, &options)?;
         self.flushed(&armed).await?;
         Ok(self.answer(&place, &reply))
     }

@@ -46,7 +46,7 @@ pub fn mutate(engine: &Engine, request: &Request<'_>, object: &mut Map) -> Answe
     if webhook::mutate(engine, request, object)? {
         let resource = &request.place.resource;
         form::settle(resource, object)?;
-        kinds::default(engine, resource, object);
+        kinds::default(resource, object);
     }
     Ok(())
 }

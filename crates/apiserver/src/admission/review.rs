@@ -28,7 +28,7 @@ impl Sight {
             };
             let mut object = object.clone();
             if seen.api_version != own.api_version {
-                crate::kinds::convert(own.version(), seen, &mut object);
+                crate::kinds::convert::between(own.version(), seen, &mut object);
                 object.insert("apiVersion".into(), seen.api_version.clone().into());
             }
             Value::Object(object)

@@ -25,7 +25,7 @@ impl Engine {
         place: &Place,
         options: &DeleteOptions,
     ) -> Answered<Removed> {
-        kinds::admit_delete(place)?;
+        kinds::deletion::admit(place)?;
         loop {
             let entry = self.entry(place)?;
             check_preconditions(place, &entry, options)?;
@@ -52,10 +52,11 @@ impl Engine {
         };
         crate::admission::validate_delete(self, &request)?;
         let mut next = live.clone();
-        let grace = kinds::grace_seconds(place, &live, options);
+        let grace = kinds::deletion::grace_seconds(place, &live, options);
         let finalizers = wanted_finalizers(context, place, entry, options);
-        let waits = !finalizers.is_empty() || grace > 0 || kinds::finalizes_itself(place, &live);
-        if !waits && kinds::shows_deleted(place) && !options.dry_run {
+        let waits =
+            !finalizers.is_empty() || grace > 0 || kinds::deletion::finalizes_itself(place, &live);
+        if !waits && kinds::deletion::shows_object(place) && !options.dry_run {
             return self.show_and_remove(place, entry, next);
         }
         if !waits {
@@ -65,7 +66,7 @@ impl Engine {
         if next == live {
             return Ok(Some(Removed::Marked(Reply::Stored(entry.clone()))));
         }
-        kinds::mark_deleting(self, place, &mut next);
+        kinds::deletion::mark(self, place, &mut next);
         if !entry.meta.deleting {
             bump_generation(&mut next);
         }
@@ -178,7 +179,7 @@ fn wanted_finalizers(
         .collect();
     let propagation = match options.propagation {
         Propagation::Default if !finalizers.iter().any(|f| f == FOREGROUND || f == ORPHAN) => {
-            kinds::default_propagation(context, place)
+            kinds::deletion::default_propagation(context, place)
         }
         other => other,
     };

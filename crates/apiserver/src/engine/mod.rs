@@ -267,7 +267,7 @@ impl Engine {
     /// Decodes a stored object into the version of a resource.
     pub fn decode_entry(&self, resource: &Resource, entry: &Entry) -> Map {
         let mut map = entry.decode(&resource.api_version, resource.kind());
-        crate::kinds::convert_from_stored(resource, &entry.meta.version, &mut map);
+        crate::kinds::convert::from_stored(resource, &entry.meta.version, &mut map);
         map
     }
 
@@ -281,7 +281,7 @@ impl Engine {
 
     /// Encodes an object for its table.
     pub(crate) fn draft(&self, resource: &Resource, object: &Map) -> Draft {
-        let fields = crate::kinds::selectable_values(resource, object);
+        let fields = selector::field_values(resource, object);
         Draft::new(object, fields)
     }
 
@@ -293,8 +293,8 @@ impl Engine {
         object: &Map,
     ) -> Answered<Option<Arc<Entry>>> {
         let mut stored = object.clone();
-        let resource = crate::kinds::convert_to_stored(self, &place.resource, &mut stored);
-        let draft = self.draft(&resource, &stored);
+        crate::kinds::convert::to_stored(&place.resource, &mut stored);
+        let draft = self.draft(&place.resource, &stored);
         match self
             .store
             .put(&place.resource.table, &place.key(), expect, draft)

@@ -157,7 +157,7 @@ impl Engine {
                 &options.oddities,
                 source,
             )?;
-            kinds::default(self, resource, &mut next);
+            kinds::default(resource, &mut next);
             Ok(next)
         })
     }
@@ -285,8 +285,8 @@ impl Engine {
                 &place.sub,
             )?;
             settle(place, &applied, &mut next)?;
-            kinds::prepare_update(self, place, live, &mut next);
-            kinds::default(self, &place.resource, &mut next);
+            kinds::prepare_update(place, live, &mut next);
+            kinds::default(&place.resource, &mut next);
             Ok(next)
         })
     }
@@ -317,7 +317,7 @@ impl Engine {
         )?;
         settle(place, applied, &mut object)?;
         crate::engine::metadata_mut(&mut object).remove("resourceVersion");
-        kinds::default(self, &place.resource, &mut object);
+        kinds::default(&place.resource, &mut object);
         self.insert(context, place, object, options)
     }
 

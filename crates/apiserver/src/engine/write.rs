@@ -63,7 +63,7 @@ impl Engine {
             ));
         }
         wipe_system_fields(&mut object);
-        kinds::default(self, resource, &mut object);
+        kinds::default(resource, &mut object);
         crate::fields::recorded(
             self,
             resource,
@@ -207,7 +207,7 @@ impl Engine {
             return self.create_on_update(context, place, object, options);
         }
         let version = metadata_text(&object, "resourceVersion");
-        if version.is_empty() && kinds::needs_version(resource) {
+        if version.is_empty() && kinds::rules::needs_version(resource) {
             let cause = field::invalid(
                 "metadata.resourceVersion",
                 &Value::from(0),
@@ -219,7 +219,7 @@ impl Engine {
             };
             return Err(Failure::invalid(named, vec![cause]));
         }
-        kinds::default(self, resource, &mut object);
+        kinds::default(resource, &mut object);
         self.replace(context, place, options, &|_, _| Ok(object.clone()))
     }
 
@@ -231,11 +231,11 @@ impl Engine {
         options: &WriteOptions,
     ) -> Answered<Written> {
         let resource = &place.resource;
-        if !place.sub.is_empty() || !kinds::creates_on_update(resource) {
+        if !place.sub.is_empty() || !kinds::rules::creates_on_update(resource) {
             return Err(Failure::not_found(place.named()));
         }
         metadata_mut(&mut object).remove("resourceVersion");
-        kinds::default(self, resource, &mut object);
+        kinds::default(resource, &mut object);
         crate::fields::recorded(
             self,
             resource,
@@ -262,7 +262,7 @@ impl Engine {
             let mut next = make(live, entry)?;
             restore_identity(self, place, live, &mut next)?;
             // Ownership is recorded for what the request may change on this endpoint.
-            kinds::prepare_update(self, place, live, &mut next);
+            kinds::prepare_update(place, live, &mut next);
             crate::fields::recorded(
                 self,
                 &place.resource,

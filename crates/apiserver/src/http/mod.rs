@@ -40,6 +40,7 @@ use crate::engine::{
 use crate::failure::{Answered, Failure, Named};
 use crate::faults::Armed;
 use crate::kinds;
+use crate::workloads::logs;
 
 use accept::Accepted;
 use respond::Responder;
@@ -445,14 +446,14 @@ impl Call<'_> {
             return responder.object(place, 200, &Reply::Loose(Box::new(map)));
         }
         if place.sub == "log" {
-            return kinds::pod_log(&self.engine, place, &self.query)
+            return logs::answer(&self.engine, place, &self.query)
                 .map(|text| respond::text(200, text));
         }
         if matches!(
             place.sub.as_str(),
             "exec" | "attach" | "portforward" | "proxy"
         ) {
-            return Err(kinds::no_node(&self.engine, place));
+            return Err(kinds::posts::no_node(&self.engine, place));
         }
         let options = ListOptions {
             resource_version: self
@@ -550,7 +551,7 @@ impl Call<'_> {
         let options = WriteOptions::read(&self.query, "CreateOptions", false)?;
         let body = self.body(&place.resource)?;
         if !place.sub.is_empty() || place.resource.is("", "bindings") {
-            let reply = kinds::subresource_create(&self.engine, context, place, &body, &options)?;
+            let reply = kinds::posts::create(&self.engine, context, place, &body, &options)?;
             return responder.created(place, &reply);
         }
         let written = self.engine.create(context, place, &body, &options)?;
@@ -611,7 +612,7 @@ impl Call<'_> {
         let map = Body::Raw(bytes.clone(), body)
             .decode(wanted)
             .map_err(|failure| bare_decoding(failure, wanted.kind))?;
-        kinds::check_delete_options(&map)?;
+        kinds::deletion::check_options(&map)?;
         DeleteOptions::read(&self.query, Some(&map))
     }
 
@@ -623,7 +624,7 @@ impl Call<'_> {
     ) -> Answered<Response<ResponseBody>> {
         let options = self.delete_options()?;
         match self.engine.delete(context, place, &options)? {
-            Removed::Gone { last, .. } if kinds::answers_with_deleted(&place.resource) => {
+            Removed::Gone { last, .. } if kinds::rules::answers_with_deleted(&place.resource) => {
                 responder.object(place, 200, &Reply::Stored(last))
             }
             Removed::Gone { uid, .. } => {

@@ -87,7 +87,7 @@ impl Responder<'_> {
     fn object_bytes(&self, place: &Place, reply: &Reply) -> Vec<u8> {
         let resource = &place.resource;
         match reply {
-            Reply::Stored(entry) if kinds::stored_as_is(resource, &entry.meta.version) => {
+            Reply::Stored(entry) if kinds::convert::stored_as_is(resource, &entry.meta.version) => {
                 let mut bytes = Vec::with_capacity(entry.body.len() + 64);
                 entry.write(&mut bytes, &resource.api_version, resource.kind());
                 bytes
@@ -138,7 +138,7 @@ impl Responder<'_> {
             }
             if metadata_only {
                 entry.write_metadata(&mut out, true);
-            } else if !kinds::stored_as_is(resource, &entry.meta.version) {
+            } else if !kinds::convert::stored_as_is(resource, &entry.meta.version) {
                 let mut map = self.engine.decode_entry(resource, entry);
                 if resource.custom.is_none() {
                     map.remove("apiVersion");

@@ -1,9 +1,11 @@
 //! Table answers: the columns of a kind and one row an object.
 
+use jiff::Timestamp;
 use objects::{Map, Value, json};
 
 use super::respond::partial;
-use crate::engine::{Engine, Listing, Place};
+use crate::catalog::Resource;
+use crate::engine::{Engine, Listing, Place, metadata_text};
 use crate::kinds;
 
 /// What a row says about its object.
@@ -32,7 +34,7 @@ pub fn of_objects(
     let mut metadata = Map::new();
     let revision = match objects {
         [one] if listing.revision == 0 => {
-            crate::engine::metadata_text(one, "resourceVersion").to_owned()
+            metadata_text(one, "resourceVersion").to_owned()
         }
         _ => listing.revision.to_string(),
     };
@@ -80,27 +82,9 @@ pub fn columns(place: &Place) -> Value {
 pub fn row(engine: &Engine, place: &Place, object: &Map, include: Include) -> Value {
     let now = engine.environment.clock.now();
     let cells = if place.sub == "scale" {
-        let number = |part: &str| {
-            let number = object.get(part).and_then(|p| p.get("replicas")?.as_i64());
-            Value::from(number.unwrap_or(0))
-        };
-        let created = crate::engine::metadata_text(object, "creationTimestamp").parse();
-        vec![
-            crate::engine::metadata_text(object, "name").into(),
-            number("spec"),
-            number("status"),
-            crate::age::since(created.unwrap_or(now), now).into(),
-        ]
-    } else if place.resource.is("autoscaling", "horizontalpodautoscalers")
-        && place.resource.version() == "v1"
-    {
-        // Upstream prints the internal form, which is that of v2.
-        let modern = engine.builtin("autoscaling", "v2", "horizontalpodautoscalers");
-        let mut converted = object.clone();
-        kinds::convert("v1", &modern, &mut converted);
-        kinds::cells(&modern, &converted, now)
+        scale_cells(object, now)
     } else {
-        kinds::cells(&place.resource, object, now)
+        cells(engine, &place.resource, object, now)
     };
     let shown = match include {
         Include::None => Value::Null,
@@ -108,4 +92,33 @@ pub fn row(engine: &Engine, place: &Place, object: &Map, include: Include) -> Va
         Include::Object => Value::Object(object.clone()),
     };
     json!({"cells": cells, "object": shown})
+}
+
+/// Builds the cells of an object's row, one for each column.
+fn cells(engine: &Engine, resource: &Resource, object: &Map, now: Timestamp) -> Vec<Value> {
+    if resource.custom.is_some() {
+        return crate::crd::columns::cells(resource, object, now);
+    }
+    if resource.is("autoscaling", "horizontalpodautoscalers") && resource.version() == "v1" {
+        // Upstream prints the internal form, which is that of v2.
+        let modern = engine.builtin("autoscaling", "v2", "horizontalpodautoscalers");
+        let mut converted = object.clone();
+        kinds::convert::between("v1", &modern, &mut converted);
+        return crate::printers::cells(&modern, &converted, now);
+    }
+    crate::printers::cells(resource, object, now)
+}
+
+fn scale_cells(scale: &Map, now: Timestamp) -> Vec<Value> {
+    let replicas = |part: &str| {
+        let number = scale.get(part).and_then(|p| p.get("replicas")?.as_i64());
+        Value::from(number.unwrap_or(0))
+    };
+    let created = metadata_text(scale, "creationTimestamp").parse();
+    vec![
+        metadata_text(scale, "name").into(),
+        replicas("spec"),
+        replicas("status"),
+        crate::age::since(created.unwrap_or(now), now).into(),
+    ]
 }

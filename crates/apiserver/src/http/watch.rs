@@ -224,7 +224,7 @@ impl Stream {
             && self.encoding == Encoding::Json
             && Arc::ptr_eq(entry, &event.state)
             && kind == natural_kind(event)
-            && kinds::stored_as_is(&self.place.resource, &entry.meta.version)
+            && kinds::convert::stored_as_is(&self.place.resource, &entry.meta.version)
             && self.place.resource.version() == entry.meta.version;
         if shared {
             return event
@@ -251,7 +251,7 @@ impl Stream {
         match self.shape {
             Shape::Object
                 if self.encoding == Encoding::Json
-                    && kinds::stored_as_is(&resource, &entry.meta.version) =>
+                    && kinds::convert::stored_as_is(&resource, &entry.meta.version) =>
             {
                 self.plain_line(kind, entry)
             }
@@ -319,7 +319,6 @@ impl Stream {
                     "columnDefinitions": null, "rows": [{"cells": null, "object": {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}}]})
             }
         };
-        let object = kinds::bookmark(resource, object);
         self.event_bytes("BOOKMARK", object)
     }
 }

@@ -19,7 +19,10 @@ const TOKEN_SECONDS_MAX: i64 = 1 << 32;
 /// Life of a token that asks for none, in seconds.
 const TOKEN_SECONDS: i64 = 3600;
 
-/// Posts to a subresource.
+/// Posts to a subresource such as `token` or `eviction`, or to the older collection of bindings.
+///
+/// # Errors
+/// Fails as writes do, and with "method not allowed" where a subresource takes no posts.
 pub fn create(
     engine: &Engine,
     context: &Context,
@@ -27,11 +30,14 @@ pub fn create(
     body: &Body,
     options: &WriteOptions,
 ) -> Answered<Reply> {
+    if place.resource.is("", "bindings") {
+        return create_binding(engine, context, place, body, options);
+    }
     match (place.resource.plural(), place.sub.as_str()) {
         ("serviceaccounts", "token") => token(engine, context, place, body, options),
         ("pods", "eviction") => eviction(engine, context, place, body, options),
         ("pods", "binding") => binding(engine, context, place, body, options),
-        (_, "exec" | "attach" | "portforward" | "proxy") => Err(super::no_node(engine, place)),
+        (_, "exec" | "attach" | "portforward" | "proxy") => Err(no_node(engine, place)),
         _ => Err(Failure::method_not_allowed()),
     }
 }
@@ -219,7 +225,7 @@ fn eviction(
     // Says why the pod goes; not recorded in its managed fields.
     engine.transform(context, &pod, &marking, &|live, _| {
         let mut next = live.clone();
-        crate::kinds::set_condition(&mut next, "DisruptionTarget", "True", &now);
+        set_condition(&mut next, "DisruptionTarget", "True", &now);
         let conditions = next.get_mut("status").and_then(|s| s.get_mut("conditions"));
         let list = conditions
             .and_then(Value::as_array_mut)
@@ -407,14 +413,14 @@ fn binding(
             return Err(Failure::conflict(named, &why));
         }
         spec.insert("nodeName".into(), node.clone().into());
-        crate::kinds::set_condition(&mut next, "PodScheduled", "True", &now);
+        set_condition(&mut next, "PodScheduled", "True", &now);
         Ok(next)
     })?;
     Ok(success())
 }
 
 /// Binds the pod that a binding names: the older form, posted to a collection of its own.
-pub fn create_binding(
+fn create_binding(
     engine: &Engine,
     context: &Context,
     place: &Place,
@@ -440,4 +446,43 @@ fn success() -> Reply {
         Value::Object(map) => Reply::Loose(Box::new(map)),
         _ => Reply::Loose(Box::default()),
     }
+}
+
+/// Sets a condition in `status.conditions` to a state without reason or message.
+fn set_condition(object: &mut Map, kind: &str, state: &str, now: &str) {
+    let new = objects::json!({"type": kind, "status": state, "lastProbeTime": null, "lastTransitionTime": now});
+    let status = object
+        .entry("status")
+        .or_insert_with(|| Value::Object(Map::new()));
+    let Some(status) = status.as_object_mut() else {
+        return;
+    };
+    let list = status
+        .entry("conditions")
+        .or_insert_with(|| Value::Array(Vec::new()));
+    let Some(list) = list.as_array_mut() else {
+        return;
+    };
+    match list.iter_mut().find(|c| c["type"] == kind) {
+        Some(old) => *old = new,
+        None => list.push(new),
+    }
+}
+
+/// Refuses what only a node could do, in upstream's words where it has any.
+pub fn no_node(engine: &Engine, place: &Place) -> Box<Failure> {
+    let entry = match engine.entry(place) {
+        Ok(entry) => entry,
+        Err(failure) => return failure,
+    };
+    let scheduled = entry
+        .field("spec.nodeName")
+        .is_some_and(|node| !node.is_empty());
+    if place.resource.is("", "pods") && place.sub != "proxy" && !scheduled {
+        let message = format!("pod {} does not have a host assigned", place.name);
+        return Failure::bad_request(message);
+    }
+    Failure::bad_request(
+        "this server has no nodes: exec, attach, port-forward and proxy are not possible",
+    )
 }

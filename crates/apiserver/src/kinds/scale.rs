@@ -125,7 +125,7 @@ fn apply(
             &place.sub,
         );
         let mut next = applied.map_err(|failure| in_words_of_scale(failure, resource))?;
-        super::prepare_update(engine, place, live, &mut next);
+        super::prepare_update(place, live, &mut next);
         Ok(next)
     })?;
     Ok(viewed(engine, place, &written))

@@ -5,11 +5,22 @@ use objects::{Map, Value};
 
 use super::owned::text_at;
 use super::pod::containers;
-use crate::engine::Query;
+use crate::engine::{Engine, Place, Query};
 use crate::failure::{Answered, Failure, Named, field};
 
+/// Answers a read of a pod's log.
+///
+/// # Errors
+/// Fails where the options exclude each other, or the pod, its container or the container's state cannot be read from.
+pub(crate) fn answer(engine: &Engine, place: &Place, query: &Query) -> Answered<String> {
+    check_options(&place.name, query)?;
+    let entry = engine.entry(place)?;
+    let pod = engine.decode_entry(&place.resource, &entry);
+    read(&pod, query, engine.environment.clock.now())
+}
+
 /// Reads the log of one container; pods without a node have none.
-pub(crate) fn read(pod: &Map, query: &Query, now: Timestamp) -> Answered<String> {
+fn read(pod: &Map, query: &Query, now: Timestamp) -> Answered<String> {
     let given = |key: &str| query.get(key).and_then(|v| v.first()).map(String::as_str);
     let flag = |key: &str| given(key).is_some_and(|v| !matches!(v, "false" | "0"));
     let (name, image) = container(pod, given("container").unwrap_or(""))?;
@@ -59,7 +70,7 @@ pub(crate) fn read(pod: &Map, query: &Query, now: Timestamp) -> Answered<String>
 }
 
 /// Refuses options that no log can be read with, before anybody looks for the pod.
-pub(crate) fn check_options(pod: &str, query: &Query) -> Answered<()> {
+fn check_options(pod: &str, query: &Query) -> Answered<()> {
     let given = |key: &str| query.get(key).and_then(|v| v.first()).map(String::as_str);
     let mut numbers = [("tailLines", 0), ("sinceSeconds", 1), ("limitBytes", 1)].map(|o| (o, None));
     for ((key, _), number) in &mut numbers {
