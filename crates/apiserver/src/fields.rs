@@ -12,7 +12,7 @@ use objects::smd::{
 use objects::{Gvk, Map, Value};
 
 use crate::catalog::{Catalog, Resource, text};
-use crate::engine::Engine;
+use crate::engine::Write;
 use crate::failure::{Answered, Failure};
 
 /// Returns the schema and the type of a resource's objects.
@@ -41,10 +41,11 @@ struct Work {
 }
 
 impl Work {
-    fn new(engine: &Engine, resource: &Resource, sub: &str) -> Self {
+    fn new(write: &Write<'_>) -> Self {
+        let resource = &write.place.resource;
         let (schema, ty) = schema_of(resource);
         let status = PathElement::field("status");
-        let reset = match sub {
+        let reset = match write.place.sub.as_str() {
             "status" => Some(FieldFilter::Include(SetMatcher::prefix(vec![
                 PatternElement::Is(status),
             ]))),
@@ -59,11 +60,11 @@ impl Work {
             ty,
             gvk: resource.gvk().clone(),
             converter: Versions {
-                catalog: engine.catalog(),
+                catalog: write.engine.catalog(),
                 gvk: resource.gvk().clone(),
             },
             reset,
-            now: engine.environment.timestamp(),
+            now: write.engine.environment.timestamp(),
         }
     }
 
@@ -96,17 +97,11 @@ fn empty(resource: &Resource, schema: &Schema, ty: TypeId) -> Value {
 }
 
 /// Records in `next` which fields a manager changed by create, update or a plain patch.
-pub fn recorded(
-    engine: &Engine,
-    resource: &Resource,
-    live: Option<&Map>,
-    next: &mut Map,
-    manager: &str,
-    sub: &str,
-) {
-    let work = Work::new(engine, resource, sub);
-    work.manager(sub).update(live, next, manager);
-    if sub == "scale" {
+pub(crate) fn recorded(write: &Write<'_>, live: Option<&Map>, next: &mut Map) {
+    let work = Work::new(write);
+    work.manager(&write.place.sub)
+        .update(live, next, write.manager());
+    if write.place.sub == "scale" {
         forget_scale_times(next);
     }
 }
@@ -129,7 +124,7 @@ fn forget_scale_times(next: &mut Map) {
 }
 
 /// As [`recorded`], for a new object of a kind that no resource has.
-pub fn recorded_kind(engine: &Engine, gvk: &Gvk, next: &mut Map, manager: &str, sub: &str) {
+pub(crate) fn recorded_kind(write: &Write<'_>, gvk: &Gvk, next: &mut Map) {
     let schema = builtin();
     let Some(ty) = schema.kind(gvk) else { return };
     let work = Work {
@@ -137,28 +132,23 @@ pub fn recorded_kind(engine: &Engine, gvk: &Gvk, next: &mut Map, manager: &str, 
         ty,
         gvk: gvk.clone(),
         converter: Versions {
-            catalog: engine.catalog(),
+            catalog: write.engine.catalog(),
             gvk: gvk.clone(),
         },
         reset: None,
         empty: objects::managed::empty_object(schema, ty),
-        now: engine.environment.timestamp(),
+        now: write.engine.environment.timestamp(),
     };
-    work.manager(sub).update(None, next, manager);
+    work.manager(&write.place.sub)
+        .update(None, next, write.manager());
 }
 
 /// Merges an applied configuration into the live object, with ownership and conflicts.
-pub fn applied(
-    engine: &Engine,
-    resource: &Resource,
-    live: Option<&Map>,
-    applied: &Map,
-    manager: &str,
-    force: bool,
-    sub: &str,
-) -> Answered<Map> {
-    let work = Work::new(engine, resource, sub);
-    let outcome = work.manager(sub).apply(live, applied, manager, force);
+pub(crate) fn applied(write: &Write<'_>, live: Option<&Map>, applied: &Map) -> Answered<Map> {
+    let work = Work::new(write);
+    let force = write.options.force.unwrap_or(false);
+    let manager = work.manager(&write.place.sub);
+    let outcome = manager.apply(live, applied, write.manager(), force);
     outcome.map_err(|error| match error {
         ApplyError::Conflicts(conflicts) => {
             let mut failure = Failure::new(409, "Conflict", conflicts.to_string());

@@ -211,7 +211,8 @@ impl Cluster for InProcess {
         }
         self.authorize(&context, "create", &place)?;
         let armed = self.let_in("create", &place).await?;
-        let reply = crate::kinds::posts::create(&self.engine, &context, &place, &body, &options)?;
+        let write = self.engine.write(&context, &place, &options);
+        let reply = crate::kinds::posts::create(&write, &body)?;
         self.flushed(&armed).await?;
         Ok(self.answer(&place, &reply))
     }

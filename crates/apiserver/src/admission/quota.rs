@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::usage::{self, Amounts};
 use crate::catalog::text;
-use crate::engine::{Context, Engine, Place, User, WriteOptions, metadata_text};
+use crate::engine::{Context, Engine, Place, User, metadata_text};
 use crate::failure::{Answered, Failure};
 use crate::store::{Entry, Store};
 
@@ -193,21 +193,16 @@ fn write(engine: &Engine, place: &Place, entry: &Entry, used: Amounts) -> Answer
     };
     let revision = entry.revision;
     engine
-        .replace(
-            &context,
-            &status_place,
-            &WriteOptions::default(),
-            &|live, live_entry| {
-                if live_entry.revision != revision {
-                    return Err(Failure::modified(place.named()));
-                }
-                let mut next = live.clone();
-                if let Some(status) = next.get_mut("status").and_then(Value::as_object_mut) {
-                    status.insert("used".into(), shown(&used));
-                }
-                Ok(next)
-            },
-        )
+        .replace(&context, &status_place, &|live, live_entry| {
+            if live_entry.revision != revision {
+                return Err(Failure::modified(place.named()));
+            }
+            let mut next = live.clone();
+            if let Some(status) = next.get_mut("status").and_then(Value::as_object_mut) {
+                status.insert("used".into(), shown(&used));
+            }
+            Ok(next)
+        })
         .map(|_| ())
 }
 
@@ -225,7 +220,7 @@ pub fn recount(engine: &Engine, namespace: &str, name: &str) {
     let mut place = Place::new(&resource, namespace, name);
     place.sub = "status".into();
     let context = Context::new(User::system(), "kube-controller-manager");
-    let outcome = engine.replace(&context, &place, &WriteOptions::default(), &|quota, _| {
+    let outcome = engine.replace(&context, &place, &|quota, _| {
         let spec_hard = quota.get("spec").and_then(|spec| spec.get("hard"));
         let hard = usage::amounts(spec_hard);
         let used = count(engine, namespace, quota, &hard);

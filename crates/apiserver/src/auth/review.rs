@@ -4,17 +4,15 @@ use objects::{Map, Value, json};
 
 use super::{Attributes, authn};
 use crate::catalog::text;
-use crate::engine::{Context, Engine, Place, Reply, User, WriteOptions};
+use crate::engine::{Context, Engine, Reply, User, Write};
 use crate::failure::{Answered, Failure, Named, field};
 
 /// Answers a review; `None` for kinds that are stored.
-pub fn create(
-    engine: &Engine,
-    context: &Context,
-    place: &Place,
-    object: &mut Map,
-    options: &WriteOptions,
-) -> Answered<Option<Reply>> {
+///
+/// # Errors
+/// Fails where the question is malformed.
+pub(crate) fn create(write: &Write<'_>, object: &mut Map) -> Answered<Option<Reply>> {
+    let (engine, context, place) = (write.engine, write.context, write.place);
     let resource = &place.resource;
     if !matches!(
         resource.group(),
@@ -22,8 +20,7 @@ pub fn create(
     ) {
         return Ok(None);
     }
-    let manager = options.manager(context);
-    crate::fields::recorded(engine, resource, None, object, manager, "");
+    crate::fields::recorded(write, None, object);
     let answer = match resource.plural() {
         "tokenreviews" => token(engine, object)?,
         "selfsubjectreviews" => self_subject(engine, context),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use objects::{Map, Value};
 
 use super::{context, follow};
-use crate::engine::{Engine, Place, WriteOptions};
+use crate::engine::{Engine, Place};
 use crate::store::Entry;
 
 const TABLE: &str = "rbac.authorization.k8s.io/clusterroles";
@@ -45,7 +45,6 @@ fn refresh(engine: &Engine) {
         let _ = engine.replace(
             &context("clusterrole-aggregation-controller"),
             &place,
-            &WriteOptions::default(),
             &|live, _| {
                 let mut next = live.clone();
                 next.insert("rules".into(), rules.clone());

@@ -112,7 +112,7 @@ async fn clean(engine: &Arc<Engine>, name: &str) {
 fn finish(engine: &Engine, context: &Context, name: &str) {
     let resource = engine.builtin("apiextensions.k8s.io", "v1", "customresourcedefinitions");
     let place = Place::new(&resource, "", name);
-    let outcome = engine.replace(context, &place, &WriteOptions::default(), &|live, _| {
+    let outcome = engine.replace(context, &place, &|live, _| {
         let mut next = live.clone();
         let metadata = metadata_mut(&mut next);
         if let Some(list) = metadata.get_mut("finalizers").and_then(Value::as_array_mut) {

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{Seen, context, follow};
 use crate::catalog::Resource;
-use crate::engine::{DeleteOptions, Engine, FOREGROUND, ORPHAN, Place, WriteOptions, metadata_mut};
+use crate::engine::{DeleteOptions, Engine, FOREGROUND, ORPHAN, Place, metadata_mut};
 use crate::store::{Entry, Owner, TableName};
 
 /// One object as the collector knows it.
@@ -258,11 +258,9 @@ impl Collector {
     /// Removes owner references from an object.
     fn cut(&self, place: &Place, uids: &[CompactString]) {
         // An object that went meanwhile needs no cut.
-        let _ = self.engine.replace(
-            &context("garbage-collector"),
-            place,
-            &WriteOptions::default(),
-            &|live, _| {
+        let _ = self
+            .engine
+            .replace(&context("garbage-collector"), place, &|live, _| {
                 let mut next = live.clone();
                 let metadata = metadata_mut(&mut next);
                 if let Some(owners) = metadata
@@ -278,8 +276,7 @@ impl Collector {
                     }
                 }
                 Ok(next)
-            },
-        );
+            });
     }
 
     fn orphan(&self, uid: &str, place: &Place) {
@@ -327,11 +324,9 @@ impl Collector {
 
     fn drop_finalizer(&self, place: &Place, finalizer: &str) {
         // An object that went meanwhile has no finalizer.
-        let _ = self.engine.replace(
-            &context("garbage-collector"),
-            place,
-            &WriteOptions::default(),
-            &|live, _| {
+        let _ = self
+            .engine
+            .replace(&context("garbage-collector"), place, &|live, _| {
                 let mut next = live.clone();
                 let metadata = metadata_mut(&mut next);
                 if let Some(list) = metadata.get_mut("finalizers").and_then(Value::as_array_mut) {
@@ -341,8 +336,7 @@ impl Collector {
                     }
                 }
                 Ok(next)
-            },
-        );
+            });
     }
 }
 

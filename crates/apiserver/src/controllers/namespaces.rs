@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::{context, follow};
-use crate::engine::{Context, DeleteOptions, Engine, Place, WriteOptions};
+use crate::engine::{Context, DeleteOptions, Engine, Place};
 use crate::store::TableName;
 
 /// Runs the controller.
@@ -191,7 +191,7 @@ fn report(engine: &Engine, context: &Context, name: &str, left: &Left) {
     let mut place = Place::new(&engine.builtin("", "v1", "namespaces"), "", name);
     place.sub = "status".into();
     // Losing this race loses a report; the next round writes another.
-    let _ = engine.replace(context, &place, &WriteOptions::default(), &|live, _| {
+    let _ = engine.replace(context, &place, &|live, _| {
         let mut next = live.clone();
         let old = live.get("status").and_then(|s| s.get("conditions"));
         let kept = conditions.iter().map(|new| keep_time(old, new)).collect();
@@ -235,7 +235,7 @@ fn status(object: &mut Map) -> &mut Map {
 fn finalize(engine: &Engine, context: &Context, name: &str) {
     let mut place = Place::new(&engine.builtin("", "v1", "namespaces"), "", name);
     place.sub = "finalize".into();
-    let outcome = engine.replace(context, &place, &WriteOptions::default(), &|live, _| {
+    let outcome = engine.replace(context, &place, &|live, _| {
         let mut next = live.clone();
         if let Some(spec) = next.get_mut("spec").and_then(Value::as_object_mut) {
             let kept: Vec<Value> = spec

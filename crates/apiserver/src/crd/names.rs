@@ -4,7 +4,7 @@ use objects::{Map, Value, json};
 
 use super::versions;
 use crate::catalog::text;
-use crate::engine::{Context, Engine, Place, User, WriteOptions};
+use crate::engine::{Context, Engine, Place, User};
 
 /// Manager and user agent of the server's own CRD writes.
 const AGENT: &str = "kube-apiserver";
@@ -16,7 +16,7 @@ pub fn settle(engine: &Engine, name: &str) {
     let mut place = Place::new(&resource, "", name);
     place.sub = "status".into();
     let context = Context::new(User::system(), AGENT);
-    let outcome = engine.replace(&context, &place, &WriteOptions::default(), &|live, _| {
+    let outcome = engine.replace(&context, &place, &|live, _| {
         let mut next = live.clone();
         let status = wanted_status(engine, live);
         next.insert("status".into(), status);

@@ -38,6 +38,17 @@ pub struct Wanted<'a> {
     pub custom: bool,
 }
 
+impl<'a> Wanted<'a> {
+    /// Asks for objects of a resource.
+    pub fn of(resource: &'a Resource) -> Self {
+        Self {
+            api_version: &resource.api_version,
+            kind: resource.kind(),
+            custom: resource.custom.is_some(),
+        }
+    }
+}
+
 impl Body {
     /// Decodes into a JSON map with `apiVersion` and `kind`, which a body may leave out.
     pub fn decode(&self, wanted: Wanted<'_>) -> Answered<Map> {

@@ -4,9 +4,11 @@
 //! authorise → decode → default → record field ownership → admit → prepare → validate → store. Per-kind
 //! behaviour is in [`crate::kinds`]; nothing here knows a kind by name but for namespaces and CRDs.
 
+mod apply;
 mod decode;
 mod delete;
 mod duplicates;
+mod identity;
 mod list;
 mod options;
 mod patch;
@@ -24,16 +26,17 @@ use crate::environment::Environment;
 use crate::failure::{Answered, Failure, Named};
 use crate::store::{self, Draft, Entry, Expect, Refused, Store};
 
-pub use decode::{Body, Format, Wanted, check_kind, go_gvk, yaml_map};
+pub use decode::{Body, Format, Wanted, go_gvk, yaml_map};
 pub use delete::{FOREGROUND, ORPHAN};
 pub(crate) use duplicates::{Repeated, duplicate_keys, positions};
+pub(crate) use identity::check_namespace;
 pub(crate) use list::parse_exact_version;
 pub use list::{Listing, Watching};
 pub(crate) use options::parse_integer;
 pub use options::{DeleteOptions, ListOptions, Query, WriteOptions, parse_query, percent_decode};
 pub use patch::PatchBody;
 pub(crate) use patch::oddities_of_json_patch;
-pub(crate) use write::check_namespace;
+pub(crate) use write::Write;
 
 /// Who sends a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

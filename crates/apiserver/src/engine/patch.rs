@@ -1,11 +1,11 @@
-//! The four kinds of patches.
+//! Patches: the four kinds as they are sent, and the outcome of those three that change what they find.
 
 use bytes::Bytes;
-use cluster::Validation;
 use objects::{Map, Value};
 
-use super::decode::{TYPE_META, go_error, go_gvk, go_kind, parse_json, yaml_map};
-use super::write::{check_name, check_namespace};
+use super::decode::{TYPE_META, go_error, go_kind, parse_json};
+use super::identity::{check_name, check_namespace, twice};
+use super::write::Write;
 use super::{Body, Context, Engine, Place, WriteOptions, Written, metadata_text};
 use crate::catalog::text;
 use crate::failure::{Answered, Failure, Named, field};
@@ -53,6 +53,16 @@ impl PatchBody {
                 failure.empty_details = true;
                 Err(failure)
             }
+        }
+    }
+}
+
+impl PatchBody {
+    /// Tells failures where an object comes from that this patch led to, and how they show it.
+    pub(crate) fn source<'a>(&self, shown: &'a dyn Fn() -> String) -> Source<'a> {
+        match self {
+            Self::Strategic(_) => Source::Strategic(shown),
+            _ => Source::Patch(shown),
         }
     }
 }
@@ -120,6 +130,9 @@ pub fn oddities_of_json_patch(bytes: &[u8]) -> Vec<String> {
 
 impl Engine {
     /// Changes an object or one of its subresources.
+    ///
+    /// # Errors
+    /// Fails where the patch does not fit the object, its outcome is refused, or applied fields are others'.
     pub fn patch(
         &self,
         context: &Context,
@@ -127,39 +140,12 @@ impl Engine {
         patch: &PatchBody,
         options: &WriteOptions,
     ) -> Answered<Written> {
-        if place.sub == "scale" {
-            return kinds::scale::patch(self, context, place, patch, options);
+        let write = self.write(context, place, options);
+        match patch {
+            _ if place.sub == "scale" => kinds::scale::patch(&write, patch),
+            PatchBody::Apply(body) => write.apply(body),
+            _ => write.patch(patch),
         }
-        if let PatchBody::Apply(body) = patch {
-            return self.apply(context, place, body, options);
-        }
-        let resource = &place.resource;
-        self.replace(context, place, options, &|live, _| {
-            let mut next = self.patched(place, live, patch)?;
-            let shown = || self.shown(place, live, patch);
-            if matches!(patch, PatchBody::Strategic(_)) {
-                // Its outcome is read into the type at hand, whatever it says about itself.
-                next.insert("apiVersion".into(), resource.api_version.clone().into());
-                next.insert("kind".into(), resource.kind().into());
-            }
-            self.check_patched(place, live, &next, &shown)?;
-            check_name(place, &next)?;
-            check_namespace(place, &mut next)?;
-            let source = match patch {
-                PatchBody::Strategic(_) => Source::Strategic(&shown),
-                _ => Source::Patch(&shown),
-            };
-            form::shape(
-                context,
-                resource,
-                &mut next,
-                options,
-                &options.oddities,
-                source,
-            )?;
-            kinds::default(resource, &mut next);
-            Ok(next)
-        })
     }
 
     /// Writes a patched object as failures show it.
@@ -229,7 +215,7 @@ impl Engine {
         let uid = metadata_text(next, "uid");
         if !uid.is_empty() && uid != metadata_text(live, "uid") {
             let cause = field::invalid("metadata.uid", &uid.into(), "field is immutable");
-            return Err(self.invalid(resource, live, super::write::twice(cause).to_vec()));
+            return Err(self.invalid(resource, live, twice(cause).to_vec()));
         }
         Ok(())
     }
@@ -238,7 +224,7 @@ impl Engine {
     pub(crate) fn patched(&self, place: &Place, live: &Map, patch: &PatchBody) -> Answered<Map> {
         let mut value = Value::Object(live.clone());
         match patch {
-            PatchBody::Merge(patch) => merge(&mut value, patch),
+            PatchBody::Merge(patch) => objects::patch::merge_patch(&mut value, patch),
             PatchBody::Json(operations) => {
                 crate::fields::json_patch(&mut value, operations).map_err(|_| rejected())?;
             }
@@ -253,171 +239,29 @@ impl Engine {
             _ => Err(rejected()),
         }
     }
+}
 
-    fn apply(
-        &self,
-        context: &Context,
-        place: &Place,
-        body: &Body,
-        options: &WriteOptions,
-    ) -> Answered<Written> {
-        let applied = self.decode_applied(context, place, body, options)?;
-        let manager = options.manager(context);
-        let force = options.force.unwrap_or(false);
-        if self
-            .store
-            .get(&place.resource.table, &place.key())
-            .is_none()
-        {
-            if !place.sub.is_empty() {
-                return Err(Failure::not_found(place.named()));
+impl Write<'_> {
+    fn patch(&self, patch: &PatchBody) -> Answered<Written> {
+        let (engine, place) = (self.engine, self.place);
+        let resource = &place.resource;
+        self.replace(&|live, _| {
+            let mut next = engine.patched(place, live, patch)?;
+            let shown = || engine.shown(place, live, patch);
+            if matches!(patch, PatchBody::Strategic(_)) {
+                // Its outcome is read into the type at hand, whatever it says about itself.
+                next.insert("apiVersion".into(), resource.api_version.clone().into());
+                next.insert("kind".into(), resource.kind().into());
             }
-            return self.apply_absent(context, place, &applied, options);
-        }
-        self.transform(context, place, options, &|live, _| {
-            let mut next = crate::fields::applied(
-                self,
-                &place.resource,
-                Some(live),
-                &applied,
-                manager,
-                force,
-                &place.sub,
-            )?;
-            settle(place, &applied, &mut next)?;
-            kinds::prepare_update(place, live, &mut next);
-            kinds::default(&place.resource, &mut next);
+            engine.check_patched(place, live, &next, &shown)?;
+            check_name(place, &next)?;
+            check_namespace(place, &mut next)?;
+            let source = patch.source(&shown);
+            form::shape(self, resource, &mut next, &self.options.oddities, source)?;
+            kinds::default(resource, &mut next);
             Ok(next)
         })
     }
-
-    fn apply_absent(
-        &self,
-        context: &Context,
-        place: &Place,
-        applied: &Map,
-        options: &WriteOptions,
-    ) -> Answered<Written> {
-        let uid = metadata_text(applied, "uid");
-        if !uid.is_empty() {
-            let why = format!(
-                "uid mismatch: the provided object specified uid {uid}, and no existing object was found"
-            );
-            return Err(Failure::conflict(place.named(), &why));
-        }
-        crate::auth::authorize_create(self, context, place)?;
-        let mut object = crate::fields::applied(
-            self,
-            &place.resource,
-            None,
-            applied,
-            options.manager(context),
-            false,
-            "",
-        )?;
-        settle(place, applied, &mut object)?;
-        crate::engine::metadata_mut(&mut object).remove("resourceVersion");
-        kinds::default(&place.resource, &mut object);
-        self.insert(context, place, object, options)
-    }
-
-    /// Refuses, or warns of, keys that an applied text has twice.
-    fn tell_repeated(
-        &self,
-        context: &Context,
-        body: &Body,
-        options: &WriteOptions,
-    ) -> Answered<()> {
-        let lines = body.duplicates().lines;
-        if lines.is_empty() {
-            return Ok(());
-        }
-        match options.validation {
-            Validation::Strict => Err(Failure::bad_request(format!(
-                "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  {}",
-                lines.join("\n  ")
-            ))),
-            Validation::Default => {
-                for line in lines {
-                    context.warn(line);
-                }
-                Ok(())
-            }
-            Validation::Ignore => Ok(()),
-        }
-    }
-
-    fn decode_applied(
-        &self,
-        context: &Context,
-        place: &Place,
-        body: &Body,
-        options: &WriteOptions,
-    ) -> Answered<Map> {
-        let resource = &place.resource;
-        let applied = match body {
-            Body::Object(map) => map.clone(),
-            Body::Raw(bytes, _) => {
-                let prefix = "error decoding YAML: ";
-                let map = yaml_map(bytes).map_err(|why| {
-                    let inside = "error unmarshaling JSON: while decoding JSON: json: cannot";
-                    let why = why.replace(TYPE_META, "map[string]interface {}");
-                    let why = match why.strip_prefix("json: cannot") {
-                        Some(rest) => format!("{inside}{rest}"),
-                        None => why,
-                    };
-                    Failure::bad_request(format!("{prefix}{why}"))
-                })?;
-                self.tell_repeated(context, body, options)?;
-                map
-            }
-        };
-        let (api_version, kind) = (text(&applied, "apiVersion"), text(&applied, "kind"));
-        if api_version != resource.api_version || kind != resource.kind() {
-            return Err(Failure::bad_request(format!(
-                "invalid object type: {}",
-                go_gvk(api_version, kind)
-            )));
-        }
-        // The body stays as it was sent: messages and the last-applied annotation show it.
-        let mut complete = applied.clone();
-        if metadata_text(&complete, "name").is_empty() {
-            super::metadata_mut(&mut complete).insert("name".into(), place.name.clone().into());
-        }
-        check_name(place, &complete)?;
-        check_namespace(place, &mut complete)?;
-        if applied
-            .get("metadata")
-            .and_then(|m| m.get("managedFields"))
-            .is_some_and(|fields| !fields.is_null())
-        {
-            return Err(Failure::bad_request("metadata.managedFields must be nil"));
-        }
-        Ok(applied)
-    }
-}
-
-/// Brings the outcome of an apply into form.
-fn settle(place: &Place, applied: &Map, next: &mut Map) -> Answered<()> {
-    let resource = &place.resource;
-    form::settle(resource, next).map_err(|failure| {
-        let kind = resource.kind();
-        let prefix = format!(
-            "{kind} in version \"{}\" cannot be handled as a {kind}: ",
-            resource.version()
-        );
-        let Some(why) = failure.status.message.strip_prefix(&prefix) else {
-            return failure;
-        };
-        let gvk = go_gvk(&resource.api_version, kind);
-        let (namespace, name) = (
-            metadata_text(applied, "namespace"),
-            metadata_text(applied, "name"),
-        );
-        Failure::internal(format!(
-            "failed to convert new object ({namespace}/{name}; {gvk}) to proper version: unable to convert unstructured object to {gvk}: {why}"
-        ))
-    })
 }
 
 /// A few faults of strategic patches are the client's; upstream reports the others without a reason.
@@ -466,25 +310,4 @@ fn rejected() -> Box<Failure> {
     );
     failure.empty_details = true;
     failure
-}
-
-/// RFC 7396.
-fn merge(target: &mut Value, patch: &Value) {
-    let Value::Object(patch) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = Value::Object(Map::new());
-    }
-    let Value::Object(target) = target else {
-        return;
-    };
-    for (key, value) in patch {
-        if value.is_null() {
-            target.remove(key);
-        } else {
-            merge(target.entry(key.clone()).or_insert(Value::Null), value);
-        }
-    }
 }

@@ -551,7 +551,8 @@ impl Call<'_> {
         let options = WriteOptions::read(&self.query, "CreateOptions", false)?;
         let body = self.body(&place.resource)?;
         if !place.sub.is_empty() || place.resource.is("", "bindings") {
-            let reply = kinds::posts::create(&self.engine, context, place, &body, &options)?;
+            let write = self.engine.write(context, place, &options);
+            let reply = kinds::posts::create(&write, &body)?;
             return responder.created(place, &reply);
         }
         let written = self.engine.create(context, place, &body, &options)?;

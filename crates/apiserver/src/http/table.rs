@@ -33,9 +33,7 @@ pub fn of_objects(
         .collect();
     let mut metadata = Map::new();
     let revision = match objects {
-        [one] if listing.revision == 0 => {
-            metadata_text(one, "resourceVersion").to_owned()
-        }
+        [one] if listing.revision == 0 => metadata_text(one, "resourceVersion").to_owned(),
         _ => listing.revision.to_string(),
     };
     metadata.insert("resourceVersion".into(), revision.into());

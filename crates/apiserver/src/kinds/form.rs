@@ -5,7 +5,7 @@ use objects::decode::{DecodeError, Rules, decode};
 use objects::{Map, Value};
 
 use crate::catalog::Resource;
-use crate::engine::{Context, Repeated, WriteOptions};
+use crate::engine::{Repeated, Write};
 use crate::failure::{Answered, Failure, Named};
 use crate::fields::schema_of;
 
@@ -21,11 +21,10 @@ pub enum Source<'a> {
 }
 
 /// Drops, warns about or refuses unknown fields, refuses wrong types, writes values in their normal form.
-pub fn shape(
-    context: &Context,
+pub(crate) fn shape(
+    write: &Write<'_>,
     resource: &Resource,
     object: &mut Map,
-    options: &WriteOptions,
     repeated: &Repeated,
     source: Source<'_>,
 ) -> Answered<()> {
@@ -37,7 +36,7 @@ pub fn shape(
         refuse(resource, &why, source)
     })?;
     let problems = problems(resource, unknown, repeated);
-    match options.validation {
+    match write.options.validation {
         Validation::Strict if !(problems.is_empty() && repeated.lines.is_empty()) => {
             let mut told = Vec::new();
             if !repeated.lines.is_empty() {
@@ -50,7 +49,7 @@ pub fn shape(
         }
         Validation::Default => {
             for problem in repeated.lines.iter().cloned().chain(problems) {
-                context.warn(problem);
+                write.context.warn(problem);
             }
             Ok(())
         }

@@ -3,11 +3,9 @@
 use objects::{Gvk, Map, Value, json};
 
 use crate::catalog::{Resource, text};
-use crate::engine::{
-    Body, Context, Engine, PatchBody, Place, Reply, WriteOptions, Written, metadata_text,
-};
+use crate::engine::{Body, Engine, PatchBody, Place, Reply, Write, Written, metadata_text};
 use crate::failure::{Answered, Failure};
-use crate::kinds::form::{self, Source};
+use crate::kinds::form;
 
 /// Reads the scale of an object.
 pub fn get(engine: &Engine, place: &Place) -> Answered<Map> {
@@ -29,31 +27,26 @@ pub fn get(engine: &Engine, place: &Place) -> Answered<Map> {
 }
 
 /// Replaces the scale of an object.
-pub fn update(
-    engine: &Engine,
-    context: &Context,
-    place: &Place,
-    body: &Body,
-    options: &WriteOptions,
-) -> Answered<Written> {
-    let scale = super::posts::read(context, place, &gvk(), body, options)?;
-    check_name(place, &scale)?;
-    write(engine, context, place, options, &|_| Ok(scale.clone()))
+///
+/// # Errors
+/// Fails as updates do; failures about the number of replicas name the scale.
+pub(crate) fn update(write: &Write<'_>, body: &Body) -> Answered<Written> {
+    let scale = super::posts::read(write, &gvk(), body)?;
+    check_name(write.place, &scale)?;
+    replace(write, &|_| Ok(scale.clone()))
 }
 
 /// Patches the scale of an object.
-pub fn patch(
-    engine: &Engine,
-    context: &Context,
-    place: &Place,
-    patch: &PatchBody,
-    options: &WriteOptions,
-) -> Answered<Written> {
+///
+/// # Errors
+/// Fails as patches do; conflicts and failures about the number of replicas name the scale.
+pub(crate) fn patch(write: &Write<'_>, patch: &PatchBody) -> Answered<Written> {
+    let (engine, place) = (write.engine, write.place);
     if let PatchBody::Apply(body) = patch {
-        return apply(engine, context, place, body, options);
+        return apply(write, body);
     }
     let resource = place.resource.written_as(&gvk());
-    write(engine, context, place, options, &|live| {
+    replace(write, &|live| {
         let view = view(&place.resource, live);
         let mut scale = engine.patched(place, &view, patch)?;
         check_name(place, &scale)?;
@@ -62,12 +55,8 @@ pub fn patch(
             let patched = engine.patched(place, &view, patch).unwrap_or_default();
             crate::proto::print(&gvk(), &patched, &Value::Null)
         };
-        let source = match patch {
-            PatchBody::Strategic(_) => Source::Strategic(&shown),
-            _ => Source::Patch(&shown),
-        };
-        let odd = &options.oddities;
-        form::shape(context, &resource, &mut scale, options, odd, source)?;
+        let (source, odd) = (patch.source(&shown), &write.options.oddities);
+        form::shape(write, &resource, &mut scale, odd, source)?;
         Ok(scale)
     })
 }
@@ -90,13 +79,8 @@ fn check_name(place: &Place, scale: &Map) -> Answered<()> {
 }
 
 /// Applies a scale: the replicas of the object behind it, owned under the subresource's name.
-fn apply(
-    engine: &Engine,
-    context: &Context,
-    place: &Place,
-    body: &Body,
-    options: &WriteOptions,
-) -> Answered<Written> {
+fn apply(write: &Write<'_>, body: &Body) -> Answered<Written> {
+    let place = write.place;
     let scale = match body {
         Body::Object(map) => map.clone(),
         Body::Raw(bytes, _) => crate::engine::yaml_map(bytes).map_err(Failure::bad_request)?,
@@ -112,23 +96,13 @@ fn apply(
         check_replicas(place, replicas.as_i64().unwrap_or(0))?;
         set(&mut applied, &paths(resource).0, replicas.clone());
     }
-    let force = options.force.unwrap_or(false);
-    let written = engine.transform(context, place, options, &|live, _| {
-        let manager = options.manager(context);
-        let applied = crate::fields::applied(
-            engine,
-            resource,
-            Some(live),
-            &applied,
-            manager,
-            force,
-            &place.sub,
-        );
+    let written = write.transform(&|live, _| {
+        let applied = crate::fields::applied(write, Some(live), &applied);
         let mut next = applied.map_err(|failure| in_words_of_scale(failure, resource))?;
         super::prepare_update(place, live, &mut next);
         Ok(next)
     })?;
-    Ok(viewed(engine, place, &written))
+    Ok(viewed(write, &written))
 }
 
 /// Conflicts name the version of the scale, not that of the object behind it.
@@ -158,23 +132,19 @@ fn check_replicas(place: &Place, replicas: i64) -> Answered<()> {
     Err(Failure::invalid(named, vec![cause]))
 }
 
-fn viewed(engine: &Engine, place: &Place, written: &Written) -> Written {
-    let object = engine.reply_map(&place.resource, &written.reply);
+fn viewed(write: &Write<'_>, written: &Written) -> Written {
+    let resource = &write.place.resource;
+    let object = write.engine.reply_map(resource, &written.reply);
     Written {
-        reply: Reply::Loose(Box::new(view(&place.resource, &object))),
+        reply: Reply::Loose(Box::new(view(resource, &object))),
         created: false,
     }
 }
 
-fn write(
-    engine: &Engine,
-    context: &Context,
-    place: &Place,
-    options: &WriteOptions,
-    make: &dyn Fn(&Map) -> Answered<Map>,
-) -> Answered<Written> {
+fn replace(write: &Write<'_>, make: &dyn Fn(&Map) -> Answered<Map>) -> Answered<Written> {
+    let place = write.place;
     let (spec_path, _, _) = paths(&place.resource);
-    let written = engine.replace(context, place, options, &|live, _| {
+    let written = write.replace(&|live, _| {
         let scale = make(live)?;
         let version = metadata_text(&scale, "resourceVersion");
         let mut next = live.clone();
@@ -190,7 +160,7 @@ fn write(
         set(&mut next, &spec_path, replicas.into());
         Ok(next)
     })?;
-    Ok(viewed(engine, place, &written))
+    Ok(viewed(write, &written))
 }
 
 /// Returns the paths of spec replicas, status replicas and selector.

@@ -10,7 +10,7 @@ use objects::{Map, Value, json};
 use super::Task;
 use super::owned::{number, text_at};
 use super::world::{AUTOSCALERS, World};
-use crate::engine::{Place, WriteOptions, metadata_text};
+use crate::engine::{PatchBody, Place, WriteOptions, metadata_text};
 use crate::kinds;
 
 const COMPONENT: &str = "horizontal-pod-autoscaler";
@@ -144,13 +144,9 @@ fn rescale(
     status: &mut Map,
 ) {
     let patch = json!({"spec": {"replicas": wanted}});
-    let outcome = kinds::scale::patch(
-        &world.engine,
-        world.context_of(COMPONENT),
-        place,
-        &crate::engine::PatchBody::Merge(patch),
-        &WriteOptions::default(),
-    );
+    let context = world.context_of(COMPONENT);
+    let (patch, options) = (PatchBody::Merge(patch), WriteOptions::default());
+    let outcome = world.engine.patch(context, place, &patch, &options);
     if outcome.is_err() {
         return;
     }
@@ -234,11 +230,9 @@ fn write(world: &World, autoscaler: &Map, status: Map) {
     let status = Value::Object(status);
     let context = world.context_of(COMPONENT);
     // An autoscaler that went meanwhile needs no status.
-    let _ = world
-        .engine
-        .replace(context, &place, &WriteOptions::default(), &|live, _| {
-            let mut next = live.clone();
-            next.insert("status".into(), status.clone());
-            Ok(next)
-        });
+    let _ = world.engine.replace(context, &place, &|live, _| {
+        let mut next = live.clone();
+        next.insert("status".into(), status.clone());
+        Ok(next)
+    });
 }

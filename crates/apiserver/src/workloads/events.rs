@@ -193,15 +193,13 @@ impl World {
         let place = Place::new(&resource, metadata_text(happening.about, "namespace"), name);
         let now = self.now();
         let context = self.context_of(happening.source.0);
-        let counted = self
-            .engine
-            .replace(context, &place, &WriteOptions::default(), &|live, _| {
-                let mut next = live.clone();
-                next.insert("count".into(), count.into());
-                next.insert("lastTimestamp".into(), now.clone().into());
-                next.insert("message".into(), message.into());
-                Ok(next)
-            });
+        let counted = self.engine.replace(context, &place, &|live, _| {
+            let mut next = live.clone();
+            next.insert("count".into(), count.into());
+            next.insert("lastTimestamp".into(), now.clone().into());
+            next.insert("message".into(), message.into());
+            Ok(next)
+        });
         counted.is_ok()
     }
 

@@ -183,16 +183,14 @@ impl World {
         } else {
             &self.context
         };
-        let _ = self
-            .engine
-            .replace(context, &place, &WriteOptions::default(), &|live, _| {
-                let mut next = live.clone();
-                // Another object of the same name is none of ours.
-                if metadata_text(live, "uid") == uid {
-                    change(&mut next);
-                }
-                Ok(next)
-            });
+        let _ = self.engine.replace(context, &place, &|live, _| {
+            let mut next = live.clone();
+            // Another object of the same name is none of ours.
+            if metadata_text(live, "uid") == uid {
+                change(&mut next);
+            }
+            Ok(next)
+        });
     }
 
     /// Deletes an object at once.
