@@ -100,7 +100,8 @@ pub fn percent_decode(text: &str, plus: bool) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn first<'a>(query: &'a Query, key: &str) -> &'a str {
+/// Returns the value of a parameter that counts; "" where it is absent.
+pub(crate) fn first<'a>(query: &'a Query, key: &str) -> &'a str {
     query
         .get(key)
         .and_then(|values| values.first())

@@ -1,4 +1,12 @@
-//! Names of the health checks, as kube-apiserver lists them; all of them are about this one process.
+//! What the server says of itself: health checks under the names of kube-apiserver's, all of them about this one process,
+//! and its own few figures.
+
+use http::Response;
+
+use super::ResponseBody;
+use super::respond::{build, insert};
+use crate::engine::{Engine, Query};
+use crate::failure::{Answered, Failure};
 
 /// Checks of all three endpoints, in the order of a verbose answer.
 const COMMON: [&str; 31] = [
@@ -35,6 +43,30 @@ const COMMON: [&str; 31] = [
     "poststarthook/apiservice-openapiv3-controller",
 ];
 
+/// Answers a health check.
+pub fn health(path: &str, query: &Query) -> Answered<Response<ResponseBody>> {
+    let (endpoint, check) = path.split_once('/').unwrap_or((path, ""));
+    let checks = of(endpoint);
+    if checks.contains(&check) {
+        return Ok(build(200, "text/plain; charset=utf-8", "ok".into()));
+    }
+    if !check.is_empty() {
+        return Err(Failure::no_path());
+    }
+    let text = if query.contains_key("verbose") {
+        let lines: Vec<String> = checks
+            .iter()
+            .map(|check| format!("[+]{check} ok\n"))
+            .collect();
+        format!("{}{endpoint} check passed\n", lines.concat())
+    } else {
+        "ok".to_owned()
+    };
+    let mut response = build(200, "text/plain; charset=utf-8", text.into());
+    insert(response.headers_mut(), "x-content-type-options", "nosniff");
+    Ok(response)
+}
+
 /// Lists the checks of an endpoint (`healthz`, `livez` or `readyz`) in order.
 pub fn of(endpoint: &str) -> Vec<&'static str> {
     let mut checks: Vec<&str> = COMMON.to_vec();
@@ -45,4 +77,25 @@ pub fn of(endpoint: &str) -> Vec<&'static str> {
         checks.insert(2, "etcd");
     }
     checks
+}
+
+/// Answers with the server's few own figures, in the text form of Prometheus.
+pub fn metrics(engine: &Engine) -> Response<ResponseBody> {
+    let (records, flushes) = engine.store.log_counts();
+    let figures = [
+        (
+            "ferroflux_apiserver_storage_revision",
+            "gauge",
+            engine.store.revision(),
+        ),
+        ("ferroflux_apiserver_log_records_total", "counter", records),
+        ("ferroflux_apiserver_log_flushes_total", "counter", flushes),
+    ];
+    let lines =
+        figures.map(|(name, kind, value)| format!("# TYPE {name} {kind}\n{name} {value}\n"));
+    build(
+        200,
+        "text/plain; version=0.0.4; charset=utf-8",
+        lines.concat().into(),
+    )
 }
