@@ -4,7 +4,6 @@
 //! policies, webhooks, quotas. A cluster without such objects pays a few look-ups.
 
 mod authorizer;
-mod caller;
 pub mod expression;
 mod limits;
 pub mod pods;
