@@ -12,7 +12,7 @@ pub mod quota;
 mod review;
 mod rules;
 mod usage;
-mod webhook;
+pub mod webhook;
 
 use objects::Map;
 

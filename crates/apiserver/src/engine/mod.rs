@@ -194,6 +194,8 @@ pub struct Engine {
     pub rbac: crate::auth::rbac::Rbac,
     /// Namespaces whose quotas have to be counted anew.
     pub quotas: crate::admission::quota::Recounts,
+    /// Calls of admission webhooks under way.
+    pub webhook_calls: crate::admission::webhook::Calls,
     /// Compiled admission policies.
     pub policies: crate::admission::policy::Cache,
     /// Requests from sockets that may be handled at once.
@@ -222,6 +224,7 @@ impl Engine {
             credentials,
             rbac: crate::auth::rbac::Rbac::default(),
             quotas: crate::admission::quota::Recounts::default(),
+            webhook_calls: crate::admission::webhook::Calls::default(),
             policies: crate::admission::policy::Cache::default(),
             slots: Arc::new(tokio::sync::Semaphore::new(crate::http::REQUESTS_MAX)),
             injector: crate::faults::Injector::default(),

@@ -1,16 +1,19 @@
 //! Calls of admission webhooks: one HTTPS request to a loopback address.
 //!
-//! The engine works without awaiting, so a call runs on a thread of its own while the calling thread waits; inside of a
-//! runtime with several threads another one takes over meanwhile. Everything is bounded: the time by the webhook's own
-//! limit, the answer by [`ANSWER_BYTES_MAX`]. Errors are those of Go's client.
+//! The engine works without awaiting, so the calling thread waits for the answer; inside of a runtime with several threads
+//! another one takes over meanwhile. Everything is bounded: the calls under way by [`CALLS_MAX`], the time by the webhook's
+//! own limit, the answer by [`ANSWER_BYTES_MAX`]. Errors are those of Go's client.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use parking_lot::{Condvar, Mutex};
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::runtime::RuntimeFlavor;
 use tokio_rustls::TlsConnector;
 
 use super::endpoint::Endpoint;
@@ -19,20 +22,60 @@ use super::trust;
 /// Largest answer of a webhook, in bytes.
 const ANSWER_BYTES_MAX: usize = 3 * 1024 * 1024;
 
+/// Calls under way at once. Each holds a thread: more of them would wait for one another's processor time only.
+const CALLS_MAX: usize = 64;
+
+/// The calls under way.
+pub struct Calls {
+    free: Mutex<usize>,
+    ended: Condvar,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            free: Mutex::new(CALLS_MAX),
+            ended: Condvar::new(),
+        }
+    }
+}
+
+impl Calls {
+    /// Waits for a free place among the calls, for as long as a call may take; `None` where none became free.
+    fn begin(&self, patience: Duration) -> Option<Place<'_>> {
+        let mut free = self.free.lock();
+        self.ended
+            .wait_while_for(&mut free, |free| *free == 0, patience);
+        *free = free.checked_sub(1)?;
+        Some(Place(self))
+    }
+}
+
+/// The place of one call, free again when it is dropped.
+struct Place<'a>(&'a Calls);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        *self.0.free.lock() += 1;
+        self.0.ended.notify_one();
+    }
+}
+
 /// Posts a body and returns the answer's.
-pub(super) fn call(endpoint: &Endpoint, body: Vec<u8>) -> Result<Bytes, String> {
-    let work = || {
-        std::thread::scope(|scope| {
-            let thread = scope.spawn(|| run(endpoint, body));
-            thread
-                .join()
-                .unwrap_or_else(|_| Err("the call ended unexpectedly".into()))
-        })
+pub(super) fn call(calls: &Calls, endpoint: &Endpoint, body: Vec<u8>) -> Result<Bytes, String> {
+    let work = || match calls.begin(endpoint.timeout) {
+        Some(_place) => run(endpoint, body),
+        None => Err(said(endpoint, "context deadline exceeded")),
     };
     let flavor = tokio::runtime::Handle::try_current().map(|handle| handle.runtime_flavor());
     match flavor {
-        Ok(tokio::runtime::RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
-        _ => work(),
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        // A runtime of one thread cannot wait for another one on it.
+        Ok(_) => std::thread::scope(|scope| {
+            let ended = scope.spawn(work).join();
+            ended.unwrap_or_else(|_| Err("the call ended unexpectedly".into()))
+        }),
+        Err(_) => work(),
     }
 }
 
@@ -136,5 +179,21 @@ fn refused(code: u16, body: Bytes) -> Result<Bytes, String> {
         _ => Err(format!(
             "the server responded with the status code {code} but did not return more information"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_calls_than_the_bound_are_under_way() {
+        let calls = Calls::default();
+        let mut under_way: Vec<_> = (0..CALLS_MAX)
+            .map(|_| calls.begin(Duration::ZERO).expect("a place is free"))
+            .collect();
+        assert!(calls.begin(Duration::ZERO).is_none());
+        under_way.pop();
+        assert!(calls.begin(Duration::ZERO).is_some());
     }
 }

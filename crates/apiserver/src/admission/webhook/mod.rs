@@ -8,6 +8,8 @@ mod caller;
 mod endpoint;
 mod trust;
 
+pub use caller::Calls;
+
 use objects::{Map, Value};
 
 use super::authorizer::NAME;
@@ -155,7 +157,13 @@ fn fits(
 /// Sends a review and reads the response; failures are those of Go's client.
 fn send(engine: &Engine, webhook: &Map, review: &Value, uid: &str) -> Result<Map, String> {
     let body = endpoint::endpoint(engine, webhook)
-        .and_then(|endpoint| caller::call(&endpoint, review.to_string().into_bytes()))
+        .and_then(|endpoint| {
+            caller::call(
+                &engine.webhook_calls,
+                &endpoint,
+                review.to_string().into_bytes(),
+            )
+        })
         .map_err(|why| format!("failed to call webhook: {why}"))?;
     answer::response(&body, uid)
 }
