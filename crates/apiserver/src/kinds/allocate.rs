@@ -1,28 +1,18 @@
-//! What the server adds to a new or changed object of a built-in kind beyond defaults: addresses and ports of services,
-//! selectors of jobs, the service account and tolerations of pods, protective finalizers, the first status.
-
-use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU32, Ordering};
+//! What the server adds to a new or changed object of a built-in kind beyond defaults: selectors of jobs, tolerations of pods,
+//! protective finalizers, the first status; addresses and ports of services come from [`services`].
 
 use objects::{Map, Value, json};
 
-use crate::catalog::{Resource, text};
+use crate::catalog::Resource;
 use crate::defaults;
 use crate::engine::{Engine, metadata_mut, metadata_text};
-use crate::failure::field;
-use crate::store::Entry;
-
-/// First address that is given to services, 10.0.0.10; the range is a /16.
-const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 0, 0, 10]);
-const ADDRESSES: u32 = (1 << 16) - 20;
-const FIRST_NODE_PORT: u32 = 30_000;
-const NODE_PORTS: u32 = 2_768;
+use crate::kinds::services;
 
 /// Finishes a new object of a built-in kind; defaults are set, the uid is known.
 pub fn create(engine: &Engine, resource: &Resource, object: &mut Map) {
     match (resource.group(), resource.plural()) {
         ("", "pods") => pod(object),
-        ("", "services") => service(engine, object, None),
+        ("", "services") => services::complete(engine, object, None),
         ("", "persistentvolumeclaims") => {
             object.insert("status".into(), json!({"phase": "Pending"}));
             data_source(object);
@@ -43,16 +33,16 @@ pub fn create(engine: &Engine, resource: &Resource, object: &mut Map) {
                 metadata_text(object, "name").to_owned(),
                 metadata_text(object, "uid").to_owned(),
             );
-            reset_status(engine, resource, object);
+            reset_status(resource, object);
             defaults::generate_selector(object, &name, &uid);
         }
         ("apps", "daemonsets") => {
-            reset_status(engine, resource, object);
+            reset_status(resource, object);
             defaults::set_template_generation(object, None);
         }
         ("", "namespaces") => {}
         _ if resource.custom.is_none() && resource.subresource("status").is_some() => {
-            reset_status(engine, resource, object);
+            reset_status(resource, object);
         }
         _ => {}
     }
@@ -61,31 +51,33 @@ pub fn create(engine: &Engine, resource: &Resource, object: &mut Map) {
 /// Finishes a changed object of a built-in kind.
 pub fn update(engine: &Engine, resource: &Resource, object: &mut Map, live: &Map) {
     match (resource.group(), resource.plural()) {
-        ("", "services") => service(engine, object, Some(live)),
+        ("", "services") => services::complete(engine, object, Some(live)),
         ("apps", "daemonsets") => defaults::set_template_generation(object, Some(live)),
         ("", "secrets") => {
             object.remove("stringData");
         }
-        ("", "pods") => {
-            if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
-                crate::admission::pods::tolerate(spec);
-                let old = live.get("spec").and_then(Value::as_object);
-                for key in ["priority", "preemptionPolicy"] {
-                    if let Some(value) = old
-                        .and_then(|old| old.get(key))
-                        .filter(|_| !spec.contains_key(key))
-                    {
-                        spec.insert(key.to_owned(), value.clone());
-                    }
-                }
-            }
-        }
+        ("", "pods") => keep_of_pod(object, live),
         _ => {}
     }
 }
 
+/// Keeps what admission gave a pod, where the new state leaves it out.
+fn keep_of_pod(object: &mut Map, live: &Map) {
+    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    crate::admission::pods::tolerate(spec);
+    let old = live.get("spec").and_then(Value::as_object);
+    for key in ["priority", "preemptionPolicy"] {
+        let kept = old.and_then(|old| old.get(key));
+        if let Some(value) = kept.filter(|_| !spec.contains_key(key)) {
+            spec.insert(key.to_owned(), value.clone());
+        }
+    }
+}
+
 /// Gives a new object the status that Go prints of an empty one.
-fn reset_status(_engine: &Engine, resource: &Resource, object: &mut Map) {
+fn reset_status(resource: &Resource, object: &mut Map) {
     let (schema, ty) = crate::fields::schema_of(resource);
     let empty = objects::managed::empty_object(&schema, ty);
     match empty.get("status") {
@@ -148,231 +140,6 @@ fn node(object: &mut Map) {
         && !list.contains(&taint)
     {
         list.push(taint);
-    }
-}
-
-/// Returns a number that is not handed out twice while the server runs, and differs after a restart.
-fn next_number(engine: &Engine) -> u32 {
-    static LAST: AtomicU32 = AtomicU32::new(0);
-    let floor = u32::try_from(engine.store.revision() & 0xffff_ffff).unwrap_or(0);
-    let last = LAST
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
-            Some(last.max(floor).wrapping_add(1))
-        })
-        .unwrap_or(floor);
-    last.max(floor).wrapping_add(1)
-}
-
-fn service(engine: &Engine, object: &mut Map, live: Option<&Map>) {
-    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
-        return;
-    };
-    let live = live.and_then(|live| live.get("spec")?.as_object());
-    if let Some(live) = live {
-        drop_type_dependent(spec, live);
-    }
-    if text(spec, "type") == "ExternalName" {
-        let own = spec
-            .get("clusterIP")
-            .filter(|own| !own.is_null() && own.as_str() != Some(""));
-        if let Some(own) = own.cloned()
-            && spec.get("clusterIPs").is_none_or(Value::is_null)
-        {
-            spec.insert("clusterIPs".into(), json!([own]));
-        }
-        let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
-        for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
-            port.remove("nodePort");
-        }
-        return;
-    }
-    if let Some(live) = live {
-        keep_allocated(spec, live);
-    }
-    let listed = spec.get("clusterIPs").and_then(Value::as_array);
-    if text(spec, "clusterIP").is_empty() && listed.is_none_or(Vec::is_empty) {
-        let address = Ipv4Addr::from(FIRST_ADDRESS + next_number(engine) % ADDRESSES);
-        spec.insert("clusterIP".into(), address.to_string().into());
-    }
-    let address = spec.get("clusterIP").cloned().unwrap_or_default();
-    let headless = address.as_str() == Some("None");
-    let put = |spec: &mut Map, key: &str, value: Value| {
-        if spec.get(key).is_none_or(Value::is_null) {
-            spec.insert(key.to_owned(), value);
-        }
-    };
-    put(spec, "clusterIPs", json!([address]));
-    let selected = spec.get("selector").is_some_and(|s| !s.is_null());
-    if headless && !selected {
-        put(spec, "ipFamilies", json!(["IPv4", "IPv6"]));
-        put(spec, "ipFamilyPolicy", "RequireDualStack".into());
-    } else {
-        put(spec, "ipFamilies", json!(["IPv4"]));
-        put(spec, "ipFamilyPolicy", "SingleStack".into());
-    }
-    let former = live.and_then(|live| live.get("ports")?.as_array());
-    node_ports(engine, spec, former);
-    let balanced = text(spec, "type") == "LoadBalancer";
-    if balanced && text(spec, "externalTrafficPolicy") == "Local" {
-        let kept = live.and_then(|live| live.get("healthCheckNodePort").cloned());
-        let number = FIRST_NODE_PORT + next_number(engine) % NODE_PORTS;
-        put(spec, "healthCheckNodePort", kept.unwrap_or(number.into()));
-    } else if live.and_then(|l| l.get("healthCheckNodePort")) == spec.get("healthCheckNodePort") {
-        spec.remove("healthCheckNodePort");
-    }
-    if !balanced && let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
-        status.insert("loadBalancer".into(), json!({}));
-    }
-}
-
-/// Drops what only the former type of a service needed, where the new state kept it unchanged.
-fn drop_type_dependent(spec: &mut Map, live: &Map) {
-    let kind = text(spec, "type").to_owned();
-    let exposed = matches!(kind.as_str(), "NodePort" | "LoadBalancer");
-    let mut drop = Vec::new();
-    if !exposed {
-        drop.push("externalTrafficPolicy");
-    }
-    if kind == "ExternalName" {
-        drop.extend([
-            "clusterIP",
-            "clusterIPs",
-            "ipFamilies",
-            "ipFamilyPolicy",
-            "internalTrafficPolicy",
-        ]);
-    }
-    if kind != "LoadBalancer" {
-        drop.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
-    }
-    let external = spec.get("externalIPs").is_some();
-    for key in drop {
-        let kept = key == "externalTrafficPolicy" && external;
-        if !kept && spec.get(key) == live.get(key) {
-            spec.remove(key);
-        }
-    }
-}
-
-/// Keeps what was allocated before, where the new state leaves it out.
-fn keep_allocated(spec: &mut Map, live: &Map) {
-    for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
-        let absent = spec
-            .get(key)
-            .is_none_or(|v| v.is_null() || v.as_str() == Some(""));
-        if absent && let Some(value) = live.get(key) {
-            spec.insert(key.to_owned(), value.clone());
-        }
-    }
-    // Who changes the one address means the first of all.
-    let same = |key: &str| spec.get(key) == live.get(key);
-    if !same("clusterIP")
-        && same("clusterIPs")
-        && let Some(own) = spec.get("clusterIP").cloned()
-        && let Some(first) = spec.get_mut("clusterIPs").and_then(|all| all.get_mut(0))
-    {
-        *first = own;
-    }
-    let live_ports = live.get("ports").and_then(Value::as_array);
-    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
-    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
-        if port.get("nodePort").and_then(Value::as_i64).unwrap_or(0) != 0 {
-            continue;
-        }
-        let same = live_ports.into_iter().flatten().find(|l| {
-            l.get("port") == port.get("port") && l.get("protocol") == port.get("protocol")
-        });
-        if let Some(number) = same.and_then(|l| l.get("nodePort")) {
-            port.insert("nodePort".into(), number.clone());
-        }
-    }
-}
-
-/// Addresses and numbers that a service asks for and other services have.
-pub fn taken(engine: &Engine, object: &Map, live: Option<&Map>) -> Vec<cluster::StatusCause> {
-    let spec = |object: &Map| object.get("spec").and_then(Value::as_object).cloned();
-    let (own, live) = (
-        spec(object).unwrap_or_default(),
-        live.and_then(spec).unwrap_or_default(),
-    );
-    let address = text(&own, "clusterIP");
-    let numbers = node_numbers(&own);
-    let had = node_numbers(&live);
-    let asks = !matches!(address, "" | "None") && text(&live, "clusterIP").is_empty();
-    let new: Vec<&(usize, i64)> = numbers
-        .iter()
-        .filter(|(_, number)| !had.iter().any(|(_, old)| old == number))
-        .collect();
-    if text(&own, "type") == "ExternalName" || (!asks && new.is_empty()) {
-        return Vec::new();
-    }
-    let uid = metadata_text(object, "uid");
-    let (_, entries) = engine.store.list("/services", "");
-    let others = || entries.iter().filter(|entry| entry.meta.uid != uid);
-    let mut causes = Vec::new();
-    if asks && others().any(|other| selectable(other, "spec.clusterIP") == address) {
-        let why = format!("failed to allocate IP {address}: provided IP is already allocated");
-        let value = Value::from(vec![address]);
-        causes.push(field::invalid("spec.clusterIPs", &value, &why));
-    }
-    if new.is_empty() {
-        return causes;
-    }
-    // Most services have no node ports, and decoding them all would make many services slow.
-    let exposed = others().filter(|other| selectable(other, "spec.type") != "ClusterIP");
-    let specs = exposed.filter_map(|other| spec(&other.decode("v1", "Service")));
-    let used: Vec<i64> = specs
-        .flat_map(|spec| node_numbers(&spec))
-        .map(|(_, number)| number)
-        .collect();
-    for (i, number) in new {
-        let path = format!("spec.ports[{i}].nodePort");
-        if used.contains(number) {
-            let why = "provided port is already allocated";
-            causes.push(field::invalid(&path, &(*number).into(), why));
-        }
-    }
-    causes
-}
-
-/// Returns the value of a selectable field of a stored object; empty where it has none.
-fn selectable<'a>(entry: &'a Entry, field: &str) -> &'a str {
-    let fields = &entry.meta.fields;
-    let found = fields.iter().find(|(name, _)| name == field);
-    found.map_or("", |(_, value)| value.as_str())
-}
-
-/// Lists the node ports of a service, with their places.
-fn node_numbers(spec: &Map) -> Vec<(usize, i64)> {
-    let ports = spec.get("ports").and_then(Value::as_array);
-    let ports = ports.into_iter().flatten().enumerate();
-    let numbers = ports.filter_map(|(i, port)| Some((i, port.get("nodePort")?.as_i64()?)));
-    numbers.filter(|(_, number)| *number != 0).collect()
-}
-
-fn node_ports(engine: &Engine, spec: &mut Map, former: Option<&Vec<Value>>) {
-    let allocates = spec.get("allocateLoadBalancerNodePorts") != Some(&Value::Bool(false));
-    let wanted = match text(spec, "type") {
-        "NodePort" => true,
-        "LoadBalancer" => allocates,
-        _ => false,
-    };
-    let clusters = text(spec, "type") == "ClusterIP";
-    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
-    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
-        let number = port.get("nodePort").and_then(Value::as_i64).unwrap_or(0);
-        // A port of the former type that was left alone goes with it.
-        let kept = |live: &Value| {
-            live.get("port") == port.get("port") && live.get("nodePort") == port.get("nodePort")
-        };
-        let stale = former.is_some_and(|ports| ports.iter().any(kept));
-        if clusters && number != 0 && stale {
-            port.remove("nodePort");
-        }
-        if wanted && number == 0 {
-            let number = FIRST_NODE_PORT + next_number(engine) % NODE_PORTS;
-            port.insert("nodePort".into(), number.into());
-        }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod pods;
 pub mod posts;
 pub mod rules;
 pub mod scale;
+mod services;
 pub mod warnings;
 
 use cluster::StatusCause;
@@ -198,7 +199,7 @@ pub fn validate(
 ) -> Vec<StatusCause> {
     if resource.is("", "services") {
         // Upstream allocates before it looks at the rest.
-        let refused = allocate::taken(engine, object, live);
+        let refused = services::taken(engine, object, live);
         if !refused.is_empty() {
             return refused;
         }

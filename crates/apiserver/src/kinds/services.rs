@@ -1,0 +1,264 @@
+//! Addresses and ports of services: what the server gives, what it keeps, what others have already.
+//!
+//! Services are read anew for each allocation: there is no bitmap to repair, and the stored facts have address and type.
+
+use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use cluster::StatusCause;
+use objects::{Map, Value, json};
+
+use crate::catalog::text;
+use crate::engine::{Engine, metadata_text};
+use crate::failure::field;
+use crate::store::Entry;
+
+/// First address that is given to services, 10.0.0.10; the range is a /16.
+const FIRST_ADDRESS: u32 = u32::from_be_bytes([10, 0, 0, 10]);
+const ADDRESSES: u32 = (1 << 16) - 20;
+const FIRST_NODE_PORT: u32 = 30_000;
+const NODE_PORTS: u32 = 2_768;
+
+/// Finishes a new or changed service; `live` is its state before an update.
+pub fn complete(engine: &Engine, object: &mut Map, live: Option<&Map>) {
+    let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
+        return;
+    };
+    let live = live.and_then(|live| live.get("spec")?.as_object());
+    if let Some(live) = live {
+        drop_type_dependent(spec, live);
+    }
+    if text(spec, "type") == "ExternalName" {
+        return forward(spec);
+    }
+    if let Some(live) = live {
+        keep_allocated(spec, live);
+    }
+    give_address(engine, spec);
+    let former = live.and_then(|live| live.get("ports")?.as_array());
+    node_ports(engine, spec, former);
+    health_port(engine, spec, live);
+    let balanced = text(spec, "type") == "LoadBalancer";
+    if !balanced && let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
+        status.insert("loadBalancer".into(), json!({}));
+    }
+}
+
+/// Leaves a service that is another name for something outside without node ports.
+fn forward(spec: &mut Map) {
+    let own = spec
+        .get("clusterIP")
+        .filter(|own| !own.is_null() && own.as_str() != Some(""));
+    if let Some(own) = own.cloned() {
+        put(spec, "clusterIPs", json!([own]));
+    }
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+        port.remove("nodePort");
+    }
+}
+
+fn give_address(engine: &Engine, spec: &mut Map) {
+    let listed = spec.get("clusterIPs").and_then(Value::as_array);
+    if text(spec, "clusterIP").is_empty() && listed.is_none_or(Vec::is_empty) {
+        let address = Ipv4Addr::from(FIRST_ADDRESS + next_number(engine) % ADDRESSES);
+        spec.insert("clusterIP".into(), address.to_string().into());
+    }
+    let address = spec.get("clusterIP").cloned().unwrap_or_default();
+    let headless = address.as_str() == Some("None");
+    put(spec, "clusterIPs", json!([address]));
+    let selected = spec.get("selector").is_some_and(|s| !s.is_null());
+    if headless && !selected {
+        put(spec, "ipFamilies", json!(["IPv4", "IPv6"]));
+        put(spec, "ipFamilyPolicy", "RequireDualStack".into());
+    } else {
+        put(spec, "ipFamilies", json!(["IPv4"]));
+        put(spec, "ipFamilyPolicy", "SingleStack".into());
+    }
+}
+
+/// Sets what is absent.
+fn put(spec: &mut Map, key: &str, value: Value) {
+    if spec.get(key).is_none_or(Value::is_null) {
+        spec.insert(key.to_owned(), value);
+    }
+}
+
+fn node_ports(engine: &Engine, spec: &mut Map, former: Option<&Vec<Value>>) {
+    let allocates = spec.get("allocateLoadBalancerNodePorts") != Some(&Value::Bool(false));
+    let wanted = match text(spec, "type") {
+        "NodePort" => true,
+        "LoadBalancer" => allocates,
+        _ => false,
+    };
+    let clusters = text(spec, "type") == "ClusterIP";
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+        let number = port.get("nodePort").and_then(Value::as_i64).unwrap_or(0);
+        // A port of the former type that was left alone goes with it.
+        let kept = |live: &Value| {
+            live.get("port") == port.get("port") && live.get("nodePort") == port.get("nodePort")
+        };
+        let stale = former.is_some_and(|ports| ports.iter().any(kept));
+        if clusters && number != 0 && stale {
+            port.remove("nodePort");
+        }
+        if wanted && number == 0 {
+            let number = FIRST_NODE_PORT + next_number(engine) % NODE_PORTS;
+            port.insert("nodePort".into(), number.into());
+        }
+    }
+}
+
+/// Balancers that keep to the node of a pod ask it at a port of its own.
+fn health_port(engine: &Engine, spec: &mut Map, live: Option<&Map>) {
+    let kept = live.and_then(|live| live.get("healthCheckNodePort"));
+    let local = text(spec, "externalTrafficPolicy") == "Local";
+    if text(spec, "type") == "LoadBalancer" && local {
+        let number = FIRST_NODE_PORT + next_number(engine) % NODE_PORTS;
+        put(
+            spec,
+            "healthCheckNodePort",
+            kept.cloned().unwrap_or(number.into()),
+        );
+    } else if kept == spec.get("healthCheckNodePort") {
+        spec.remove("healthCheckNodePort");
+    }
+}
+
+/// Drops what only the former type of a service needed, where the new state kept it unchanged.
+fn drop_type_dependent(spec: &mut Map, live: &Map) {
+    let kind = text(spec, "type").to_owned();
+    let exposed = matches!(kind.as_str(), "NodePort" | "LoadBalancer");
+    let mut drop = Vec::new();
+    if !exposed {
+        drop.push("externalTrafficPolicy");
+    }
+    if kind == "ExternalName" {
+        drop.extend([
+            "clusterIP",
+            "clusterIPs",
+            "ipFamilies",
+            "ipFamilyPolicy",
+            "internalTrafficPolicy",
+        ]);
+    }
+    if kind != "LoadBalancer" {
+        drop.extend(["allocateLoadBalancerNodePorts", "loadBalancerClass"]);
+    }
+    let external = spec.get("externalIPs").is_some();
+    for key in drop {
+        let kept = key == "externalTrafficPolicy" && external;
+        if !kept && spec.get(key) == live.get(key) {
+            spec.remove(key);
+        }
+    }
+}
+
+/// Keeps what was allocated before, where the new state leaves it out.
+fn keep_allocated(spec: &mut Map, live: &Map) {
+    for key in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
+        let absent = spec
+            .get(key)
+            .is_none_or(|v| v.is_null() || v.as_str() == Some(""));
+        if absent && let Some(value) = live.get(key) {
+            spec.insert(key.to_owned(), value.clone());
+        }
+    }
+    // Who changes the one address means the first of all.
+    let same = |key: &str| spec.get(key) == live.get(key);
+    if !same("clusterIP")
+        && same("clusterIPs")
+        && let Some(own) = spec.get("clusterIP").cloned()
+        && let Some(first) = spec.get_mut("clusterIPs").and_then(|all| all.get_mut(0))
+    {
+        *first = own;
+    }
+    let live_ports = live.get("ports").and_then(Value::as_array);
+    let ports = spec.get_mut("ports").and_then(Value::as_array_mut);
+    for port in ports.into_iter().flatten().filter_map(Value::as_object_mut) {
+        if port.get("nodePort").and_then(Value::as_i64).unwrap_or(0) != 0 {
+            continue;
+        }
+        let same = live_ports.into_iter().flatten().find(|l| {
+            l.get("port") == port.get("port") && l.get("protocol") == port.get("protocol")
+        });
+        if let Some(number) = same.and_then(|l| l.get("nodePort")) {
+            port.insert("nodePort".into(), number.clone());
+        }
+    }
+}
+
+/// Returns a number that is not handed out twice while the server runs, and differs after a restart.
+fn next_number(engine: &Engine) -> u32 {
+    static LAST: AtomicU32 = AtomicU32::new(0);
+    let floor = u32::try_from(engine.store.revision() & 0xffff_ffff).unwrap_or(0);
+    let last = LAST
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+            Some(last.max(floor).wrapping_add(1))
+        })
+        .unwrap_or(floor);
+    last.max(floor).wrapping_add(1)
+}
+
+/// Addresses and numbers that a service asks for and other services have.
+pub fn taken(engine: &Engine, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
+    let spec = |object: &Map| object.get("spec").and_then(Value::as_object).cloned();
+    let (own, live) = (
+        spec(object).unwrap_or_default(),
+        live.and_then(spec).unwrap_or_default(),
+    );
+    let address = text(&own, "clusterIP");
+    let numbers = node_numbers(&own);
+    let had = node_numbers(&live);
+    let asks = !matches!(address, "" | "None") && text(&live, "clusterIP").is_empty();
+    let new: Vec<&(usize, i64)> = numbers
+        .iter()
+        .filter(|(_, number)| !had.iter().any(|(_, old)| old == number))
+        .collect();
+    if text(&own, "type") == "ExternalName" || (!asks && new.is_empty()) {
+        return Vec::new();
+    }
+    let uid = metadata_text(object, "uid");
+    let (_, entries) = engine.store.list("/services", "");
+    let others = || entries.iter().filter(|entry| entry.meta.uid != uid);
+    let mut causes = Vec::new();
+    if asks && others().any(|other| selectable(other, "spec.clusterIP") == address) {
+        let why = format!("failed to allocate IP {address}: provided IP is already allocated");
+        let value = Value::from(vec![address]);
+        causes.push(field::invalid("spec.clusterIPs", &value, &why));
+    }
+    if new.is_empty() {
+        return causes;
+    }
+    // Most services have no node ports, and decoding them all would make many services slow.
+    let exposed = others().filter(|other| selectable(other, "spec.type") != "ClusterIP");
+    let specs = exposed.filter_map(|other| spec(&other.decode("v1", "Service")));
+    let used: Vec<i64> = specs
+        .flat_map(|spec| node_numbers(&spec))
+        .map(|(_, number)| number)
+        .collect();
+    for (i, number) in new {
+        let path = format!("spec.ports[{i}].nodePort");
+        if used.contains(number) {
+            let why = "provided port is already allocated";
+            causes.push(field::invalid(&path, &(*number).into(), why));
+        }
+    }
+    causes
+}
+
+/// Returns the value of a selectable field of a stored object; empty where it has none.
+fn selectable<'a>(entry: &'a Entry, field: &str) -> &'a str {
+    let fields = &entry.meta.fields;
+    let found = fields.iter().find(|(name, _)| name == field);
+    found.map_or("", |(_, value)| value.as_str())
+}
+
+/// Lists the node ports of a service, with their places.
+fn node_numbers(spec: &Map) -> Vec<(usize, i64)> {
+    let ports = spec.get("ports").and_then(Value::as_array);
+    let ports = ports.into_iter().flatten().enumerate();
+    let numbers = ports.filter_map(|(i, port)| Some((i, port.get("nodePort")?.as_i64()?)));
+    numbers.filter(|(_, number)| *number != 0).collect()
+}
