@@ -2,7 +2,10 @@
 //!
 //! Services are read anew for each allocation: there is no bitmap to repair, and the stored facts have address and type.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use cluster::StatusCause;
@@ -21,6 +24,7 @@ const NODE_PORTS: u32 = 2_768;
 
 /// Finishes a new or changed service; `live` is its state before an update.
 pub fn complete(engine: &Engine, object: &mut Map, live: Option<&Map>) {
+    let others = Others::of(engine, metadata_text(object, "uid"));
     let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) else {
         return;
     };
@@ -34,10 +38,10 @@ pub fn complete(engine: &Engine, object: &mut Map, live: Option<&Map>) {
     if let Some(live) = live {
         keep_allocated(spec, live);
     }
-    give_address(engine, spec);
+    give_address(&others, spec);
     let former = live.and_then(|live| live.get("ports")?.as_array());
-    node_ports(engine, spec, former);
-    health_port(engine, spec, live);
+    node_ports(&others, spec, former);
+    health_port(&others, spec, live);
     let balanced = text(spec, "type") == "LoadBalancer";
     if !balanced && let Some(status) = object.get_mut("status").and_then(Value::as_object_mut) {
         status.insert("loadBalancer".into(), json!({}));
@@ -58,11 +62,10 @@ fn forward(spec: &mut Map) {
     }
 }
 
-fn give_address(engine: &Engine, spec: &mut Map) {
+fn give_address(others: &Others<'_>, spec: &mut Map) {
     let listed = spec.get("clusterIPs").and_then(Value::as_array);
     if text(spec, "clusterIP").is_empty() && listed.is_none_or(Vec::is_empty) {
-        let address = Ipv4Addr::from(FIRST_ADDRESS + next_number(engine) % ADDRESSES);
-        spec.insert("clusterIP".into(), address.to_string().into());
+        spec.insert("clusterIP".into(), others.free_address().into());
     }
     let address = spec.get("clusterIP").cloned().unwrap_or_default();
     let headless = address.as_str() == Some("None");
@@ -84,7 +87,7 @@ fn put(spec: &mut Map, key: &str, value: Value) {
     }
 }
 
-fn node_ports(engine: &Engine, spec: &mut Map, former: Option<&Vec<Value>>) {
+fn node_ports(others: &Others<'_>, spec: &mut Map, former: Option<&Vec<Value>>) {
     let allocates = spec.get("allocateLoadBalancerNodePorts") != Some(&Value::Bool(false));
     let wanted = match text(spec, "type") {
         "NodePort" => true,
@@ -104,23 +107,19 @@ fn node_ports(engine: &Engine, spec: &mut Map, former: Option<&Vec<Value>>) {
             port.remove("nodePort");
         }
         if wanted && number == 0 {
-            let number = FIRST_NODE_PORT + next_number(engine) % NODE_PORTS;
-            port.insert("nodePort".into(), number.into());
+            port.insert("nodePort".into(), others.free_node_port().into());
         }
     }
 }
 
 /// Balancers that keep to the node of a pod ask it at a port of its own.
-fn health_port(engine: &Engine, spec: &mut Map, live: Option<&Map>) {
+fn health_port(others: &Others<'_>, spec: &mut Map, live: Option<&Map>) {
     let kept = live.and_then(|live| live.get("healthCheckNodePort"));
     let local = text(spec, "externalTrafficPolicy") == "Local";
     if text(spec, "type") == "LoadBalancer" && local {
-        let number = FIRST_NODE_PORT + next_number(engine) % NODE_PORTS;
-        put(
-            spec,
-            "healthCheckNodePort",
-            kept.cloned().unwrap_or(number.into()),
-        );
+        let number = || others.free_node_port().into();
+        let number = kept.cloned().unwrap_or_else(number);
+        put(spec, "healthCheckNodePort", number);
     } else if kept == spec.get("healthCheckNodePort") {
         spec.remove("healthCheckNodePort");
     }
@@ -201,51 +200,104 @@ fn next_number(engine: &Engine) -> u32 {
     last.max(floor).wrapping_add(1)
 }
 
+/// The services but one: what is taken when that one gets its addresses and ports.
+struct Others<'a> {
+    engine: &'a Engine,
+    /// Uid of the one.
+    uid: String,
+    entries: OnceCell<Vec<Arc<Entry>>>,
+    node_ports: OnceCell<HashSet<i64>>,
+}
+
+impl<'a> Others<'a> {
+    fn of(engine: &'a Engine, uid: &str) -> Self {
+        Self {
+            engine,
+            uid: uid.to_owned(),
+            entries: OnceCell::new(),
+            node_ports: OnceCell::new(),
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        let entries = || self.engine.store.list("/services", "").1;
+        let entries = self.entries.get_or_init(entries).iter();
+        entries.filter(|entry| entry.meta.uid != self.uid)
+    }
+
+    fn has_address(&self, address: &str) -> bool {
+        self.entries()
+            .any(|other| selectable(other, "spec.clusterIP") == address)
+    }
+
+    /// Returns the node ports in use. Most services have none, and decoding them all would make many services slow.
+    fn node_ports(&self) -> &HashSet<i64> {
+        self.node_ports.get_or_init(|| {
+            self.entries()
+                .filter(|other| selectable(other, "spec.type") != "ClusterIP")
+                .filter_map(|other| spec_of(&other.decode("v1", "Service")))
+                .flat_map(|spec| all_node_numbers(&spec))
+                .collect()
+        })
+    }
+
+    /// Takes the next address that no service has; where all are taken, one that the validation refuses.
+    fn free_address(&self) -> String {
+        let next = || Ipv4Addr::from(FIRST_ADDRESS + next_number(self.engine) % ADDRESSES);
+        let first = next().to_string();
+        if !self.has_address(&first) {
+            return first;
+        }
+        let addresses = self.entries().map(|o| selectable(o, "spec.clusterIP"));
+        let taken: HashSet<&str> = addresses.collect();
+        (1..ADDRESSES)
+            .map(|_| next().to_string())
+            .find(|address| !taken.contains(address.as_str()))
+            .unwrap_or(first)
+    }
+
+    /// Takes the next node port that no service has; where all are taken, one that the validation refuses.
+    fn free_node_port(&self) -> i64 {
+        let next = || i64::from(FIRST_NODE_PORT + next_number(self.engine) % NODE_PORTS);
+        let taken = self.node_ports();
+        let mut numbers = (0..NODE_PORTS).map(|_| next());
+        numbers
+            .find(|number| !taken.contains(number))
+            .unwrap_or_else(next)
+    }
+}
+
 /// Addresses and numbers that a service asks for and other services have.
 pub fn taken(engine: &Engine, object: &Map, live: Option<&Map>) -> Vec<StatusCause> {
-    let spec = |object: &Map| object.get("spec").and_then(Value::as_object).cloned();
-    let (own, live) = (
-        spec(object).unwrap_or_default(),
-        live.and_then(spec).unwrap_or_default(),
-    );
+    let own = spec_of(object).unwrap_or_default();
+    let live = live.and_then(spec_of).unwrap_or_default();
     let address = text(&own, "clusterIP");
-    let numbers = node_numbers(&own);
     let had = node_numbers(&live);
     let asks = !matches!(address, "" | "None") && text(&live, "clusterIP").is_empty();
-    let new: Vec<&(usize, i64)> = numbers
-        .iter()
-        .filter(|(_, number)| !had.iter().any(|(_, old)| old == number))
-        .collect();
+    let mut new = node_numbers(&own);
+    new.retain(|(_, number)| !had.iter().any(|(_, old)| old == number));
     if text(&own, "type") == "ExternalName" || (!asks && new.is_empty()) {
         return Vec::new();
     }
-    let uid = metadata_text(object, "uid");
-    let (_, entries) = engine.store.list("/services", "");
-    let others = || entries.iter().filter(|entry| entry.meta.uid != uid);
+    let others = Others::of(engine, metadata_text(object, "uid"));
     let mut causes = Vec::new();
-    if asks && others().any(|other| selectable(other, "spec.clusterIP") == address) {
+    if asks && others.has_address(address) {
         let why = format!("failed to allocate IP {address}: provided IP is already allocated");
         let value = Value::from(vec![address]);
         causes.push(field::invalid("spec.clusterIPs", &value, &why));
     }
-    if new.is_empty() {
-        return causes;
-    }
-    // Most services have no node ports, and decoding them all would make many services slow.
-    let exposed = others().filter(|other| selectable(other, "spec.type") != "ClusterIP");
-    let specs = exposed.filter_map(|other| spec(&other.decode("v1", "Service")));
-    let used: Vec<i64> = specs
-        .flat_map(|spec| node_numbers(&spec))
-        .map(|(_, number)| number)
-        .collect();
     for (i, number) in new {
-        let path = format!("spec.ports[{i}].nodePort");
-        if used.contains(number) {
+        if others.node_ports().contains(&number) {
+            let path = format!("spec.ports[{i}].nodePort");
             let why = "provided port is already allocated";
-            causes.push(field::invalid(&path, &(*number).into(), why));
+            causes.push(field::invalid(&path, &number.into(), why));
         }
     }
     causes
+}
+
+fn spec_of(service: &Map) -> Option<Map> {
+    service.get("spec").and_then(Value::as_object).cloned()
 }
 
 /// Returns the value of a selectable field of a stored object; empty where it has none.
@@ -261,4 +313,11 @@ fn node_numbers(spec: &Map) -> Vec<(usize, i64)> {
     let ports = ports.into_iter().flatten().enumerate();
     let numbers = ports.filter_map(|(i, port)| Some((i, port.get("nodePort")?.as_i64()?)));
     numbers.filter(|(_, number)| *number != 0).collect()
+}
+
+/// Lists the node ports of a service together with that of its health checks.
+fn all_node_numbers(spec: &Map) -> Vec<i64> {
+    let health = spec.get("healthCheckNodePort").and_then(Value::as_i64);
+    let ports = node_numbers(spec).into_iter().map(|(_, number)| number);
+    ports.chain(health).collect()
 }

@@ -20,5 +20,6 @@ mod port;
 mod protobuf;
 mod quotas;
 mod recorded;
+mod services;
 mod transport;
 mod workloads;
