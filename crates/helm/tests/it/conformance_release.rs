@@ -51,7 +51,8 @@ fn conformance_provenance() {
     let archive = std::fs::read(charts.join("signtest-0.1.0.tgz")).unwrap();
     let text = std::fs::read(charts.join("signtest-0.1.0.tgz.prov")).unwrap();
     let provenance = helm::provenance::Provenance::parse(&text).unwrap();
-    assert_eq!(provenance.metadata.name, "signtest");
-    provenance.check("signtest-0.1.0.tgz", &archive).unwrap();
-    assert!(provenance.check("signtest-0.1.0.tgz", b"x").is_err());
+    let claim = provenance.claim(Version::V3).unwrap();
+    assert_eq!(claim.metadata.name, "signtest");
+    claim.check("signtest-0.1.0.tgz", &archive).unwrap();
+    assert!(claim.check("signtest-0.1.0.tgz", b"x").is_err());
 }

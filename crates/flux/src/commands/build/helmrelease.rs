@@ -14,7 +14,8 @@ use kyaml::Dialect;
 use objects::Object;
 
 use crate::commands::debug::compose_values;
-use crate::commands::helm::chart::{load, locate, world};
+use crate::commands::helm::chart::{load, world};
+use crate::commands::helm::location::locate;
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::kinds::HELM_RELEASE;

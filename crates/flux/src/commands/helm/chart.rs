@@ -1,7 +1,7 @@
 //! What the chart commands share: flags for values and versions, loading, the world.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gocompat::quote::quote;
 use helm::Version;
@@ -75,8 +75,13 @@ pub fn read_text(name: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn open_error(name: &str, error: &std::io::Error) -> String {
-    format!("open {name}: {}", io_text(error))
+/// Go's text for a file that cannot be read; directories can be opened.
+pub fn open_error(name: &str, error: &std::io::Error) -> String {
+    let verb = match error.kind() {
+        std::io::ErrorKind::IsADirectory => "read",
+        _ => "open",
+    };
+    format!("{verb} {name}: {}", io_text(error))
 }
 
 /// The system's words for an error, as Go prints them.
@@ -129,27 +134,6 @@ pub fn helm_version(flag: u8) -> Version {
     if flag == 3 { Version::V3 } else { Version::V4 }
 }
 
-/// Refuses what is no chart on this machine; nothing is fetched.
-pub fn locate(path: &str) -> Result<(), String> {
-    let path = path.trim();
-    if Path::new(path).exists() {
-        return Ok(());
-    }
-    if path.starts_with(['/', '.']) {
-        return Err(format!("path {} not found", quote(path.as_bytes())));
-    }
-    let shown = quote(path.as_bytes());
-    if path.contains("://") {
-        return Err(format!("{shown} is not supported: charts are not fetched"));
-    }
-    match path.split_once('/') {
-        Some((repository, _)) => Err(format!("repo {repository} not found")),
-        None => Err(format!(
-            "non-absolute URLs should be in form of repo_name/path_to_chart, got: {path}"
-        )),
-    }
-}
-
 /// Loads a chart from a directory or an archive.
 pub fn load(path: &str, version: Version) -> Result<Chart, String> {
     load_with(path, version, true)
@@ -161,13 +145,12 @@ pub fn load_any(path: &str, version: Version) -> Result<Chart, String> {
 }
 
 fn load_with(path: &str, version: Version, detect: bool) -> Result<Chart, String> {
-    locate(path)?;
     let place = Path::new(path.trim());
-    let absolute = std::path::absolute(place).map_err(|error| error.to_string())?;
+    let absolute = absolute(path.trim())?;
     if !place.is_dir() {
-        return load_file(place, &absolute.to_string_lossy(), version);
+        return load_file(place, &absolute, version);
     }
-    let file = absolute.join("Chart.yaml");
+    let file = Path::new(&absolute).join("Chart.yaml");
     if let Err(error) = fs::metadata(&file)
         && detect
         && version == Version::V4
@@ -246,6 +229,33 @@ fn content_type(bytes: &[u8]) -> &'static str {
         Some(start) if !start.iter().any(binary) => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
     }
+}
+
+/// A path from the root, without empty and `.` steps, `..` resolved by name.
+pub fn absolute(path: &str) -> Result<String, String> {
+    let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+    Ok(clean(&path).to_string_lossy().into_owned())
+}
+
+/// A path without empty and `.` steps, `..` resolved by name.
+pub fn clean(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            std::path::Component::CurDir => {}
+            std::path::Component::ParentDir if out.file_name().is_some() => {
+                out.pop();
+            }
+            std::path::Component::ParentDir if out.has_root() => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Seconds since 1970.
+pub fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
 }
 
 /// The present time and the system's randomness.

@@ -28,10 +28,6 @@ pub struct InstallFlags {
     /// Refused where a declared chart is missing: nothing is fetched.
     #[arg(long)]
     pub dependency_update: bool,
-    #[arg(long, hide = true)]
-    repo: Option<String>,
-    #[arg(long, hide = true)]
-    verify: bool,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "watcher")]
     wait: Option<String>,
     #[arg(long, hide = true)]
@@ -58,8 +54,6 @@ struct Accepted {
     #[arg(long, hide = true)]
     description: Option<String>,
     #[arg(long, hide = true)]
-    devel: bool,
-    #[arg(long, hide = true)]
     enable_dns: bool,
     #[arg(long, hide = true)]
     force_replace: bool,
@@ -77,24 +71,6 @@ struct Accepted {
     take_ownership: bool,
     #[arg(long, hide = true)]
     hide_secret: bool,
-    #[arg(long, hide = true)]
-    version: Option<String>,
-    #[arg(long, hide = true)]
-    keyring: Option<String>,
-    #[arg(long, hide = true)]
-    username: Option<String>,
-    #[arg(long, hide = true)]
-    password: Option<String>,
-    #[arg(long, hide = true)]
-    cert_file: Option<String>,
-    #[arg(long, hide = true)]
-    key_file: Option<String>,
-    #[arg(long, hide = true)]
-    ca_file: Option<String>,
-    #[arg(long, hide = true)]
-    plain_http: bool,
-    #[arg(long, hide = true)]
-    pass_credentials: bool,
     #[arg(long, hide = true)]
     kube_context: Option<String>,
     #[arg(long, hide = true)]
@@ -129,8 +105,6 @@ impl InstallFlags {
                 "--post-renderer",
                 "starts a program",
             ),
-            (self.repo.is_some(), "--repo", "fetches a chart"),
-            (self.verify, "--verify", "checks signatures"),
         ];
         match refused.iter().find(|(given, ..)| *given) {
             Some((_, flag, what)) => Err(format!("{flag} is not supported: it {what}")),

@@ -12,7 +12,7 @@ use helm::load::archive_files;
 use helm::metadata::Metadata;
 use helm::{Values, Version};
 
-use super::chart::{ValueFlags, helm_version, io_text, read_text, warn, world};
+use super::chart::{ValueFlags, clean, helm_version, io_text, read_text, warn, world};
 use crate::context::Context;
 
 /// Arguments of `flux helm lint`.
@@ -97,21 +97,6 @@ fn walk(path: &Path, found: &mut Vec<String>) {
     let mut inner: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     inner.sort();
     inner.iter().for_each(|path| walk(path, found));
-}
-
-/// A path without empty and `.` steps, `..` resolved by name.
-fn clean(path: &Path) -> PathBuf {
-    let mut out = PathBuf::new();
-    for part in path.components() {
-        match part {
-            std::path::Component::CurDir => {}
-            std::path::Component::ParentDir if out.file_name().is_some() => {
-                out.pop();
-            }
-            other => out.push(other),
-        }
-    }
-    out
 }
 
 struct Run<'r> {

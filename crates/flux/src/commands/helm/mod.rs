@@ -4,8 +4,10 @@ pub mod chart;
 mod files;
 mod install_flags;
 mod lint;
+pub mod location;
 mod show;
 mod template;
+mod verify;
 
 use clap::Subcommand;
 

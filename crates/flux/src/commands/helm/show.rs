@@ -4,6 +4,7 @@ use helm::Version;
 use helm::chart::Chart;
 
 use super::chart::{helm_version, load_any};
+use super::location::LocationFlags;
 use crate::context::Context;
 
 /// Arguments of `flux helm show`.
@@ -20,10 +21,8 @@ pub struct Args {
     helm_version: u8,
     #[arg(long, hide = true)]
     jsonpath: Option<String>,
-    #[arg(long, hide = true)]
-    version: Option<String>,
-    #[arg(long, hide = true)]
-    devel: bool,
+    #[command(flatten)]
+    location: LocationFlags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +78,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         return Err("--jsonpath is not supported".to_owned());
     }
     let version = helm_version(args.helm_version);
+    args.location.locate(path, version)?;
     let chart = load_any(path, version)?;
     let wanted = |one: Part| part == one || part == Part::All;
     let mut out = String::new();

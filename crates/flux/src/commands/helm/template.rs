@@ -14,9 +14,10 @@ use helm::origin::Sources;
 use helm::{Release, Version};
 
 use super::chart::{
-    ValueFlags, helm_version, io_text, kube_version, load, locate, log_text, read_text, warn, world,
+    ValueFlags, helm_version, io_text, kube_version, load, log_text, read_text, warn, world,
 };
 use super::install_flags::InstallFlags;
+use super::location::LocationFlags;
 use crate::context::Context;
 
 /// Arguments of `flux helm template`.
@@ -27,6 +28,8 @@ pub struct Args {
     words: Vec<String>,
     #[command(flatten)]
     values: ValueFlags,
+    #[command(flatten)]
+    location: LocationFlags,
     #[command(flatten)]
     install: InstallFlags,
     /// Template of the release's name.
@@ -77,7 +80,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
     let (name, path) = words(args)?;
     let sub_notes = args.render_subchart_notes;
     args.install.check(ctx, version, sub_notes)?;
-    locate(path)?;
+    args.location.locate(path, version)?;
     let given = args.values.read()?;
     let user = given.merge(version, &read_text)?;
     let chart = load(path, version)?;
