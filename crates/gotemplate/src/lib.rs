@@ -52,4 +52,4 @@ pub use object::Object;
 pub use set::{Limits, MissingKey, Set};
 pub use stack::with_deep_stack;
 pub use text::Text;
-pub use value::{Element, Kind, List, Map, MapKind, Tree, Value};
+pub use value::{Element, Kind, List, Map, MapKind, MapType, Tree, Value};

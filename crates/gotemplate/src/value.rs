@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::function::{CallResult, Signature};
 use crate::object::Object;
 use crate::text::Text;
 
@@ -196,8 +197,27 @@ pub enum MapKind {
     /// `map[string]string`.
     Text,
     /// A named type made of `map[string]interface {}`, such as `common.Values`.
-    Named(&'static str),
+    Named(&'static MapType),
 }
+
+/// A named map type and its methods, which stand before keys of the same name.
+#[derive(Debug)]
+pub struct MapType {
+    /// Go's name of the type.
+    pub name: &'static str,
+    /// The signature of a method.
+    pub method: fn(&[u8]) -> Option<&'static Signature>,
+    /// Calls a method that `method` knows; the arguments fit its signature.
+    pub call: fn(&Map, &[u8], &[Value]) -> CallResult,
+}
+
+impl PartialEq for MapType {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for MapType {}
 
 /// A map. Cloning shares the entries, as Go's maps do.
 #[derive(Clone)]
@@ -312,7 +332,7 @@ impl Map {
         match self.kind {
             MapKind::Any => "map[string]interface {}",
             MapKind::Text => "map[string]string",
-            MapKind::Named(name) => name,
+            MapKind::Named(named) => named.name,
         }
     }
 }

@@ -47,14 +47,6 @@ impl Release {
     }
 }
 
-/// Name of the type of `.Values`.
-pub(crate) fn values_kind(version: Version) -> MapKind {
-    MapKind::Named(match version {
-        Version::V3 => "chartutil.Values",
-        Version::V4 => "common.Values",
-    })
-}
-
 /// `.Chart`: a map of Go's field names in Helm 4, a struct in Helm 3.
 pub(crate) fn chart_value(metadata: &Metadata, is_root: bool, version: Version) -> Value {
     match version {

@@ -34,6 +34,7 @@ pub mod strvals;
 pub mod template;
 pub mod toml;
 pub mod values;
+mod values_type;
 
 pub use context::Release;
 pub use gotemplate::Map as Values;

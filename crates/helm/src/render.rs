@@ -10,11 +10,12 @@ use gotemplate::{
 use crate::Version;
 use crate::capabilities::Capabilities;
 use crate::chart::Chart;
-use crate::context::{Files, Release, capabilities_value, chart_value, values_kind};
+use crate::context::{Files, Release, capabilities_value, chart_value};
 use crate::dependencies::table_at;
 use crate::explain::{TemplateFault, line_excerpt};
 use crate::failure;
 use crate::functions::{World, registry, without_no_value};
+use crate::values_type::values_kind;
 
 /// What a chart is rendered with.
 pub struct RenderInput<'a> {
@@ -105,7 +106,7 @@ fn run_all(
         ];
         let template = Map::of(values_kind(version), template.into_iter().collect());
         file.context.set("Template", Value::Map(template));
-        let data = Value::Map(file.context.clone());
+        let data = Value::Map(file.context.as_kind(values_kind(version)));
         let out = run
             .execute(path.as_bytes(), &data)
             .map_err(|error| exec_error(&error, path, version))?;

@@ -2,7 +2,8 @@
 
 use super::{At, Exec, Frame, Item};
 use crate::ast::{Expr, ExprKind};
-use crate::function::Type;
+use crate::error::Cause;
+use crate::function::{CallResult, Signature, Type};
 use crate::object::Object;
 use crate::set::MissingKey;
 use crate::text::Text;
@@ -70,6 +71,12 @@ impl<'f> Frame<'f, '_> {
         let has_args = !args.is_empty() || last.is_some();
         match receiver.value_ref() {
             Some(Value::Map(map)) => {
+                if let MapKind::Named(named) = map.kind()
+                    && let Some(signature) = (named.method)(name)
+                {
+                    let call = |values: &[Value]| (named.call)(map, name, values);
+                    return self.method(dot, name, expr, signature, args, last, call);
+                }
                 if has_args {
                     return self.fail(format!("{name} is not a method but has arguments"));
                 }
@@ -86,6 +93,32 @@ impl<'f> Frame<'f, '_> {
         }
         let type_name = static_type.map_or("interface {}".into(), Value::type_name);
         self.fail(format!("can't evaluate field {name} in type {type_name}"))
+    }
+
+    /// Calls a method with its arguments.
+    #[allow(clippy::too_many_arguments)]
+    fn method(
+        &mut self,
+        dot: &Item,
+        name: &Text,
+        expr: &'f Expr,
+        signature: &'static Signature,
+        args: &'f [Expr],
+        last: Option<Item>,
+        call: impl FnOnce(&[Value]) -> CallResult,
+    ) -> Exec<Item> {
+        let function = name.to_str();
+        let values = self.arguments(dot, &function, signature, args, last)?;
+        let values: Vec<Value> = values.iter().map(Item::value).collect();
+        match call(&values) {
+            Ok(value) if signature.result == Type::Any => Ok(Item::Interface(value)),
+            Ok(value) => Ok(Item::Is(value)),
+            Err(error) => {
+                self.at = At::Expr(expr);
+                let function = function.into_owned();
+                self.raise(Cause::Call { function, error })
+            }
+        }
     }
 
     /// A map entry, or what the mode gives for a missing one.
@@ -132,22 +165,9 @@ impl<'f> Frame<'f, '_> {
         let name_text = name.to_str();
         let has_args = !args.is_empty() || last.is_some();
         if let Some(signature) = object.method(&name_text) {
-            let values = self.arguments(dot, &name_text, signature, args, last)?;
-            let values: Vec<Value> = values.iter().map(Item::value).collect();
-            return match object.call(&name_text, &values) {
-                Ok(value) => Ok(Some(if signature.result == Type::Any {
-                    Item::Interface(value)
-                } else {
-                    Item::Is(value)
-                })),
-                Err(error) => {
-                    self.at = At::Expr(expr);
-                    self.raise(crate::error::Cause::Call {
-                        function: name_text.into_owned(),
-                        error,
-                    })
-                }
-            };
+            let call = |values: &[Value]| object.call(&name_text, values);
+            let item = self.method(dot, name, expr, signature, args, last, call)?;
+            return Ok(Some(item));
         }
         if let Some(value) = object.field(&name_text) {
             if has_args {
