@@ -5,7 +5,6 @@
 
 mod core;
 mod describe;
-mod documented;
 mod plain;
 mod pods;
 mod workloads;
