@@ -36,40 +36,53 @@ pub struct Fields {
 }
 
 impl Schedule {
-    /// Parses a schedule; `None` where it is malformed.
-    pub fn parse(text: &str) -> Option<Self> {
-        let text = match text {
-            "@yearly" | "@annually" => "0 0 1 1 *",
-            "@monthly" => "0 0 1 * *",
-            "@weekly" => "0 0 * * 0",
-            "@daily" | "@midnight" => "0 0 * * *",
-            "@hourly" => "0 * * * *",
-            other => other,
-        };
-        if let Some(pause) = text.strip_prefix("@every ") {
-            let nanos = gocompat::duration::parse(pause).ok()?;
-            let seconds = (nanos / 1_000_000_000).max(1);
-            return Some(Self::Every(SignedDuration::from_secs(seconds)));
+    /// Parses a schedule.
+    ///
+    /// # Errors
+    /// Says in the parser's words what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("empty spec string".into());
         }
-        let mut parts: Vec<&str> = text.split_whitespace().collect();
-        if parts
-            .first()
-            .is_some_and(|p| p.starts_with("TZ=") || p.starts_with("CRON_TZ="))
-        {
-            parts.remove(0);
+        let text = without_zone(text);
+        match (text, text.strip_prefix("@every ")) {
+            ("@yearly" | "@annually", _) => Self::of_fields("0 0 1 1 *"),
+            ("@monthly", _) => Self::of_fields("0 0 1 * *"),
+            ("@weekly", _) => Self::of_fields("0 0 * * 0"),
+            ("@daily" | "@midnight", _) => Self::of_fields("0 0 * * *"),
+            ("@hourly", _) => Self::of_fields("0 * * * *"),
+            (_, Some(pause)) => {
+                let nanos = gocompat::duration::parse(pause)
+                    .map_err(|why| format!("failed to parse duration {text}: {why}"))?;
+                let seconds = (nanos / gocompat::duration::SECOND).max(1);
+                Ok(Self::Every(SignedDuration::from_secs(seconds)))
+            }
+            _ if text.starts_with('@') => Err(format!("unrecognized descriptor: {text}")),
+            _ => Self::of_fields(text),
         }
-        let [minute, hour, day, month, weekday] = parts.as_slice() else {
-            return None;
+    }
+
+    fn of_fields(text: &str) -> Result<Self, String> {
+        let parts: Vec<&str> = text.split_whitespace().collect();
+        let [minute, hour, day, month, weekday] = parts[..] else {
+            let (count, parts) = (parts.len(), parts.join(" "));
+            return Err(format!(
+                "expected exactly 5 fields, found {count}: [{parts}]"
+            ));
         };
-        let any = |field: &str| field.split(',').any(|part| part.starts_with(['*', '?']));
-        Some(Self::Fields(Fields {
-            minutes: bits(minute, 0, 59, &[])?,
-            hours: bits(hour, 0, 23, &[])?,
-            days: bits(day, 1, 31, &[])?,
-            months: bits(month, 1, 12, &MONTHS)?,
-            weekdays: bits(weekday, 0, 6, &DAYS)?,
-            any_day: any(day),
-            any_weekday: any(weekday),
+        let (minutes, _) = bits(minute, 0, 59, &[])?;
+        let (hours, _) = bits(hour, 0, 23, &[])?;
+        let (days, any_day) = bits(day, 1, 31, &[])?;
+        let (months, _) = bits(month, 1, 12, &MONTHS)?;
+        let (weekdays, any_weekday) = bits(weekday, 0, 6, &DAYS)?;
+        Ok(Self::Fields(Fields {
+            minutes,
+            hours,
+            days,
+            months,
+            weekdays,
+            any_day,
+            any_weekday,
         }))
     }
 
@@ -131,48 +144,105 @@ fn has(bits: u64, index: i8) -> bool {
     u32::try_from(index).is_ok_and(|index| bits & (1 << index) != 0)
 }
 
-/// Reads one field as a set of bits.
-fn bits(field: &str, low: u32, high: u32, names: &[&str]) -> Option<u64> {
-    let mut all = 0;
-    for part in field.split(',') {
-        let (range, step) = part
-            .split_once('/')
-            .map_or((part, None), |(r, s)| (r, Some(s)));
-        let number = |text: &str| -> Option<u32> {
-            let named = names
-                .iter()
-                .position(|name| name.eq_ignore_ascii_case(text));
-            match named {
-                Some(index) => Some(u32::try_from(index).ok()? + low),
-                None => text.parse().ok(),
+/// Leaves out the zone that a schedule may begin with.
+fn without_zone(text: &str) -> &str {
+    if !text.starts_with("TZ=") && !text.starts_with("CRON_TZ=") {
+        return text;
+    }
+    text.split_once(' ').map_or("", |(_, rest)| rest.trim())
+}
+
+/// Reads one field as a set of bits, and whether it lets anything pass.
+fn bits(field: &str, low: u32, high: u32, names: &[&str]) -> Result<(u64, bool), String> {
+    let (mut all, mut any) = (0, false);
+    for part in field.split(',').filter(|part| !part.is_empty()) {
+        let (range, step) = match part.split_once('/') {
+            Some((_, step)) if step.contains('/') => {
+                return Err(format!("too many slashes: {part}"));
             }
+            Some((range, step)) => (range, Some(step)),
+            None => (part, None),
         };
-        let (from, mut to) = if range == "*" || range == "?" {
-            (low, high)
-        } else if let Some((from, to)) = range.split_once('-') {
-            (number(from)?, number(to)?)
-        } else {
-            let from = number(range)?;
-            (from, from)
-        };
+        let (from, to, star) = ends(part, range, low, high, names)?;
         let step = match step {
-            // `5/15` means from 5 to the end.
-            Some(step) => {
-                if !range.contains('-') {
-                    to = high;
-                }
-                step.parse::<usize>().ok().filter(|step| *step > 0)?
-            }
+            Some(step) => number(step)?,
             None => 1,
         };
-        if from < low || to > high || from > to {
-            return None;
+        if from < low {
+            return Err(format!(
+                "beginning of range ({from}) below minimum ({low}): {part}"
+            ));
         }
-        for index in (from..=to).step_by(step) {
-            all |= 1 << index;
+        // `5/15` means from 5 to the end.
+        let open = part.contains('/') && !range.contains('-');
+        let to = if open { high } else { to };
+        if to > high {
+            return Err(format!(
+                "end of range ({to}) above maximum ({high}): {part}"
+            ));
         }
+        if from > to {
+            return Err(format!(
+                "beginning of range ({from}) beyond end of range ({to}): {part}"
+            ));
+        }
+        if step == 0 {
+            return Err(format!("step of range should be a positive number: {part}"));
+        }
+        any |= star && step == 1;
+        all |= (from..=to)
+            .step_by(step as usize)
+            .fold(0, |bits, index| bits | 1 << index);
     }
-    Some(all)
+    Ok((all, any))
+}
+
+/// Reads the first and the last number of a range, and whether it stands for all of them.
+fn ends(
+    part: &str,
+    range: &str,
+    low: u32,
+    high: u32,
+    names: &[&str],
+) -> Result<(u32, u32, bool), String> {
+    let named = |text: &str| {
+        let place = names
+            .iter()
+            .position(|name| name.eq_ignore_ascii_case(text));
+        match place.and_then(|place| u32::try_from(place).ok()) {
+            Some(place) => Ok(place + low),
+            None => number(text),
+        }
+    };
+    let mut parts = range.split('-');
+    let first = parts.next().unwrap_or("");
+    if matches!(first, "*" | "?") {
+        return Ok((low, high, true));
+    }
+    let from = named(first)?;
+    let to = parts.next().map_or(Ok(from), named)?;
+    if parts.next().is_some() {
+        return Err(format!("too many hyphens: {part}"));
+    }
+    Ok((from, to, false))
+}
+
+/// Reads a number as Go's `Atoi` does; negative ones are refused.
+fn number(text: &str) -> Result<u32, String> {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    let number = text.parse::<i64>().map_err(|error| {
+        let why = match error.kind() {
+            PosOverflow | NegOverflow => "value out of range",
+            _ => "invalid syntax",
+        };
+        let quoted = gocompat::quote::quote(text.as_bytes());
+        format!("failed to parse int from {text}: strconv.Atoi: parsing {quoted}: {why}")
+    })?;
+    if number < 0 {
+        return Err(format!("negative number ({number}) not allowed: {text}"));
+    }
+    // Nothing beyond is within any bounds; the message alone is not the same then.
+    Ok(u32::try_from(number).unwrap_or(u32::MAX))
 }
 
 /// Finds a time zone of the database by its name.
@@ -211,6 +281,13 @@ mod tests {
                 "UTC",
                 "2024-01-05T12:00:00Z",
                 "2024-01-08T12:00:00Z",
+            ),
+            // A day of the month with a step is a restriction, `*` alone is none.
+            (
+                "0 0 */31 * 5",
+                "UTC",
+                "2024-01-02T00:00:00Z",
+                "2024-01-05T00:00:00Z",
             ),
             (
                 "0 0 13 * 5",
@@ -260,20 +337,45 @@ mod tests {
             let next = schedule.next(after.parse().unwrap(), &zone(name).unwrap());
             assert_eq!(next, Some(expected.parse().unwrap()), "{text} in {name}");
         }
-        for bad in [
-            "",
-            "* * * *",
-            "60 * * * *",
-            "* * * * * *",
-            "5-1 * * * *",
-            "*/0 * * * *",
-        ] {
-            assert_eq!(Schedule::parse(bad), None, "{bad}");
-        }
         let never = Schedule::parse("0 0 31 2 *").unwrap();
         assert_eq!(
             never.next("2024-01-01T00:00:00Z".parse().unwrap(), &TimeZone::UTC),
             None
         );
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused_in_the_words_of_the_parser() {
+        for (text, why) in [
+            ("", "empty spec string"),
+            ("* * * *", "expected exactly 5 fields, found 4: [* * * *]"),
+            ("@noon", "unrecognized descriptor: @noon"),
+            (
+                "@every 5",
+                "failed to parse duration @every 5: time: missing unit in duration \"5\"",
+            ),
+            ("60 * * * *", "end of range (60) above maximum (59): 60"),
+            ("* * 0 * *", "beginning of range (0) below minimum (1): 0"),
+            (
+                "5-1 * * * *",
+                "beginning of range (5) beyond end of range (1): 5-1",
+            ),
+            (
+                "*/0 * * * *",
+                "step of range should be a positive number: */0",
+            ),
+            ("1-2-3 * * * *", "too many hyphens: 1-2-3"),
+            ("1/2/3 * * * *", "too many slashes: 1/2/3"),
+            (
+                "mon * * * *",
+                "failed to parse int from mon: strconv.Atoi: parsing \"mon\": invalid syntax",
+            ),
+            (
+                "* * * * 1-x",
+                "failed to parse int from x: strconv.Atoi: parsing \"x\": invalid syntax",
+            ),
+        ] {
+            assert_eq!(Schedule::parse(text), Err(why.to_owned()), "{text}");
+        }
     }
 }

@@ -6,16 +6,18 @@
 
 mod admission;
 mod autoscaler;
-mod batch;
 mod configuration;
+mod cron_job;
 mod endpoints;
 mod event;
+mod job;
 mod limits;
 mod networking;
 mod pod;
 mod policies;
 mod rbac;
 mod service;
+mod stateful_set;
 mod status;
 mod storage;
 mod workload;
@@ -57,7 +59,7 @@ const TABLE: &[(&str, &str, Validator)] = &[
     ("", "PodTemplate", workload::pod_template),
     ("apps", "Deployment", workload::deployment),
     ("apps", "ReplicaSet", workload::replica_set),
-    ("apps", "StatefulSet", workload::stateful_set),
+    ("apps", "StatefulSet", stateful_set::set),
     ("apps", "DaemonSet", workload::daemon_set),
     ("apps", "ControllerRevision", configuration::revision),
     (
@@ -65,8 +67,8 @@ const TABLE: &[(&str, &str, Validator)] = &[
         "CertificateSigningRequest",
         configuration::signing_request,
     ),
-    ("batch", "Job", batch::job),
-    ("batch", "CronJob", batch::cron_job),
+    ("batch", "Job", job::check),
+    ("batch", "CronJob", cron_job::check),
     ("networking.k8s.io", "Ingress", networking::ingress),
     (
         "networking.k8s.io",

@@ -130,7 +130,7 @@ fn start(world: &World, cron: &Map, jobs: &[Map], status: &mut Map) -> Option<Du
         return None;
     }
     let text = text_at(cron, &["spec", "schedule"]);
-    let Some(schedule) = Schedule::parse(text) else {
+    let Ok(schedule) = Schedule::parse(text) else {
         let message = format!("unparseable schedule: {text:?}");
         world.warn(COMPONENT, cron, "UnparseableSchedule", &message);
         return None;
