@@ -1,7 +1,10 @@
 //! Pods and pod templates, in the order of upstream's checks, which is the order of the causes.
 
 mod container;
+mod environment;
 mod handler;
+mod mounts;
+mod projected;
 mod resources;
 mod scheduling;
 mod security;
