@@ -395,7 +395,7 @@ impl Checker<'_> {
                 "must not have unknown fields",
             ));
         }
-        let mut found = super::schema::validate_value(&schema, default);
+        let mut found = super::judge::validate_value(&schema, default);
         if found.is_empty() {
             found = super::cel::default_faults(&schema, default);
         }

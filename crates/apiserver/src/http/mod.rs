@@ -10,6 +10,7 @@ mod checks;
 mod compress;
 mod discovery;
 mod openapi;
+mod openapi_paths;
 mod resource;
 mod respond;
 mod responder;

@@ -17,6 +17,7 @@ mod job;
 pub(crate) mod logs;
 mod owned;
 mod pod;
+mod pod_status;
 mod replica_set;
 mod revision;
 mod service;
