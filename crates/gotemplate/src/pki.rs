@@ -12,7 +12,7 @@ mod rsa;
 mod x509;
 
 pub(crate) use keys::{Key, generate_dsa};
-pub(crate) use x509::{CertificateInput, issue, subject_of};
+pub(crate) use x509::{CertificateInput, Issuer, issue, issuer_of};
 
 pub(crate) use pem::decode as decode_pem;
 

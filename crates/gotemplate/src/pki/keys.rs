@@ -150,21 +150,22 @@ impl Key {
 
     /// The public key as certificates hold it.
     pub(super) fn public_info(&self) -> Vec<u8> {
+        let algorithm = match self {
+            Self::Rsa(_) => sequence(&[object(RSA), null()]),
+            Self::Curve(_) => sequence(&[object(EC), object(P256)]),
+            Self::Edwards(_) => sequence(&[object(ED25519)]),
+        };
+        sequence(&[algorithm, bits(&self.public_bits())])
+    }
+
+    /// The public key itself, without its algorithm.
+    pub(super) fn public_bits(&self) -> Vec<u8> {
         match self {
-            Self::Rsa(key) => {
-                let inner = sequence(&[integer(&key.modulus), integer(&key.public)]);
-                sequence(&[sequence(&[object(RSA), null()]), bits(&inner)])
-            }
-            Self::Curve(scalar) => sequence(&[
-                sequence(&[object(EC), object(P256)]),
-                bits(&curve::public_point(scalar)),
-            ]),
-            Self::Edwards(seed) => {
-                let public = Ed25519KeyPair::from_seed_unchecked(seed)
-                    .map(|pair| pair.public_key().as_ref().to_vec())
-                    .unwrap_or_default();
-                sequence(&[sequence(&[object(ED25519)]), bits(&public)])
-            }
+            Self::Rsa(key) => sequence(&[integer(&key.modulus), integer(&key.public)]),
+            Self::Curve(scalar) => curve::public_point(scalar),
+            Self::Edwards(seed) => Ed25519KeyPair::from_seed_unchecked(seed)
+                .map(|pair| pair.public_key().as_ref().to_vec())
+                .unwrap_or_default(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use num_bigint::BigUint;
-use sha1::Digest as _;
+use sha2::Digest as _;
 
 use super::der::{self, bits, element, object, sequence, small};
 use super::keys::Key;
@@ -21,16 +21,25 @@ pub(crate) struct CertificateInput<'c> {
     pub(crate) is_authority: bool,
 }
 
-/// Issues a certificate as PEM; `issuer` is the subject of the signer in DER, absent where it signs itself.
+/// What a certificate says of the one that signed it.
+#[derive(Clone)]
+pub(crate) struct Issuer {
+    /// Subject, in DER.
+    subject: Vec<u8>,
+    /// Identifier of its key, where it names one.
+    identifier: Option<Vec<u8>>,
+}
+
+/// Issues a certificate as PEM; without an issuer it signs itself.
 pub(crate) fn issue(
     input: &CertificateInput<'_>,
     key: &Key,
     signer: &Key,
-    issuer: Option<&[u8]>,
+    issuer: Option<&Issuer>,
     random: Random<'_>,
 ) -> String {
     let subject = subject(input.common_name);
-    let serial = random_number(random, 127) + 1_u8;
+    let serial = random_number(random, 128);
     let not_after = input
         .not_before
         .add(input.days.saturating_mul(86_400_000_000_000));
@@ -38,14 +47,11 @@ pub(crate) fn issue(
         element(0xa0, &small(2)),
         der::integer(&serial),
         signer.algorithm(),
-        issuer.map_or_else(|| subject.clone(), <[u8]>::to_vec),
+        issuer.map_or_else(|| subject.clone(), |issuer| issuer.subject.clone()),
         sequence(&[moment(input.not_before), moment(&not_after)]),
         subject.clone(),
         key.public_info(),
-        element(
-            0xa3,
-            &sequence(&extensions(input, key, signer, issuer.is_some())),
-        ),
+        element(0xa3, &sequence(&extensions(input, key, &subject, issuer))),
     ]);
     let signature = signer.sign(&body, random);
     pem::encode(
@@ -58,7 +64,7 @@ fn subject(common_name: &str) -> Vec<u8> {
     if common_name.is_empty() {
         return sequence(&[]);
     }
-    let printable = |c: char| c.is_ascii_alphanumeric() || " '()+,-./:=?*&".contains(c);
+    let printable = |c: char| c.is_ascii_alphanumeric() || " '()+,-./:=?".contains(c);
     let tag = if common_name.chars().all(printable) {
         0x13
     } else {
@@ -89,15 +95,16 @@ fn extension(last: u8, critical: bool, value: &[u8]) -> Vec<u8> {
     sequence(&parts)
 }
 
+/// Method 1 of RFC 7093, which Go follows since 1.25.
 fn key_identifier(key: &Key) -> Vec<u8> {
-    sha1::Sha1::digest(key.public_info()).to_vec()
+    sha2::Sha256::digest(key.public_bits())[..20].to_vec()
 }
 
 fn extensions(
     input: &CertificateInput<'_>,
     key: &Key,
-    signer: &Key,
-    signed_by_other: bool,
+    subject: &[u8],
+    issuer: Option<&Issuer>,
 ) -> Vec<Vec<u8>> {
     // Signing and encipherment of keys; authorities also sign certificates.
     let usage: &[u8] = if input.is_authority {
@@ -123,12 +130,11 @@ fn extensions(
             &element(der::OCTET_STRING, &key_identifier(key)),
         ));
     }
-    if signed_by_other {
-        found.push(extension(
-            0x23,
-            false,
-            &sequence(&[element(0x80, &key_identifier(signer))]),
-        ));
+    // An issuer of the same name counts as the certificate itself.
+    let other = issuer.filter(|issuer| issuer.subject != subject);
+    if let Some(identifier) = other.and_then(|issuer| issuer.identifier.as_deref()) {
+        let identifier = sequence(&[element(0x80, identifier)]);
+        found.push(extension(0x23, false, &identifier));
     }
     let names = input
         .names
@@ -140,13 +146,14 @@ fn extensions(
     });
     let alternatives: Vec<Vec<u8>> = names.chain(addresses).collect();
     if !alternatives.is_empty() {
-        found.push(extension(0x11, false, &sequence(&alternatives)));
+        let nameless = input.common_name.is_empty();
+        found.push(extension(0x11, nameless, &sequence(&alternatives)));
     }
     found
 }
 
-/// The subject of a DER certificate, in DER; `None` where it is no certificate.
-pub(crate) fn subject_of(certificate: &[u8]) -> Option<Vec<u8>> {
+/// What a DER certificate says of itself; `None` where it is no certificate.
+pub(crate) fn issuer_of(certificate: &[u8]) -> Option<Issuer> {
     let outer = der::parts(certificate)?;
     let body = der::elements(outer.first()?.contents)?;
     let explicit = usize::from(body.first()?.tag == 0xa0);
@@ -154,5 +161,21 @@ pub(crate) fn subject_of(certificate: &[u8]) -> Option<Vec<u8>> {
     // Fewer parts than a certificate has is something else.
     let _public = body.get(explicit + 5).filter(|_| outer.len() == 3)?;
     let _serial: BigUint = body.get(explicit)?.number()?;
-    Some(subject.whole.to_vec())
+    let extensions = body.iter().find(|part| part.tag == 0xa3);
+    Some(Issuer {
+        subject: subject.whole.to_vec(),
+        identifier: extensions.and_then(|part| identifier_among(part.contents)),
+    })
+}
+
+/// The identifier of the subject's key among the extensions of a certificate.
+fn identifier_among(extensions: &[u8]) -> Option<Vec<u8>> {
+    for one in der::parts(extensions)? {
+        let parts = der::elements(one.contents)?;
+        if parts.first()?.contents == [0x55, 0x1d, 0x0e] {
+            let (identifier, _) = der::read(parts.last()?.contents)?;
+            return Some(identifier.contents.to_vec());
+        }
+    }
+    None
 }

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 
 use crate::function::{Call, CallError, CallResult, Function, Type};
 use crate::object::Object;
-use crate::pki::{CertificateInput, Key, NotRandom, decode_pem, generate_dsa, issue, subject_of};
+use crate::pki::{
+    CertificateInput, Issuer, Key, NotRandom, decode_pem, generate_dsa, issue, issuer_of,
+};
 use crate::value::{Kind, Value};
 
 const T: Type = Type::Text;
@@ -111,12 +113,12 @@ fn finish(
     c: &Call<'_, '_>,
     input: &CertificateInput<'_>,
     key: &Key,
-    signer: Option<(&Key, Vec<u8>)>,
+    signer: Option<&(Key, Issuer)>,
 ) -> Value {
     let host = c.host();
     let mut random = |buffer: &mut [u8]| host.random(buffer);
-    let cert = match &signer {
-        Some((signer, subject)) => issue(input, key, signer, Some(subject), &mut random),
+    let cert = match signer {
+        Some((signer, issuer)) => issue(input, key, signer, Some(issuer), &mut random),
         None => issue(input, key, key, None, &mut random),
     };
     Value::object(Certificate {
@@ -153,11 +155,10 @@ fn certificate(c: &mut Call<'_, '_>, key: Option<usize>, signer: Option<usize>) 
         days: c.int(3),
         is_authority: false,
     };
-    let signer = signer.as_ref().map(|(key, subject)| (key, subject.clone()));
-    Ok(finish(c, &input, &key, signer))
+    Ok(finish(c, &input, &key, signer.as_ref()))
 }
 
-fn signer_of(value: &Value) -> Result<(Key, Vec<u8>), CallError> {
+fn signer_of(value: &Value) -> Result<(Key, Issuer), CallError> {
     let certificate = match value {
         Value::Object(object) => object.as_any().downcast_ref::<Certificate>().cloned(),
         _ => None,
@@ -165,7 +166,7 @@ fn signer_of(value: &Value) -> Result<(Key, Vec<u8>), CallError> {
     let certificate = certificate.ok_or_else(|| CallError::text("unable to decode certificate"))?;
     let (_, data) = decode_pem(&certificate.cert)
         .ok_or_else(|| CallError::text("unable to decode certificate"))?;
-    let subject = subject_of(&data).ok_or_else(|| {
+    let issuer = issuer_of(&data).ok_or_else(|| {
         CallError::text(
             "error parsing certificate: decodedSignerCert.Bytes: x509: malformed certificate",
         )
@@ -173,7 +174,7 @@ fn signer_of(value: &Value) -> Result<(Key, Vec<u8>), CallError> {
     let key = Key::from_pem(&certificate.key);
     let key =
         key.map_err(|error| CallError::text(format!("error parsing private key: {error}")))?;
-    Ok((key, subject))
+    Ok((key, issuer))
 }
 
 fn shown(value: &Value) -> String {
@@ -222,7 +223,7 @@ fn custom(c: &mut Call<'_, '_>) -> CallResult {
     let key = decode(1, "private key")?;
     let (_, data) =
         decode_pem(&cert).ok_or_else(|| CallError::text("unable to decode certificate"))?;
-    if subject_of(&data).is_none() {
+    if issuer_of(&data).is_none() {
         return Err(CallError::text(
             "error parsing certificate: decodedCert.Bytes: x509: malformed certificate",
         ));

@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounds;
+mod certificates;
 mod language;
