@@ -15,6 +15,7 @@ use crate::dependencies;
 use crate::explain::{Excerpt, TemplateFault, Violation, line_excerpt};
 use crate::functions::World;
 use crate::kinds::{Hook, Manifest, sort_manifests};
+use crate::note::Note;
 use crate::render::{RenderError, RenderInput, render};
 use crate::schema::{self, SchemaError};
 
@@ -50,8 +51,6 @@ pub struct Rendered {
     pub chart: Option<Chart>,
     /// Coalesced values of the root chart.
     pub values: Option<Map>,
-    /// What upstream would warn of.
-    pub warnings: Vec<String>,
 }
 
 /// A release that could not be rendered.
@@ -135,7 +134,10 @@ pub fn check_installable(chart: &Chart) -> Result<(), String> {
     ))
 }
 
-/// Values that the templates of the root chart see.
+/// How Helm 4 begins what is wrong with the values of inner charts.
+pub const DEPENDENCIES_FAILED: &str = "chart dependencies processing failed";
+
+/// Values that the templates of the root chart see; what is odd about them is noted.
 ///
 /// # Errors
 /// As [`render_release`].
@@ -143,14 +145,14 @@ pub fn coalesced(
     chart: &mut Chart,
     values: &Map,
     version: Version,
-) -> Result<(Map, Vec<String>), String> {
-    let processed = dependencies::process(chart, values, version);
-    let mut warnings =
-        processed.map_err(|error| format!("chart dependencies processing failed: {error}"))?;
+    notes: &mut Vec<Note>,
+) -> Result<Map, String> {
     let mut coalescer = Coalescer::new(version);
-    let all = coalescer.coalesce(chart, values)?;
-    warnings.append(&mut coalescer.warnings);
-    Ok((all, warnings))
+    let all = dependencies::process_with(chart, values, &mut coalescer)
+        .map_err(|error| format!("{DEPENDENCIES_FAILED}: {error}"))
+        .and_then(|()| coalescer.coalesce(chart, values));
+    notes.append(&mut coalescer.warnings);
+    all
 }
 
 /// Changes rendered files, by path, before they become hooks and manifests; notes are not among them.
@@ -187,7 +189,15 @@ pub fn render_release_with(
         // Helm 4 reads and shows such charts; it does not install them yet.
         return Err(failed("invalid chart apiVersion"));
     }
-    let (values, warnings) = coalesced(&mut chart, user, version).map_err(failed)?;
+    let mut notes = Vec::new();
+    let values = coalesced(&mut chart, user, version, &mut notes);
+    world.say_all(notes);
+    // Helm 3 does not say what it was at.
+    let shown = |text: String| match text.strip_prefix(DEPENDENCIES_FAILED) {
+        Some(rest) if version == Version::V3 => rest.trim_start_matches(": ").to_owned(),
+        _ => text,
+    };
+    let values = values.map_err(|error| failed(shown(error)))?;
     if !options.skip_schema {
         schema::validate(&chart, &values)?;
     }
@@ -214,18 +224,20 @@ pub fn render_release_with(
             failed(format!("error while running post render on files: {error}"))
         })?;
     }
-    let (hooks, manifests) =
-        sort_manifests(&files, version).map_err(|error| ActionError::Invalid {
-            excerpt: invalid_line(&files, &error, version).map(Box::new),
-            error,
-            manifest: joined(
-                &files
-                    .iter()
-                    .map(|(path, text)| (path.as_str(), text.to_str()))
-                    .filter(|(_, text)| !text.trim().is_empty())
-                    .collect::<Vec<_>>(),
-            ),
-        })?;
+    let mut odd = Vec::new();
+    let sorted = sort_manifests(&files, version, &mut odd);
+    world.say_all(odd);
+    let (hooks, manifests) = sorted.map_err(|error| ActionError::Invalid {
+        excerpt: invalid_line(&files, &error, version).map(Box::new),
+        error,
+        manifest: joined(
+            &files
+                .iter()
+                .map(|(path, text)| (path.as_str(), text.to_str()))
+                .filter(|(_, text)| !text.trim().is_empty())
+                .collect::<Vec<_>>(),
+        ),
+    })?;
     let crds = options.include_crds.then(|| chart.crds());
     let crds = crds.iter().flatten();
     let crds = crds.map(|crd| (crd.path.as_str(), String::from_utf8_lossy(&crd.data)));
@@ -239,7 +251,6 @@ pub fn render_release_with(
         notes,
         chart: Some(chart),
         values: Some(values),
-        warnings,
     })
 }
 

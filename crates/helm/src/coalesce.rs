@@ -7,6 +7,7 @@ use gotemplate::{List, Map, Tree, Value};
 
 use crate::Version;
 use crate::chart::Chart;
+use crate::note::Note;
 
 /// Deepest nesting of values; upstream has no bound but its stack.
 const DEPTH_MAX: usize = 1_000;
@@ -15,7 +16,7 @@ const DEPTH_MAX: usize = 1_000;
 pub(crate) struct Coalescer {
     version: Version,
     /// What upstream would warn of.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Note>,
 }
 
 fn table(value: &Value) -> Option<&Map> {
@@ -134,9 +135,11 @@ impl Coalescer {
             Some(Value::Map(map)) => Some(map),
             Some(_) => None,
         };
-        let (Some(inner), Some(outer)) = (section(target), section(source)) else {
-            let warning = "skipping globals because a destination or source is not a table.";
-            return self.warnings.push(warning.to_owned());
+        let Some(inner) = section(target) else {
+            return self.warnings.push(Note::GlobalTarget);
+        };
+        let Some(outer) = section(source) else {
+            return self.warnings.push(Note::GlobalSource);
         };
         for (key, value) in outer.snapshot() {
             let old = inner.get(&key);
@@ -148,13 +151,10 @@ impl Coalescer {
                     inner.set(key, Value::Map(merged));
                 }
                 (Value::Map(_), Some(_)) => {
-                    let shown = gocompat::quote::quote(&key);
-                    self.warnings.push(format!(
-                        "Conflict: cannot merge map onto non-map for {shown}. Skipping."
-                    ));
+                    self.warnings.push(Note::GlobalConflict(key.to_string()));
                 }
                 (_, Some(Value::Map(_))) => {
-                    self.warnings.push(format!("key {key} is table. Skipping"))
+                    self.warnings.push(Note::GlobalTable(key.to_string()));
                 }
                 _ => inner.set(key, value),
             }
@@ -184,7 +184,7 @@ impl Coalescer {
                     Value::Nil => {}
                     _ => self
                         .warnings
-                        .push(format!("skipped value for {prefix}.{key}: Not a table.")),
+                        .push(Note::NotTable(format!("{prefix}.{key}"))),
                 },
                 Some(_) => {}
                 None => {
@@ -238,16 +238,12 @@ impl Coalescer {
                     self.tables(&old, map, &child(prefix, &key.to_str()), merge, depth + 1);
                 }
                 (Some(_), Value::Map(_)) => {
-                    self.warnings.push(format!(
-                        "cannot overwrite table with non table for {}",
-                        child(prefix, &key.to_str())
-                    ));
+                    let path = child(prefix, &key.to_str());
+                    self.warnings.push(Note::NotOverwritten(path));
                 }
                 (Some(Value::Map(_)), other) if !other.is_nil() => {
-                    let key = child(prefix, &key.to_str());
-                    self.warnings.push(format!(
-                        "destination for {key} is a table. Ignoring non-table value"
-                    ));
+                    let path = child(prefix, &key.to_str());
+                    self.warnings.push(Note::Ignored(path));
                 }
                 _ => {}
             }

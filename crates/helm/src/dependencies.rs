@@ -8,6 +8,7 @@ use crate::Version;
 use crate::chart::Chart;
 use crate::coalesce::{Coalescer, deep_copy};
 use crate::metadata::Dependency;
+use crate::note::Note;
 
 /// Whether a version lies in a range; what does not parse does not.
 pub fn in_range(range: &str, version: &str) -> bool {
@@ -26,15 +27,22 @@ pub fn missing(chart: &Chart) -> Vec<&str> {
         .collect()
 }
 
-/// Drops disabled charts, applies aliases and imports values. Returns warnings.
+/// Drops disabled charts, applies aliases and imports values.
 ///
 /// # Errors
 /// Values of a subchart are not a map.
-pub fn process(chart: &mut Chart, values: &Map, version: Version) -> Result<Vec<String>, String> {
-    let mut coalescer = Coalescer::new(version);
-    enable(chart, values, "", &mut coalescer)?;
-    import(chart, &mut coalescer)?;
-    Ok(coalescer.warnings)
+pub fn process(chart: &mut Chart, values: &Map, version: Version) -> Result<(), String> {
+    process_with(chart, values, &mut Coalescer::new(version))
+}
+
+/// As [`process`]; the coalescer notes what is odd.
+pub(crate) fn process_with(
+    chart: &mut Chart,
+    values: &Map,
+    coalescer: &mut Coalescer,
+) -> Result<(), String> {
+    enable(chart, values, "", coalescer)?;
+    import(chart, coalescer)
 }
 
 fn enable(
@@ -69,8 +77,8 @@ fn enable(
     }
     chart.dependencies = charts;
     let all = coalescer.coalesce(chart, values)?;
-    apply_tags(&mut declared, &all);
-    apply_conditions(&mut declared, &all, path);
+    apply_tags(&mut declared, &all, coalescer);
+    apply_conditions(&mut declared, &all, path, coalescer);
     let disabled: Vec<String> = declared
         .iter()
         .filter(|d| !d.enabled)
@@ -88,7 +96,7 @@ fn enable(
     Ok(())
 }
 
-fn apply_tags(declared: &mut [Dependency], values: &Map) {
+fn apply_tags(declared: &mut [Dependency], values: &Map, coalescer: &mut Coalescer) {
     let Some(tags) = table_at(values, "tags") else {
         return;
     };
@@ -98,14 +106,24 @@ fn apply_tags(declared: &mut [Dependency], values: &Map) {
             .iter()
             .filter_map(|tag| match tags.get(tag.as_bytes()) {
                 Some(Value::Bool(flag)) => Some(flag),
-                _ => None,
+                Some(_) => {
+                    let note = Note::Tag(tag.clone(), dependency.name.clone());
+                    coalescer.warnings.push(note);
+                    None
+                }
+                None => None,
             })
             .collect();
         dependency.enabled = flags.contains(&true) || !flags.contains(&false);
     }
 }
 
-fn apply_conditions(declared: &mut [Dependency], values: &Map, path: &str) {
+fn apply_conditions(
+    declared: &mut [Dependency],
+    values: &Map,
+    path: &str,
+    coalescer: &mut Coalescer,
+) {
     for dependency in declared {
         for condition in dependency
             .condition
@@ -113,9 +131,17 @@ fn apply_conditions(declared: &mut [Dependency], values: &Map, path: &str) {
             .split(',')
             .filter(|c| !c.is_empty())
         {
-            if let Some(Value::Bool(flag)) = value_at(values, &format!("{path}{condition}")) {
-                dependency.enabled = flag;
-                break;
+            match value_at(values, &format!("{path}{condition}")) {
+                Some(Value::Bool(flag)) => {
+                    dependency.enabled = flag;
+                    break;
+                }
+                Some(_) => {
+                    let chart = dependency.name.clone();
+                    let note = Note::Condition(condition.to_owned(), chart);
+                    coalescer.warnings.push(note);
+                }
+                None => {}
             }
         }
     }
@@ -131,6 +157,18 @@ pub(crate) fn table_at(values: &Map, path: &str) -> Option<Map> {
         }
     }
     Some(current)
+}
+
+/// The first part of a dotted path that is no map.
+fn not_table(values: &Map, path: &str) -> String {
+    let mut current = values.clone();
+    for name in path.split('.') {
+        match current.get(name.as_bytes()) {
+            Some(Value::Map(map)) => current = map,
+            _ => return name.to_owned(),
+        }
+    }
+    String::new()
 }
 
 /// The value at a dotted path; maps do not count.
@@ -164,11 +202,11 @@ fn import(chart: &mut Chart, coalescer: &mut Coalescer) -> Result<(), String> {
                 continue;
             };
             resolved.push(serde_json::json!({"child": from, "parent": to}));
-            let Some(table) = table_at(&merged, &format!("{}.{from}", dependency.name)) else {
-                let name = &dependency.name;
-                coalescer.warnings.push(format!(
-                    "ImportValues missing table from chart {name}: {from}"
-                ));
+            let path = format!("{}.{from}", dependency.name);
+            let Some(table) = table_at(&merged, &path) else {
+                let chart = matches!(entry, Json::Object(_)).then(|| dependency.name.clone());
+                let note = Note::Import(chart, not_table(&merged, &path));
+                coalescer.warnings.push(note);
                 continue;
             };
             coalescer.tables(&imported, &at_path(&to, table), "", true, 0);

@@ -201,8 +201,10 @@ impl<'s> View<'s> {
         let values = sources
             .user
             .merge(sources.version, &read)
-            .and_then(|user| coalesced(&mut sources.chart.clone(), &user, sources.version))
-            .map(|(values, _)| values)
+            .and_then(|user| {
+                let mut chart = sources.chart.clone();
+                coalesced(&mut chart, &user, sources.version, &mut Vec::new())
+            })
             .ok();
         Self {
             sources: *sources,

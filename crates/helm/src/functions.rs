@@ -12,6 +12,7 @@ use gotemplate::{
 use kyaml::json_kind;
 
 use crate::convert::{from_json, to_json, to_json_floats};
+use crate::note::Note;
 use crate::{Version, toml};
 
 const T: Type = Type::Text;
@@ -44,19 +45,10 @@ pub struct World {
     pub lint: bool,
     /// Whether a template asked for the time, for randomness or for objects of the cluster.
     asked: AtomicBool,
-    /// What `required` and `fail` said in lint mode.
+    /// Whether notes for debugging are kept, too.
+    pub debug: bool,
+    /// What Helm would log, in order.
     pub notes: Mutex<Vec<Note>>,
-}
-
-/// What a template says in lint mode instead of failing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// A required value that is not there.
-    MissingValue(String),
-    /// A required value that is empty.
-    EmptyValue(String),
-    /// A template that is in the way.
-    Failure(String),
 }
 
 /// Most notes that are kept of one render.
@@ -70,15 +62,22 @@ impl World {
             random,
             lookup: None,
             lint: false,
+            debug: false,
             asked: AtomicBool::new(false),
             notes: Mutex::default(),
         }
     }
 
-    fn say(&self, note: Note) {
+    pub(crate) fn say(&self, note: Note) {
         let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
         if notes.len() < NOTES_MAX {
             notes.push(note);
+        }
+    }
+
+    pub(crate) fn say_all(&self, notes: Vec<Note>) {
+        for note in notes {
+            self.say(note);
         }
     }
 

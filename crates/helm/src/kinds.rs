@@ -7,6 +7,7 @@ use gotemplate::Text;
 use crate::Version;
 use crate::head::Head;
 use crate::manifest::split;
+use crate::note::Note;
 
 /// A document that becomes part of the release.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,13 +122,15 @@ pub fn sort_for_uninstall(manifests: &mut [Manifest], version: Version) {
     manifests.sort_by(|a, b| rank(&a.kind, true, version).cmp(&rank(&b.kind, true, version)));
 }
 
-/// Splits rendered files into sorted hooks and manifests. Documents with an unknown hook are dropped.
+/// Splits rendered files into sorted hooks and manifests. Documents with an unknown hook are dropped,
+/// and noted.
 ///
 /// # Errors
 /// A document is not YAML or not a map, in Helm's words.
 pub fn sort_manifests(
     files: &BTreeMap<String, Text>,
     version: Version,
+    notes: &mut Vec<Note>,
 ) -> Result<(Vec<Hook>, Vec<Manifest>), String> {
     let (mut hooks, mut manifests) = (Vec::new(), Vec::new());
     for (path, text) in files {
@@ -144,7 +147,10 @@ pub fn sort_manifests(
                     content,
                     kind: head.kind,
                 }),
-                Some(events) => hooks.extend(hook(path, &head, events, content)),
+                Some(events) => match hook(path, &head, events, content) {
+                    Some(hook) => hooks.push(hook),
+                    None => notes.push(Note::UnknownHook(events.clone())),
+                },
             }
         }
     }

@@ -24,6 +24,7 @@ pub mod lint;
 pub mod load;
 pub mod manifest;
 pub mod metadata;
+pub mod note;
 pub mod origin;
 pub mod package;
 pub mod provenance;

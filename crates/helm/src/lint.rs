@@ -15,9 +15,10 @@ use gotemplate::{Map, Tree};
 use crate::Version;
 use crate::capabilities::KubeVersion;
 use crate::chart::Chart;
-use crate::coalesce::{Coalescer, deep_copy};
+use crate::coalesce::Coalescer;
 use crate::functions::World;
 use crate::load::load_any_directory;
+use crate::note::Note;
 use crate::schema;
 use crate::values::read_values_file;
 
@@ -80,17 +81,13 @@ pub struct Input<'i> {
 struct Linter<'i> {
     input: &'i Input<'i>,
     messages: Vec<Message>,
-    /// What upstream would log.
-    warnings: Vec<String>,
 }
 
-/// Everything that is wrong with a chart, and what upstream would log meanwhile.
+/// Everything that is wrong with a chart. What upstream would log meanwhile is told to the world.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// In the order of the rules.
     pub messages: Vec<Message>,
-    /// Warnings of rendering.
-    pub warnings: Vec<String>,
 }
 
 /// Checks a chart by all rules.
@@ -98,7 +95,6 @@ pub fn lint(input: &Input<'_>) -> Report {
     let mut linter = Linter {
         input,
         messages: Vec::new(),
-        warnings: Vec::new(),
     };
     linter.chartfile();
     linter.values();
@@ -109,7 +105,6 @@ pub fn lint(input: &Input<'_>) -> Report {
     }
     Report {
         messages: linter.messages,
-        warnings: linter.warnings,
     }
 }
 
@@ -128,6 +123,10 @@ impl Linter<'_> {
         false
     }
 
+    fn tell(&self, coalescer: Coalescer) {
+        self.input.world.say_all(coalescer.warnings);
+    }
+
     fn path(&self, name: &str) -> String {
         let joined = format!("{}/{name}", self.input.directory);
         joined.trim_start_matches('/').to_owned()
@@ -138,8 +137,13 @@ impl Linter<'_> {
     }
 
     fn load(&self) -> Result<Chart, String> {
-        load_any_directory(self.input.tree, self.input.directory, self.input.version)
-            .map_err(|error| error.to_string())
+        let input = self.input;
+        let chart = load_any_directory(input.tree, input.directory, input.version)
+            .map_err(|error| error.to_string())?;
+        let mut notes = Vec::new();
+        Note::of_files(&chart, &mut notes);
+        input.world.say_all(notes);
+        Ok(chart)
     }
 
     fn values(&mut self) {
@@ -165,9 +169,10 @@ impl Linter<'_> {
             .map_err(|error| format!("unable to parse YAML: {error}"))?;
         let mut coalescer = Coalescer::new(version);
         let all = Map::new(Tree::new());
-        coalescer.tables(&all, &deep_copy(self.input.values), "", false, 0);
+        // The maps inside are shared: nulls that take away defaults here are gone when templates are rendered.
+        coalescer.tables(&all, self.input.values, "", false, 0);
         coalescer.tables(&all, &defaults, "", false, 0);
-        self.warnings.append(&mut coalescer.warnings);
+        self.tell(coalescer);
         let schema = self.input.tree.read(&self.path("values.schema.json"));
         let schema = schema.unwrap_or_default();
         // Helm 3 checks here whatever the flag says.

@@ -45,7 +45,7 @@ impl PostRenderer {
         if self.strategy == Strategy::Combined {
             return self.run_group(files, "");
         }
-        let (hooks, manifests) = sort_manifests(&files, Version::V4)?;
+        let (hooks, manifests) = sort_manifests(&files, Version::V4, &mut Vec::new())?;
         let hooks = joined(hooks.into_iter().map(|hook| (hook.path, hook.manifest)));
         let manifests = joined(manifests.into_iter().map(|m| (m.path, m.content)));
         let hooks = match self.strategy {

@@ -56,12 +56,14 @@ impl Linter<'_> {
     fn render(&mut self, mut chart: Chart) -> Option<(Chart, BTreeMap<String, Text>)> {
         let version = self.input.version;
         // What is wrong with dependencies is said elsewhere.
-        let (values, mut warnings) = coalesced(&mut chart, self.input.values, version).ok()?;
-        self.warnings.append(&mut warnings);
+        let mut notes = Vec::new();
+        let values = coalesced(&mut chart, self.input.values, version, &mut notes);
+        self.input.world.say_all(notes);
+        let values = values.ok()?;
         // Upstream coalesces what it has coalesced: defaults come back where a user's null took them away.
         let mut coalescer = Coalescer::new(version);
         let values = coalescer.coalesce(&chart, &values).ok()?;
-        self.warnings.append(&mut coalescer.warnings);
+        self.tell(coalescer);
         if !self.input.skip_schema
             && let Err(error) = schema::validate(&chart, &values)
         {

@@ -95,7 +95,7 @@ fn values_of(case: &Value, version: Version) -> Result<Value, String> {
     let args = case_args(case);
     let user = args.user.merge(version, &|_| Err("no files".to_owned()))?;
     let mut chart = load_path(&tree(&case["files"]), "", version).map_err(|e| e.to_string())?;
-    let (values, _) = coalesced(&mut chart, &user, version)?;
+    let values = coalesced(&mut chart, &user, version, &mut Vec::new())?;
     Ok(to_json(&gotemplate::Value::Map(values)).unwrap())
 }
 

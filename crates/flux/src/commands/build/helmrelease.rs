@@ -78,7 +78,7 @@ impl What {
     ) -> CliResult<Chart> {
         if !self.path.is_empty() {
             locate(&self.path).map_err(CliError::user)?;
-            return load(&self.path, Version::V4).map_err(CliError::user);
+            return load(&self.path, Version::V4, &mut Vec::new()).map_err(CliError::user);
         }
         let Some(cluster) = cluster else {
             return Err(CliError::user("the chart is required: --path DIR"));

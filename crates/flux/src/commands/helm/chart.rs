@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
-use gocompat::quote::quote;
 use helm::Version;
 use helm::capabilities::KubeVersion;
 use helm::chart::Chart;
 use helm::functions::World;
 use helm::load::{archive_files, load_any_directory, load_directory, load_files};
+use helm::note::Note;
 use helm::values::UserValues;
 
 use crate::context::Context;
@@ -99,24 +100,17 @@ pub fn io_text(error: &std::io::Error) -> String {
     }
 }
 
-/// Prints a warning to stderr as that version of Helm logs it; the place in Helm's source is left out.
-pub fn warn(ctx: &Context, version: Version, text: &str) {
-    match version {
-        Version::V3 => ctx.out.note(&format!("warning: {text}")),
-        Version::V4 => {
-            let text = log_text(&format!("warning: {text}"));
-            ctx.out.note(&format!("level=INFO msg={text}"));
-        }
+/// Prints notes to stderr as that version of Helm logs them.
+pub fn tell(ctx: &Context, version: Version, notes: &[Note]) {
+    for note in notes {
+        ctx.out.note(&note.line(version));
     }
 }
 
-/// A value of a log line: quoted where it has more than plain characters.
-pub fn log_text(text: &str) -> String {
-    let plain = |b: u8| b > b' ' && b != b'"' && b != b'=' && b < 0x7f;
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.to_owned();
-    }
-    quote(text.as_bytes())
+/// Prints what rendering noted.
+pub fn tell_all(ctx: &Context, version: Version, world: &World) {
+    let notes = world.notes.lock();
+    tell(ctx, version, &notes.unwrap_or_else(PoisonError::into_inner));
 }
 
 /// The Kubernetes version that a flag names.
@@ -134,17 +128,26 @@ pub fn helm_version(flag: u8) -> Version {
     if flag == 3 { Version::V3 } else { Version::V4 }
 }
 
-/// Loads a chart from a directory or an archive.
-pub fn load(path: &str, version: Version) -> Result<Chart, String> {
-    load_with(path, version, true)
+/// Loads a chart from a directory or an archive, and notes what is odd about its files.
+pub fn load(path: &str, version: Version, notes: &mut Vec<Note>) -> Result<Chart, String> {
+    let chart = load_with(path, version, true, notes)?;
+    Note::of_files(&chart, notes);
+    Ok(chart)
 }
 
 /// Loads a chart as `helm show` does, whatever its API version.
-pub fn load_any(path: &str, version: Version) -> Result<Chart, String> {
-    load_with(path, version, false)
+pub fn load_any(path: &str, version: Version, notes: &mut Vec<Note>) -> Result<Chart, String> {
+    let chart = load_with(path, version, false, notes)?;
+    Note::of_files(&chart, notes);
+    Ok(chart)
 }
 
-fn load_with(path: &str, version: Version, detect: bool) -> Result<Chart, String> {
+fn load_with(
+    path: &str,
+    version: Version,
+    detect: bool,
+    notes: &mut Vec<Note>,
+) -> Result<Chart, String> {
     let place = Path::new(path.trim());
     let absolute = absolute(path.trim())?;
     if !place.is_dir() {
@@ -166,6 +169,7 @@ fn load_with(path: &str, version: Version, detect: bool) -> Result<Chart, String
     } else {
         load_any_directory(&tree, "", version)
     };
+    notes.extend(tree.links());
     loaded.map_err(|error| tree.refusal().unwrap_or_else(|| error.to_string()))
 }
 

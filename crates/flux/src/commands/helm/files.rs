@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use helm::note::Note;
+
 use filetree::{Entry, EntryKind, FileTree, TreeError};
 
 /// Files below a directory; links may lead out of it.
@@ -12,6 +14,8 @@ pub struct FollowedTree {
     root: PathBuf,
     /// Pipes, sockets and devices that were listed: only a look at them is an error.
     irregular: Mutex<BTreeSet<String>>,
+    /// Links that were met, and where they lead.
+    links: Mutex<Vec<(PathBuf, PathBuf)>>,
     /// Why the walk failed, in Helm's words.
     refusal: Mutex<Option<String>>,
 }
@@ -22,6 +26,7 @@ impl FollowedTree {
         Self {
             root: root.into(),
             irregular: Mutex::default(),
+            links: Mutex::default(),
             refusal: Mutex::default(),
         }
     }
@@ -29,6 +34,15 @@ impl FollowedTree {
     /// What Helm says to a link that leads nowhere or a file that is none.
     pub fn refusal(&self) -> Option<String> {
         locked(&self.refusal).clone()
+    }
+
+    /// Links that were met, in the order of a walk.
+    pub fn links(&self) -> Vec<Note> {
+        let mut links = locked(&self.links).clone();
+        links.sort();
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let note = |(link, target): &(PathBuf, PathBuf)| Note::Link(text(link), text(target));
+        links.iter().map(note).collect()
     }
 
     fn refuse(&self, path: &str, message: String) -> TreeError {
@@ -144,6 +158,9 @@ impl FileTree for FollowedTree {
                     Ok(metadata) => metadata.file_type(),
                     Err(error) => return Err(self.broken_link(&below(), &error)),
                 };
+                let link = self.absolute(&below());
+                let target = fs::canonicalize(&link).unwrap_or_default();
+                locked(&self.links).push((link, target));
             }
             if !kind.is_dir() && !kind.is_file() {
                 locked(&self.irregular).insert(below());

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use filetree::disk::DirectoryTree;
 use filetree::{FileTree, MemoryTree};
 use helm::capabilities::KubeVersion;
-use helm::functions::Note;
 use helm::lint::{Input, Message, Report, Severity, lint};
 use helm::load::archive_files;
 use helm::metadata::Metadata;
 use helm::{Values, Version};
 
-use super::chart::{ValueFlags, clean, helm_version, io_text, read_text, warn, world};
+use super::chart::{ValueFlags, clean, helm_version, io_text, read_text, tell_all, world};
 use crate::context::Context;
 
 /// Arguments of `flux helm lint`.
@@ -185,7 +184,7 @@ impl Run<'_> {
         let mut world = world();
         world.lint = true;
         let namespace = self.ctx.settings.namespace_flag.as_deref();
-        let Report { messages, warnings } = lint(&Input {
+        let Report { messages } = lint(&Input {
             tree,
             directory,
             shown,
@@ -196,31 +195,8 @@ impl Run<'_> {
             version: self.version,
             world: &world,
         });
-        for text in &warnings {
-            warn(self.ctx, self.version, text);
-        }
-        for note in world.notes.into_inner().unwrap_or_default() {
-            self.note(&note);
-        }
+        tell_all(self.ctx, self.version, &world);
         messages
-    }
-
-    fn note(&self, note: &Note) {
-        let (level, title, message) = match note {
-            Note::MissingValue(message) => ("WARN", "missing required value", message),
-            Note::EmptyValue(message) => ("WARN", "missing required values", message),
-            Note::Failure(message) => ("INFO", "funcMap fail", message),
-        };
-        let line = match (self.version, note) {
-            (Version::V4, _) => format!(
-                "level={level} msg={} message={}",
-                super::chart::log_text(title),
-                super::chart::log_text(message)
-            ),
-            (Version::V3, Note::Failure(_)) => format!("[INFO] Fail: {message}"),
-            (Version::V3, _) => format!("[INFO] Missing required value: {message}"),
-        };
-        self.ctx.out.note(&line);
     }
 }
 

@@ -27,7 +27,7 @@ enum Leaf {
     /// Render a chart's templates.
     Template(Box<template::Args>),
     /// Print a part of a chart.
-    Show(show::Args),
+    Show(Box<show::Args>),
     /// Check a chart for faults.
     Lint(Box<lint::Args>),
 }

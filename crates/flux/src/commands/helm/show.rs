@@ -3,7 +3,7 @@
 use helm::Version;
 use helm::chart::Chart;
 
-use super::chart::{helm_version, load_any};
+use super::chart::{helm_version, load_any, tell};
 use super::location::LocationFlags;
 use crate::context::Context;
 
@@ -79,7 +79,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
     }
     let version = helm_version(args.helm_version);
     args.location.locate(path, version)?;
-    let chart = load_any(path, version)?;
+    let mut notes = Vec::new();
+    let chart = load_any(path, version, &mut notes);
+    tell(ctx, version, &notes);
+    let chart = chart?;
     let wanted = |one: Part| part == one || part == Part::All;
     let mut out = String::new();
     if wanted(Part::Chart) {

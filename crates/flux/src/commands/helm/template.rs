@@ -5,16 +5,18 @@ use std::io::Write as _;
 use std::path::Path;
 
 use helm::action::{
-    ActionError, Options, PrintOptions, Rendered, check_installable, pieces, print, render_release,
+    ActionError, DEPENDENCIES_FAILED, Options, PrintOptions, Rendered, check_installable, pieces,
+    print, render_release,
 };
 use helm::capabilities::Capabilities;
 use helm::chart::Chart;
 use helm::explain::{Explanation, explain};
+use helm::note::log_text;
 use helm::origin::Sources;
 use helm::{Release, Version};
 
 use super::chart::{
-    ValueFlags, helm_version, io_text, kube_version, load, log_text, read_text, warn, world,
+    ValueFlags, helm_version, io_text, kube_version, load, read_text, tell, tell_all, world,
 };
 use super::install_flags::InstallFlags;
 use super::location::LocationFlags;
@@ -83,7 +85,10 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
     args.location.locate(path, version)?;
     let given = args.values.read()?;
     let user = given.merge(version, &read_text)?;
-    let chart = load(path, version)?;
+    let mut notes = Vec::new();
+    let chart = load(path, version, &mut notes);
+    tell(ctx, version, &notes);
+    let chart = chart?;
     let world = world();
     let name = match &args.name_template {
         Some(template) => helm::template::render_name(template, version, &world)?,
@@ -108,7 +113,9 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         sub_notes,
         strict: false,
     };
-    let rendered = render_release(chart.clone(), &user, &options, &world).map_err(|error| {
+    let rendered = render_release(chart.clone(), &user, &options, &world);
+    tell_all(ctx, version, &world);
+    let rendered = rendered.map_err(|error| {
         let sources = Sources {
             chart: &chart,
             user: &given,
@@ -117,9 +124,6 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         let text = failure(ctx, args, &error);
         with_explanation(text, &explain(&error, &sources))
     })?;
-    for warning in &rendered.warnings {
-        warn(ctx, version, warning);
-    }
     if args.notes {
         ctx.out.data(&rendered.notes);
         return Ok(());
@@ -216,6 +220,12 @@ fn check_name(ctx: &Context, name: &str, version: Version) -> Result<(), String>
 /// Helm's text for a failed release; what fails after the release was made gets a hint.
 fn failure(ctx: &Context, args: &Args, error: &ActionError) -> String {
     const KUBE: &str = "chart requires kubeVersion: ";
+    let text = error.to_string();
+    if let Some(("", cause)) = text.split_once(DEPENDENCIES_FAILED) {
+        let cause = log_text(cause.trim_start_matches(": "));
+        let line = format!("level=ERROR msg=\"{DEPENDENCIES_FAILED}\" error={cause}");
+        ctx.out.note(&line);
+    }
     let manifest = match error {
         ActionError::Invalid { manifest, .. } => manifest.as_str(),
         ActionError::Template { .. } => "",
