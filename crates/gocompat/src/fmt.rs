@@ -11,6 +11,7 @@ mod text;
 use std::borrow::Cow;
 
 use parse::Spec;
+pub use text::truncated;
 
 /// Deepest nesting that is printed; deeper values print as `...`.
 pub const DEPTH_MAX: usize = 500;

@@ -9,3 +9,4 @@ pub mod quote;
 pub mod regexp;
 pub mod semver;
 pub mod sort;
+pub mod unicode;

@@ -1,30 +1,6 @@
 //! Go string literals: quoting as `strconv.Quote` does, and reading them back.
 
-/// Go's notion of a printable rune, close enough for text: letters, marks, numbers, punctuation, symbols
-/// and the ASCII space.
-pub fn is_print(c: char) -> bool {
-    match c {
-        ' '..='~' => true,
-        '\0'..='\u{a0}' | '\u{ad}' => false,
-        '\u{e000}'..='\u{f8ff}' | '\u{f0000}'..='\u{10ffff}' => false,
-        // Rust escapes exactly the unprintable and combining characters in Debug; marks are printable in Go.
-        _ => {
-            if c.is_whitespace() {
-                return false;
-            }
-            let mut shown = c.escape_debug();
-            shown.len() == 1 && shown.next() == Some(c) || is_mark(c)
-        }
-    }
-}
-
-/// Combining marks that Rust's debug form escapes and Go prints.
-fn is_mark(c: char) -> bool {
-    matches!(c as u32,
-        0x300..=0x36f | 0x483..=0x489 | 0x591..=0x5bd | 0x610..=0x61a | 0x64b..=0x65f | 0x900..=0x903
-        | 0x93a..=0x94f | 0x1ab0..=0x1ace | 0x1dc0..=0x1dff | 0x20d0..=0x20f0 | 0x302a..=0x302f
-        | 0x3099..=0x309a | 0xfe00..=0xfe0f | 0xfe20..=0xfe2f | 0xe31..=0xe3a | 0xe47..=0xe4e)
-}
+use crate::unicode::is_print;
 
 /// Quotes bytes as a Go string literal (`strconv.Quote`).
 pub fn quote(bytes: &[u8]) -> String {

@@ -1,7 +1,6 @@
 //! The functions that belong to the language itself.
 
 use gocompat::fmt::{sprint, sprintf, sprintln};
-use gocompat::quote;
 
 use crate::compare::{equal, less};
 use crate::function::{Call, CallError, CallResult, Function, Type};
@@ -266,7 +265,7 @@ fn js(c: &mut Call<'_, '_>) -> CallResult {
             }
             '<' | '>' | '&' | '=' => out.push_str(&format!("\\u{:04X}", ch as u32)),
             c if c < ' ' => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c if c.is_ascii() || quote::is_print(c) => out.push(c),
+            c if c.is_ascii() || gocompat::unicode::is_print(c) => out.push(c),
             c => out.push_str(&format!("\\u{:04X}", c as u32)),
         }
     }

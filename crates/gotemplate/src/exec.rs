@@ -252,6 +252,9 @@ impl At<'_> {
 }
 
 /// How a block ended.
+/// Upstream's words, with its bound.
+const TOO_DEEP: &str = "exceeded maximum template depth (100000)";
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Next,
@@ -295,7 +298,7 @@ impl<'f> Frame<'f, '_> {
 
     fn guard_depth(&self) -> Exec<()> {
         if self.run.depth > self.run.set.limits().depth {
-            return self.fail("exceeded maximum template depth (100000)");
+            return self.fail(TOO_DEEP);
         }
         Ok(())
     }
@@ -388,7 +391,10 @@ impl<'f> Frame<'f, '_> {
             None => Item::Invalid,
         };
         self.at = At::Template(template);
-        self.guard_depth()?;
+        // The template that would go too deep is not at fault, but the action that calls it.
+        if self.run.depth >= self.run.set.limits().depth {
+            return self.fail(TOO_DEEP);
+        }
         self.charge(1)?;
         self.run.run_tree(tree, dot, self.out)
     }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use gocompat::unicode::{is_digit, is_letter, is_print};
+
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -91,8 +93,9 @@ impl Token<'_> {
             Kind::Error => self.text(),
             kind if kind.is_keyword() => format!("<{}>", self.text()),
             _ if self.value.len() > 10 => {
-                let cut = gocompat::quote::quote(&self.value[..10]);
-                format!("{cut}...")
+                // More than ten bytes, of which ten runes are shown.
+                let cut = gocompat::fmt::truncated(&self.value, 10);
+                format!("{}...", gocompat::quote::quote(cut))
             }
             _ => gocompat::quote::quote(&self.value),
         }
@@ -290,8 +293,9 @@ impl<'t> Lexer<'t> {
         if is_space(c) {
             return self.space();
         }
+        // A dot that ends the text is taken for a number too.
         if matches!(c, '+' | '-' | '0'..='9')
-            || (c == '.' && self.rest().get(1).is_some_and(u8::is_ascii_digit))
+            || (c == '.' && self.rest().get(1).is_none_or(u8::is_ascii_digit))
         {
             return self.number();
         }
@@ -504,7 +508,7 @@ fn is_space(c: char) -> bool {
 }
 
 fn is_alphanumeric(c: char) -> bool {
-    c == '_' || c.is_alphabetic() || c.is_numeric()
+    c == '_' || is_letter(c) || is_digit(c)
 }
 
 fn newlines(bytes: &[u8]) -> usize {
@@ -553,7 +557,7 @@ fn trim_start(bytes: &[u8]) -> usize {
 /// Go's `%#U`.
 fn unicode(c: char) -> String {
     let code = c as u32;
-    if gocompat::quote::is_print(c) {
+    if is_print(c) {
         format!("U+{code:04X} '{c}'")
     } else {
         format!("U+{code:04X}")

@@ -27,6 +27,7 @@ mod error;
 mod exec;
 mod format;
 mod function;
+mod grow;
 mod host;
 pub mod json;
 mod lex;

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::function::{CallResult, Signature};
+use crate::grow;
 use crate::object::Object;
 use crate::text::Text;
 
@@ -111,11 +112,36 @@ pub enum Element {
     Maps,
 }
 
+impl Element {
+    /// Bytes of an element, and whether there are pointers in it.
+    fn layout(self) -> (usize, bool) {
+        match self {
+            Self::Any | Self::Text => (16, true),
+            Self::Int => (8, false),
+            Self::Lists => (24, true),
+            Self::Maps => (8, true),
+        }
+    }
+
+    /// What stands where nothing was put.
+    pub(crate) fn zero(self) -> Value {
+        match self {
+            Self::Any => Value::Nil,
+            Self::Text => "".into(),
+            Self::Int => Value::Int(0),
+            Self::Lists => List::nil(Self::Any).into(),
+            Self::Maps => Value::Map(Map::nil()),
+        }
+    }
+}
+
 /// A slice. Cloning shares the elements.
 #[derive(Clone)]
 pub struct List {
     element: Element,
     nil: bool,
+    /// Room behind the elements, into which Go lets one slice.
+    spare: u32,
     items: Arc<Items>,
 }
 
@@ -138,8 +164,40 @@ impl List {
         Self {
             element,
             nil: false,
+            spare: 0,
             items: Arc::new(Items(items)),
         }
+    }
+
+    /// A slice that was made by appending its elements one by one to nothing.
+    pub fn appended(element: Element, items: Vec<Value>) -> Self {
+        Self::appended_to(0, element, items)
+    }
+
+    /// A slice that was made by appending its elements one by one to an empty slice with some room.
+    pub fn appended_to(room: usize, element: Element, items: Vec<Value>) -> Self {
+        let (width, pointers) = element.layout();
+        let room = grow::appended(room, items.len(), width, pointers);
+        Self::of(element, items).with_room(room)
+    }
+
+    /// A slice that `append` has made of one with this room in a single step.
+    pub(crate) fn extended(room: usize, element: Element, items: Vec<Value>) -> Self {
+        let (width, pointers) = element.layout();
+        let room = grow::extended(room, items.len(), width, pointers);
+        Self::of(element, items).with_room(room)
+    }
+
+    /// The same elements with room for so many in all.
+    pub fn with_room(mut self, room: usize) -> Self {
+        let spare = room.saturating_sub(self.items().len());
+        self.spare = u32::try_from(spare).unwrap_or(u32::MAX);
+        self
+    }
+
+    /// For how many elements there is room: what Go calls the capacity.
+    pub fn room(&self) -> usize {
+        self.items().len() + self.spare as usize
     }
 
     /// A nil slice: empty, but `null` in JSON.
@@ -148,6 +206,12 @@ impl List {
             nil: true,
             ..Self::of(element, Vec::new())
         }
+    }
+
+    /// A `[]string` whose elements were appended one by one.
+    pub fn appended_texts<T: Into<Text>>(texts: impl IntoIterator<Item = T>) -> Self {
+        let items = texts.into_iter().map(|text| Value::Text(text.into()));
+        Self::appended(Element::Text, items.collect())
     }
 
     /// A `[]string`.

@@ -46,7 +46,7 @@ fn copy_value(value: Value, depth: usize) -> Value {
         Value::List(list) if depth < DEPTH_MAX => {
             let items = list.items().iter().cloned();
             let items = items.map(|item| copy_value(item, depth + 1)).collect();
-            Value::List(List::of(list.element(), items))
+            Value::List(List::of(list.element(), items).with_room(list.room()))
         }
         other => other,
     }

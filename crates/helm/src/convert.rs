@@ -3,7 +3,7 @@
 //! Into templates every number becomes a float, as Go's untyped decoding has it, unless it comes from
 //! `--set`, which makes integers ([`from_json_typed`]).
 
-use gotemplate::{List, Map, Text, Tree, Value};
+use gotemplate::{Element, List, Map, Text, Tree, Value};
 use serde_json::Number;
 
 /// Deepest nesting that is converted.
@@ -13,8 +13,14 @@ const NODES_MAX: usize = 1_000_000;
 
 /// A value that JSON cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("json: unsupported value: {0}")]
-pub struct Unsupported(String);
+pub enum Unsupported {
+    /// An infinity, NaN, or values without end.
+    #[error("json: unsupported value: {0}")]
+    Value(String),
+    /// A type of Go that has no form in JSON.
+    #[error("json: unsupported type: {0}")]
+    Type(&'static str),
+}
 
 /// JSON as Go decodes it into untyped data: all numbers are floats.
 pub fn from_json(value: &serde_json::Value) -> Value {
@@ -35,7 +41,8 @@ fn convert(value: &serde_json::Value, typed: bool) -> Value {
             _ => Value::Float(number.as_f64().unwrap_or_default()),
         },
         serde_json::Value::String(text) => Value::text(text.as_str()),
-        serde_json::Value::Array(items) => Value::List(List::new(
+        serde_json::Value::Array(items) => Value::List(List::appended(
+            Element::Any,
             items.iter().map(|item| convert(item, typed)).collect(),
         )),
         serde_json::Value::Object(map) => Value::Map(Map::new(from_map(map, typed))),
@@ -83,7 +90,7 @@ impl Writer {
     fn value(&mut self, value: &Value, depth: usize) -> Result<serde_json::Value, Unsupported> {
         self.nodes += 1;
         if depth > DEPTH_MAX || self.nodes > NODES_MAX {
-            return Err(Unsupported("encountered a cycle".to_owned()));
+            return Err(Unsupported::Value("encountered a cycle".to_owned()));
         }
         Ok(match value {
             Value::Nil => serde_json::Value::Null,
@@ -92,7 +99,7 @@ impl Writer {
             Value::Uint8(number) => (*number).into(),
             Value::Uint64(number) => (*number).into(),
             Value::Float(number) => self.float(*number)?,
-            Value::Complex(..) => return Err(Unsupported("complex128".to_owned())),
+            Value::Complex(..) => return Err(Unsupported::Type("complex128")),
             Value::Text(text) => text.to_str().into_owned().into(),
             Value::Bytes(bytes) => {
                 use base64::Engine as _;
@@ -119,7 +126,7 @@ impl Writer {
 
     fn float(&self, number: f64) -> Result<serde_json::Value, Unsupported> {
         let Some(text) = gocompat::number::json_float(number) else {
-            return Err(Unsupported(gocompat::number::format_float(
+            return Err(Unsupported::Value(gocompat::number::format_float(
                 number, 'g', None, 64,
             )));
         };

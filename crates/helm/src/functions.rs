@@ -11,7 +11,7 @@ use gotemplate::{
 };
 use kyaml::json_kind;
 
-use crate::convert::{from_json, to_json, to_json_floats};
+use crate::convert::{Unsupported, from_json, to_json, to_json_floats};
 use crate::note::Note;
 use crate::{Version, toml};
 
@@ -156,7 +156,7 @@ const FUNCTIONS: &[Function] = &[
         Ok(yaml(&c.args[0]).unwrap_or_default().into())
     }),
     Function::fixed("toYamlPretty", &[A], T, |c| {
-        Ok(yaml_pretty(&c.args[0]).unwrap_or_default().into())
+        Ok(yaml_pretty(&c.args[0])?.into())
     }),
     Function::fixed("fromYaml", &[T], Type::Map, |c| {
         Ok(from_text(c, read_yaml(c.text(0))))
@@ -165,19 +165,26 @@ const FUNCTIONS: &[Function] = &[
         Ok(from_text_array(read_yaml(c.text(0)), YAML_PREFIX))
     }),
     Function::fixed("fromJson", &[T], Type::Map, |c| {
-        let value = json::parse(c.text(0)).map_err(|error| error.to_string());
-        Ok(map_or_error(value, ""))
+        Ok(match read_json(c.text(0)) {
+            (Ok(Value::Map(map)), Some(error)) => {
+                map.set("Error", Value::from(error));
+                Value::Map(map)
+            }
+            (value, _) => map_or_error(value, ""),
+        })
     }),
     Function::fixed("fromJsonArray", &[T], Type::List, |c| {
-        let value = json::parse(c.text(0)).map_err(|error| error.to_string());
-        Ok(from_text_array(value, ""))
+        Ok(match read_json(c.text(0)) {
+            (Ok(Value::List(_)), Some(error)) => Value::list(vec![Value::from(error)]),
+            (value, _) => from_text_array(value, ""),
+        })
     }),
     Function::fixed("toToml", &[A], T, |c| {
         check_toml(&c.args[0])?;
         Ok(toml::write(&c.args[0]).unwrap_or_else(|error| error).into())
     }),
     Function::fixed("fromToml", &[T], Type::Map, |c| {
-        Ok(toml::read(&c.str(0))
+        Ok(toml::read(c.text(0))
             .unwrap_or_else(|error| Value::map([("Error", Value::from(error))])))
     }),
 ];
@@ -280,9 +287,16 @@ pub(crate) fn yaml(value: &Value) -> Result<String, String> {
     Ok(text)
 }
 
-fn yaml_pretty(value: &Value) -> Result<String, String> {
-    let json = to_json_floats(value).map_err(|error| error.to_string())?;
-    let mut text = kyaml::emit_pretty(&json).map_err(|error| error.to_string())?;
+/// `toYamlPretty`: empty where a value cannot be written; what the library panics at is an error.
+fn yaml_pretty(value: &Value) -> Result<String, CallError> {
+    let json = match to_json_floats(value) {
+        Ok(json) => json,
+        Err(Unsupported::Type(name)) => {
+            return Err(CallError::text(format!("cannot marshal type: {name}")));
+        }
+        Err(Unsupported::Value(_)) => return Ok(String::new()),
+    };
+    let mut text = kyaml::emit_pretty(&json).unwrap_or_default();
     if text.ends_with('\n') {
         text.pop();
     }
@@ -292,6 +306,19 @@ fn yaml_pretty(value: &Value) -> Result<String, String> {
 fn read_yaml(text: &[u8]) -> Result<Value, String> {
     let json = kyaml::yaml_to_json(text).map_err(|error| error.to_string())?;
     Ok(from_json(&json))
+}
+
+/// The value, and the error of a number that became nil inside it.
+fn read_json(text: &[u8]) -> (Result<Value, String>, Option<String>) {
+    match json::parse_partly(text) {
+        Ok((value @ (Value::Map(_) | Value::List(_)), error)) => {
+            (Ok(value), error.map(|error| error.to_string()))
+        }
+        // A number that is not wanted at all is not looked at.
+        Ok((_, Some(_))) => (Ok(Value::Float(0.0)), None),
+        Ok((value, None)) => (Ok(value), None),
+        Err(error) => (Err(error.to_string()), None),
+    }
 }
 
 fn from_text(_c: &Call<'_, '_>, value: Result<Value, String>) -> Value {

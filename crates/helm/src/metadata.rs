@@ -1,6 +1,7 @@
 //! `Chart.yaml`: reading with Go's conversions and messages, validation in Helm's order.
 
-use gocompat::quote::{is_print, quote};
+use gocompat::quote::quote;
+use gocompat::unicode::is_print;
 use serde_json::{Map, Value};
 
 /// The contents of `Chart.yaml`.

@@ -93,7 +93,7 @@ impl Printer {
         let mut text = format!("U+{value:0digits$X}");
         if self.spec.sharp
             && let Some(c) = u32::try_from(value).ok().and_then(char::from_u32)
-            && quote::is_print(c)
+            && crate::unicode::is_print(c)
         {
             text.push_str(&format!(" '{c}'"));
         }

@@ -25,9 +25,7 @@ impl Printer {
         let Some(runes) = self.spec.precision else {
             return text;
         };
-        rune_starts(text)
-            .nth(runes)
-            .map_or(text, |end| &text[..end])
+        truncated(text, runes)
     }
 
     fn pad_truncated(&mut self, text: &[u8]) {
@@ -84,6 +82,13 @@ impl Printer {
             self.out.extend_from_slice(text);
         }
     }
+}
+
+/// The first runes of a text; a malformed byte is one.
+pub fn truncated(text: &[u8], runes: usize) -> &[u8] {
+    rune_starts(text)
+        .nth(runes)
+        .map_or(text, |end| &text[..end])
 }
 
 /// Offsets at which runes start; each byte of malformed text is one rune.

@@ -1,7 +1,7 @@
 //! Reading JSON into untyped values, with Go's messages.
 
 use crate::text::Text;
-use crate::value::{List, Map, Tree, Value};
+use crate::value::{Element, List, Map, Tree, Value};
 
 /// Deepest nesting that is read. Go stops at 10,000; deeper than this is an error here too.
 const DEPTH_MAX: usize = 1_000;
@@ -20,8 +20,19 @@ impl JsonError {
 /// Reads one JSON value; numbers become floats.
 ///
 /// # Errors
-/// The text is not JSON.
+/// The text is not JSON, or a number has no float.
 pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
+    match parse_partly(text)? {
+        (value, None) => Ok(value),
+        (_, Some(error)) => Err(error),
+    }
+}
+
+/// Reads one JSON value, with nil for numbers that have no float; the first of them is told beside the value.
+///
+/// # Errors
+/// The text is not JSON.
+pub fn parse_partly(text: &[u8]) -> Result<(Value, Option<JsonError>), JsonError> {
     let mut reader = Reader {
         text,
         at: 0,
@@ -30,17 +41,16 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
     reader.space();
     let value = reader.value(0)?;
     reader.space();
-    match (reader.peek(), reader.range) {
-        (None, None) => Ok(value),
-        (None, Some(error)) => Err(error),
-        (Some(byte), _) => Err(invalid(byte, "after top-level value")),
+    match reader.peek() {
+        None => Ok((value, reader.range)),
+        Some(byte) => Err(invalid(byte, "after top-level value")),
     }
 }
 
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
-    /// The first number out of range; Go looks at the syntax of the whole text before that.
+    /// The first number out of range; the syntax of the whole text comes before that.
     range: Option<JsonError>,
 }
 
@@ -72,6 +82,11 @@ impl Reader<'_> {
         Ok(byte)
     }
 
+    /// The next byte where white space would be wrong; the end of the text passes for a space.
+    fn peek_within(&self) -> u8 {
+        self.peek().unwrap_or(b' ')
+    }
+
     fn space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
             self.at += 1;
@@ -97,11 +112,12 @@ impl Reader<'_> {
     fn literal(&mut self, word: &str, value: Value) -> Result<Value, JsonError> {
         self.at += 1;
         for expected in word.bytes().skip(1) {
-            let byte = self.next()?;
+            let byte = self.peek_within();
             if byte != expected {
                 let context = format!("in literal {word} (expecting '{}')", char::from(expected));
                 return Err(invalid(byte, &context));
             }
+            self.at += 1;
         }
         Ok(value)
     }
@@ -152,7 +168,7 @@ impl Reader<'_> {
             self.space();
             match self.next()? {
                 b',' => {}
-                b']' => return Ok(Value::List(List::new(items))),
+                b']' => return Ok(List::appended(Element::Any, items).into()),
                 byte => return Err(invalid(byte, "after array element")),
             }
         }
@@ -176,7 +192,8 @@ impl Reader<'_> {
     }
 
     fn escape(&mut self, out: &mut Vec<u8>) -> Result<(), JsonError> {
-        let byte = self.next()?;
+        let byte = self.peek_within();
+        self.at += 1;
         let plain = match byte {
             b'"' | b'\\' | b'/' => byte,
             b'b' => 8,
@@ -213,10 +230,11 @@ impl Reader<'_> {
     fn hex4(&mut self) -> Result<u32, JsonError> {
         let mut value = 0;
         for _ in 0..4 {
-            let byte = self.next()?;
+            let byte = self.peek_within();
             let digit = char::from(byte).to_digit(16);
             let digit =
                 digit.ok_or_else(|| invalid(byte, "in \\u hexadecimal character escape"))?;
+            self.at += 1;
             value = value * 16 + digit;
         }
         Ok(value)
@@ -227,7 +245,7 @@ impl Reader<'_> {
         if self.peek() == Some(b'-') {
             self.at += 1;
         }
-        match self.peek().ok_or_else(ended)? {
+        match self.peek_within() {
             b'0' => self.at += 1,
             b'1'..=b'9' => self.digits(),
             byte => return Err(invalid(byte, "in numeric literal")),
@@ -250,13 +268,13 @@ impl Reader<'_> {
                 let error =
                     format!("json: cannot unmarshal number {text} into Go value of type float64");
                 self.range.get_or_insert(JsonError(error));
-                Ok(Value::Float(0.0))
+                Ok(Value::Nil)
             }
         }
     }
 
     fn digit(&mut self, context: &str) -> Result<(), JsonError> {
-        match self.peek().ok_or_else(ended)? {
+        match self.peek_within() {
             b'0'..=b'9' => {
                 self.digits();
                 Ok(())

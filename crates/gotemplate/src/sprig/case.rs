@@ -1,60 +1,11 @@
 //! Letter case: Go's rune mapping, and the word rules of the libraries that Sprig leans on.
 
-use super::strings::is_go_space;
+use gocompat::unicode::{
+    is_letter, is_lower, is_number, is_punct, is_space, is_title, is_upper, to_lower, to_title,
+    to_upper,
+};
+
 use crate::value::Value;
-
-/// Upper case of one rune where it is one rune.
-pub(super) fn upper(c: char) -> char {
-    if let Some(capital) = greek_capital(c) {
-        return capital;
-    }
-    let mut mapped = c.to_uppercase();
-    match (mapped.next(), mapped.next()) {
-        (Some(only), None) => only,
-        _ => c,
-    }
-}
-
-/// Lower case of one rune where it is one rune.
-pub(super) fn lower(c: char) -> char {
-    if c == 'İ' {
-        return 'i';
-    }
-    let mut mapped = c.to_lowercase();
-    match (mapped.next(), mapped.next()) {
-        (Some(only), None) => only,
-        _ => c,
-    }
-}
-
-/// The capital of a Greek letter with a subscript, which is several in full case mapping.
-fn greek_capital(c: char) -> Option<char> {
-    let distance = match c {
-        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => 8,
-        '\u{1fb3}' | '\u{1fc3}' | '\u{1ff3}' => 9,
-        _ => return None,
-    };
-    char::from_u32(u32::from(c) + distance)
-}
-
-/// Whether a letter is a capital with a small letter or subscript in one.
-fn is_title_case(c: char) -> bool {
-    matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ' | '\u{1f88}'..='\u{1f8f}' | '\u{1f98}'..='\u{1f9f}' | '\u{1fa8}'..='\u{1faf}'
-        | '\u{1fbc}' | '\u{1fcc}' | '\u{1ffc}')
-}
-
-/// Title case of one rune.
-fn title_case(c: char) -> char {
-    match c {
-        'Ǆ'..='ǆ' => 'ǅ',
-        'Ǉ'..='ǉ' => 'ǈ',
-        'Ǌ'..='ǌ' => 'ǋ',
-        'Ǳ'..='ǳ' => 'ǲ',
-        // Georgian has capitals, but not at the start of words.
-        '\u{10d0}'..='\u{10ff}' => c,
-        _ => upper(c),
-    }
-}
 
 /// Maps every rune; malformed bytes become replacement characters.
 pub(super) fn map_runes(text: &[u8], map: fn(char) -> char) -> Value {
@@ -66,14 +17,13 @@ pub(super) fn map_runes(text: &[u8], map: fn(char) -> char) -> Value {
     )
 }
 
-/// Upper-cases letters after anything but a letter, digit, underscore or apostrophe-less rune.
+/// Gives letters that begin the text or follow a separator their title case.
 pub(super) fn title(text: &str) -> String {
     let mut previous = ' ';
     text.chars()
-        .map(|c| {
-            let start = is_separator(previous);
-            previous = c;
-            if start { title_case(c) } else { c }
+        .map(|c| match std::mem::replace(&mut previous, c) {
+            before if is_separator(before) => to_title(c),
+            _ => c,
         })
         .collect()
 }
@@ -82,7 +32,7 @@ fn is_separator(c: char) -> bool {
     if c.is_ascii() {
         return !(c.is_ascii_alphanumeric() || c == '_');
     }
-    !(c.is_alphabetic() || c.is_numeric()) && is_go_space(c)
+    is_space(c)
 }
 
 /// Lower-cases the first rune of each word.
@@ -90,12 +40,12 @@ pub(super) fn untitle(text: &str) -> String {
     let mut start = true;
     text.chars()
         .map(|c| {
-            if is_go_space(c) {
+            if is_space(c) {
                 start = true;
                 return c;
             }
             if std::mem::take(&mut start) {
-                lower(c)
+                to_lower(c)
             } else {
                 c
             }
@@ -103,15 +53,18 @@ pub(super) fn untitle(text: &str) -> String {
         .collect()
 }
 
-/// Swaps case; a lower-case letter that starts a word becomes title case.
+/// Swaps case; a small letter that starts a word becomes title case.
 pub(super) fn swap(text: &str) -> String {
+    let mut after_space = true;
     text.chars()
         .map(|c| {
-            if c.is_uppercase() || is_title_case(c) {
-                lower(c)
-            } else if c.is_lowercase() {
-                upper(c)
+            let start = std::mem::replace(&mut after_space, false);
+            if is_upper(c) || is_title(c) {
+                to_lower(c)
+            } else if is_lower(c) {
+                if start { to_title(c) } else { to_upper(c) }
             } else {
+                after_space = is_space(c);
                 c
             }
         })
@@ -125,7 +78,7 @@ pub(super) fn initials(text: &[u8]) -> String {
         .copied()
         .map(char::from)
         .filter(|&c| {
-            if is_go_space(c) {
+            if is_space(c) {
                 start = true;
                 return false;
             }
@@ -135,7 +88,7 @@ pub(super) fn initials(text: &[u8]) -> String {
 }
 
 fn is_connector(c: char) -> bool {
-    c == '-' || c == '_' || is_go_space(c)
+    c == '-' || c == '_' || is_space(c)
 }
 
 /// Joins words with capitals; leading connectors and doubled ones stay.
@@ -153,8 +106,8 @@ pub(super) fn pascal(text: &str) -> String {
             Some(c) => break c,
         }
     };
-    let mut first_upper = current.is_uppercase();
-    current = upper(current);
+    let mut first_upper = is_upper(current);
+    current = to_upper(current);
     for next in chars {
         let previous = std::mem::replace(&mut current, next);
         if is_connector(current) && is_connector(previous) {
@@ -162,13 +115,13 @@ pub(super) fn pascal(text: &str) -> String {
             continue;
         }
         if is_connector(previous) {
-            first_upper = current.is_uppercase();
-            current = upper(current);
+            first_upper = is_upper(current);
+            current = to_upper(current);
             continue;
         }
         if first_upper {
-            if current.is_uppercase() {
-                current = lower(current);
+            if is_upper(current) {
+                current = to_lower(current);
             } else {
                 first_upper = false;
             }
@@ -191,75 +144,110 @@ enum Word {
     Other,
 }
 
-fn is_punctuation(c: char) -> bool {
-    if c.is_ascii() {
-        // Go's punctuation leaves out the ASCII symbols.
-        return c.is_ascii_punctuation()
-            && !matches!(c, '$' | '+' | '<' | '=' | '>' | '^' | '`' | '|' | '~');
-    }
-    matches!(c, '\u{a1}' | '\u{a7}' | '\u{ab}' | '\u{b6}' | '\u{b7}' | '\u{bb}' | '\u{bf}'
-        | '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}' | '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}')
+/// A letter that words are made of; common ideographs are not.
+fn is_alphabet(c: char) -> bool {
+    is_letter(c)
+        && !matches!(c, '\u{3400}'..='\u{4d85}' | '\u{4e00}'..='\u{9fcc}' | '\u{20000}'..='\u{2b81d}')
 }
 
-fn next_word(text: &[char]) -> (Word, &[char], &[char]) {
-    let Some(&first) = text.first() else {
+/// A rune with its bytes; malformed bytes belong to the rune that follows them.
+type Rune<'t> = (Option<char>, &'t [u8]);
+
+/// Cuts a text into runes. Malformed bytes at the end have no rune of their own: they pass for one more of the rune
+/// before them, or begin a word that is none.
+fn runes(text: &[u8]) -> Vec<Rune<'_>> {
+    let (mut runes, mut start, mut at) = (Vec::new(), 0, 0);
+    for chunk in text.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            at += c.len_utf8();
+            if c != char::REPLACEMENT_CHARACTER {
+                runes.push((Some(c), &text[start..at]));
+                start = at;
+            }
+        }
+        at += chunk.invalid().len();
+    }
+    if start < text.len() {
+        runes.push((None, &text[start..]));
+    }
+    runes
+}
+
+fn class(c: char) -> Word {
+    match c {
+        _ if is_connector(c) => Word::Connector,
+        _ if is_punct(c) => Word::Punctuation,
+        _ if is_upper(c) => Word::Upper,
+        _ if is_alphabet(c) => Word::Letters,
+        _ if is_number(c) => Word::Number,
+        _ => Word::Other,
+    }
+}
+
+/// Takes the first word off.
+fn next_word<'r, 't>(runes: &'r [Rune<'t>]) -> (Word, &'r [Rune<'t>], &'r [Rune<'t>]) {
+    let Some(&(first, _)) = runes.first() else {
         return (Word::Nothing, &[], &[]);
     };
-    let run = |start: usize, test: &dyn Fn(char) -> bool| {
-        text[start..]
-            .iter()
-            .position(|&c| !test(c))
-            .map_or(text.len(), |at| start + at)
+    let Some(first) = first else {
+        return (Word::Nothing, runes, &[]);
     };
-    let lower_letter = |c: char| c.is_alphabetic() && !c.is_uppercase();
-    let (word, end) = if is_connector(first) {
-        (Word::Connector, run(1, &is_connector))
-    } else if is_punctuation(first) {
-        (Word::Punctuation, run(1, &is_punctuation))
-    } else if first.is_uppercase() {
-        let end = match text.get(1) {
-            Some(c) if c.is_uppercase() => {
-                let end = run(2, &char::is_uppercase);
+    let run = |start: usize, test: fn(char) -> bool| {
+        let same = |(c, _): &Rune<'_>| c.is_none_or(test);
+        start + runes[start..].iter().take_while(|rune| same(rune)).count()
+    };
+    let small = |c| is_alphabet(c) && !is_upper(c);
+    let second = runes.get(1).map(|(c, _)| c.unwrap_or(first));
+    let word = class(first);
+    let end = match word {
+        Word::Connector => run(1, is_connector),
+        Word::Punctuation => run(1, is_punct),
+        Word::Upper => match second {
+            Some(c) if is_upper(c) => {
+                let end = run(2, is_upper);
                 // The last capital starts the next word where letters follow.
-                end - usize::from(text.get(end).is_some_and(|c| c.is_alphabetic()))
+                let letters = runes
+                    .get(end)
+                    .is_some_and(|(c, _)| c.is_some_and(is_alphabet));
+                end - usize::from(letters)
             }
-            Some(c) if c.is_alphabetic() => run(2, &lower_letter),
+            Some(c) if is_alphabet(c) => run(2, small),
             _ => 1,
-        };
-        (Word::Upper, end)
-    } else if first.is_alphabetic() {
-        (Word::Letters, run(1, &lower_letter))
-    } else if first.is_numeric() {
-        (Word::Number, run(1, &char::is_numeric))
-    } else {
-        let other = |c: char| {
-            !(is_connector(c) || c.is_alphabetic() || c.is_numeric() || is_punctuation(c))
-        };
-        (Word::Other, run(1, &other))
+        },
+        Word::Letters => run(1, small),
+        Word::Number => run(1, is_number),
+        Word::Other | Word::Nothing => run(1, |c| {
+            !(is_connector(c) || is_alphabet(c) || is_number(c) || is_punct(c))
+        }),
     };
-    let (head, tail) = text.split_at(end);
+    let (head, tail) = runes.split_at(end);
     (word, head, tail)
 }
 
-fn push_lower(out: &mut String, word: Word, text: &[char], connector: char) {
-    for &c in text {
-        out.push(match word {
-            Word::Upper | Word::Connector if is_connector(c) => connector,
-            Word::Upper | Word::Connector => lower(c),
-            _ => c,
-        });
+fn push_lower(out: &mut Vec<u8>, word: Word, text: &[Rune<'_>], connector: u8) {
+    for (_, bytes) in text {
+        if !matches!(word, Word::Upper | Word::Connector) {
+            out.extend_from_slice(bytes);
+            continue;
+        }
+        for c in String::from_utf8_lossy(bytes).chars() {
+            match c {
+                _ if is_connector(c) => out.push(connector),
+                _ if is_upper(c) => {
+                    out.extend_from_slice(to_lower(c).encode_utf8(&mut [0; 4]).as_bytes())
+                }
+                _ => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+            }
+        }
     }
 }
 
 /// Lower case with words joined by a connector: snake and kebab case.
-pub(super) fn separated(text: &str, connector: char) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    let mut out = String::new();
-    if chars.is_empty() {
-        return out;
-    }
+pub(super) fn separated(text: &[u8], connector: u8) -> Vec<u8> {
+    let runes = runes(text);
+    let mut out = Vec::with_capacity(text.len());
     let joins = |word: Word| !matches!(word, Word::Nothing | Word::Connector | Word::Punctuation);
-    let (mut kind, mut word, mut rest) = next_word(&chars);
+    let (mut kind, mut word, mut rest) = next_word(&runes);
     while !rest.is_empty() {
         if kind != Word::Connector {
             push_lower(&mut out, kind, word, connector);

@@ -89,14 +89,15 @@ fn initial(c: &mut Call<'_, '_>) -> CallResult {
 
 fn append(c: &mut Call<'_, '_>) -> CallResult {
     let mut items = items(&c.args[0], "Cannot push on type")?;
+    let before = items.len();
     items.push(c.value(1));
-    Ok(Value::list(items))
+    Ok(List::extended(before, Element::Any, items).into())
 }
 
 fn prepend(c: &mut Call<'_, '_>) -> CallResult {
     let mut items = items(&c.args[0], "Cannot prepend on type")?;
     items.insert(0, c.value(1));
-    Ok(Value::list(items))
+    Ok(List::extended(1, Element::Any, items).into())
 }
 
 fn concat(c: &mut Call<'_, '_>) -> CallResult {
@@ -114,8 +115,11 @@ fn concat(c: &mut Call<'_, '_>) -> CallResult {
         check_size((all.len() + items.len()).saturating_mul(size_of::<Value>()))?;
         all.extend_from_slice(&items);
     }
-    let empty = all.is_empty();
-    Ok(nil_or(all, empty))
+    Ok(if all.is_empty() {
+        List::nil(Element::Any).into()
+    } else {
+        List::appended(Element::Any, all).into()
+    })
 }
 
 fn reverse(c: &mut Call<'_, '_>) -> CallResult {
@@ -137,7 +141,7 @@ fn uniq(c: &mut Call<'_, '_>) -> CallResult {
             kept.push(item);
         }
     }
-    Ok(Value::list(kept))
+    Ok(List::appended(Element::Any, kept).into())
 }
 
 fn without(c: &mut Call<'_, '_>) -> CallResult {
@@ -148,7 +152,7 @@ fn without(c: &mut Call<'_, '_>) -> CallResult {
             kept.push(item);
         }
     }
-    Ok(Value::list(kept))
+    Ok(List::appended(Element::Any, kept).into())
 }
 
 fn has(c: &mut Call<'_, '_>) -> CallResult {
@@ -163,7 +167,7 @@ fn has(c: &mut Call<'_, '_>) -> CallResult {
 fn compact(c: &mut Call<'_, '_>) -> CallResult {
     let mut items = items(&c.args[0], "Cannot compact on type")?;
     items.retain(|item| !is_empty(item));
-    Ok(Value::list(items))
+    Ok(List::appended(Element::Any, items).into())
 }
 
 fn slice(c: &mut Call<'_, '_>) -> CallResult {
@@ -172,17 +176,31 @@ fn slice(c: &mut Call<'_, '_>) -> CallResult {
     if items.is_empty() {
         return Ok(Value::Nil);
     }
-    let len = items.len() as i64;
+    let room = match list {
+        Value::List(list) => list.room(),
+        _ => items.len(),
+    };
     let start = c.args.get(1).map_or(0, index_of);
-    let end = c.args.get(2).map_or(len, index_of);
-    if start < 0 || end < start || end > len {
+    let end = c.args.get(2).map_or(items.len() as i64, index_of);
+    if start < 0 || end < start || end > room as i64 {
         return Err(CallError::text(
             "reflect.Value.Slice: slice index out of bounds",
         ));
     }
     let range = start as usize..end as usize;
     Ok(match list {
-        Value::List(list) => Value::List(List::of(list.element(), items[range].to_vec())),
+        Value::List(list) => {
+            // What Go's slice still sees of the elements behind it is not kept.
+            let room = if range.end < items.len() {
+                0
+            } else {
+                room - range.start
+            };
+            let mut items = items;
+            items.resize(range.end.max(items.len()), list.element().zero());
+            let slice = List::of(list.element(), items[range].to_vec());
+            slice.with_room(room).into()
+        }
         Value::Bytes(bytes) => Value::Bytes(bytes[range].into()),
         _ => Value::list(items[range].to_vec()),
     })
@@ -196,7 +214,7 @@ fn chunk(c: &mut Call<'_, '_>) -> CallResult {
         // below zero.
         let count = ((items.len() as f64 - 1.0) / size as f64).floor() + 1.0;
         let chunks = match items.len() {
-            1 if size < 0 => vec![Value::list(items)],
+            1 if size < -1 => vec![Value::list(items)],
             2.. if count == 0.0 => Vec::new(),
             _ => {
                 return Err(CallError::text(

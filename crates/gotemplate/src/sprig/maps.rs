@@ -3,7 +3,7 @@
 use super::merge::{merge_into, merge_overwriting};
 use crate::format::strval;
 use crate::function::{Call, CallError, CallResult, Function, Type};
-use crate::value::{Kind, List, Map, MapKind, Tree, Value};
+use crate::value::{Element, Kind, List, Map, MapKind, Tree, Value};
 
 const A: Type = Type::Any;
 const M: Type = Type::Map;
@@ -32,14 +32,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::variadic("pluck", &[T, M], C, |c| {
         let found = (1..c.args.len()).filter_map(|index| c.map(index).get(c.text(0)));
-        Ok(Value::list(found.collect()))
+        Ok(List::appended(Element::Any, found.collect()).into())
     }),
     Function::variadic("keys", &[M], C, |c| {
         let keys = (0..c.args.len()).flat_map(|index| c.map(index).snapshot().into_keys());
-        Ok(List::texts(keys).into())
+        Ok(List::appended_texts(keys).into())
     }),
     Function::fixed("values", &[M], C, |c| {
-        Ok(Value::list(c.map(0).snapshot().into_values().collect()))
+        let values = c.map(0).snapshot().into_values().collect();
+        Ok(List::appended(Element::Any, values).into())
     }),
     Function::variadic("pick", &[M, T], M, |c| {
         let map = c.map(0);
@@ -171,7 +172,8 @@ fn copy(c: &mut Call<'_, '_>, value: &Value, depth: usize) -> CallResult {
     Ok(match value {
         Value::List(list) if !list.is_nil() => {
             let items = list.items().iter().map(|item| copy(c, item, depth + 1));
-            Value::List(List::of(list.element(), items.collect::<Result<_, _>>()?))
+            let items = List::of(list.element(), items.collect::<Result<_, _>>()?);
+            items.with_room(list.room()).into()
         }
         Value::Map(map) if !map.is_nil() => {
             let mut tree = Tree::new();

@@ -145,7 +145,7 @@ fn round(c: &mut Call<'_, '_>) -> CallResult {
         Some(Value::Float(threshold)) => *threshold,
         _ => 0.5,
     };
-    let power = 10_f64.powf(c.int(1) as f64);
+    let power = power_of_ten(c.int(1));
     let scaled = power * to_float(&c.args[0]);
     let fraction = if scaled.is_infinite() {
         f64::NAN
@@ -158,6 +158,38 @@ fn round(c: &mut Call<'_, '_>) -> CallResult {
         scaled.floor()
     };
     Ok(Value::Float(rounded / power))
+}
+
+/// A power of ten as Go computes it: by squaring, with exponents of two apart, so that far powers are not the
+/// nearest floats.
+fn power_of_ten(exponent: i64) -> f64 {
+    let (mut mantissa, mut twos) = (1.0, 0_i64);
+    let (mut square, mut square_twos) = (0.625, 4_i64);
+    let mut bits = exponent.unsigned_abs();
+    while bits != 0 {
+        if square_twos > 1 << 12 {
+            twos += square_twos;
+            break;
+        }
+        if bits & 1 == 1 {
+            mantissa *= square;
+            twos += square_twos;
+        }
+        square *= square;
+        square_twos *= 2;
+        if square < 0.5 {
+            square += square;
+            square_twos -= 1;
+        }
+        bits >>= 1;
+    }
+    if exponent < 0 {
+        (mantissa, twos) = (1.0 / mantissa, -twos);
+    }
+    // In two steps, as the power of two alone may be out of range.
+    let twos = twos.clamp(-2_000, 2_000) as i32;
+    let half = twos / 2;
+    mantissa * 2_f64.powi(half) * 2_f64.powi(twos - half)
 }
 
 /// The numbers from start to before stop.
@@ -180,7 +212,7 @@ fn list_steps(start: i64, stop: i64, step: i64) -> CallResult {
         .into_iter()
         .map(Value::Int)
         .collect();
-    Ok(List::of(Element::Int, items).into())
+    Ok(List::appended(Element::Int, items).into())
 }
 
 fn seq(c: &mut Call<'_, '_>) -> CallResult {

@@ -79,7 +79,9 @@ fn find_all(c: &mut Call<'_, '_>, re: Regexp) -> CallResult {
     if found.is_empty() {
         return Ok(List::nil(Element::Text).into());
     }
-    Ok(List::texts(found).into())
+    // Room for ten is made before anything is found.
+    let found = found.into_iter().map(Value::text).collect();
+    Ok(List::appended_to(10, Element::Text, found).into())
 }
 
 fn replace(c: &mut Call<'_, '_>, re: Regexp, literal: bool) -> CallResult {
@@ -96,7 +98,12 @@ fn replace(c: &mut Call<'_, '_>, re: Regexp, literal: bool) -> CallResult {
 fn split(c: &mut Call<'_, '_>, re: Regexp) -> CallResult {
     check_count(c, &re)?;
     match re.split(c.text(1), c.int(2)) {
-        Some(parts) => Ok(List::texts(parts).into()),
+        Some(parts) => {
+            let parts: Vec<Value> = parts.into_iter().map(Value::text).collect();
+            // The last part is appended to room for the others.
+            let room = parts.len().saturating_sub(1);
+            Ok(List::extended(room, Element::Text, parts).into())
+        }
         None => Ok(List::nil(Element::Text).into()),
     }
 }

@@ -1,6 +1,7 @@
 //! Text functions.
 
 use gocompat::fmt::sprintf;
+use gocompat::unicode::{is_space, to_lower, to_upper};
 
 use super::{case, check_size};
 use crate::format::strval;
@@ -14,22 +15,22 @@ const A: Type = Type::Any;
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::fixed("hello", &[], T, |_| Ok("Hello!".into())),
     Function::fixed("trim", &[T], T, |c| {
-        Ok(c.str(0).trim_matches(is_go_space).into())
+        Ok(c.str(0).trim_matches(is_space).into())
     }),
     Function::fixed("upper", &[T], T, |c| {
-        Ok(case::map_runes(c.text(0), case::upper))
+        Ok(case::map_runes(c.text(0), to_upper))
     }),
     Function::fixed("lower", &[T], T, |c| {
-        Ok(case::map_runes(c.text(0), case::lower))
+        Ok(case::map_runes(c.text(0), to_lower))
     }),
     Function::fixed("title", &[T], T, |c| Ok(case::title(&c.str(0)).into())),
     Function::fixed("untitle", &[T], T, |c| Ok(case::untitle(&c.str(0)).into())),
     Function::fixed("swapcase", &[T], T, |c| Ok(case::swap(&c.str(0)).into())),
     Function::fixed("snakecase", &[T], T, |c| {
-        Ok(case::separated(&c.str(0), '_').into())
+        Ok(Value::text(case::separated(c.text(0), b'_')))
     }),
     Function::fixed("kebabcase", &[T], T, |c| {
-        Ok(case::separated(&c.str(0), '-').into())
+        Ok(Value::text(case::separated(c.text(0), b'-')))
     }),
     Function::fixed("camelcase", &[T], T, |c| Ok(case::pascal(&c.str(0)).into())),
     Function::fixed(
@@ -52,14 +53,11 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::fixed("nospace", &[T], T, |c| {
         // The library takes bytes for runes, and notices only where there is space to remove.
-        if !c.text(0).iter().any(|b| is_go_space(char::from(*b))) {
+        if !c.text(0).iter().any(|b| is_space(char::from(*b))) {
             return Ok(c.value(0));
         }
         let runes = c.text(0).iter().copied().map(char::from);
-        Ok(runes
-            .filter(|c| !is_go_space(*c))
-            .collect::<String>()
-            .into())
+        Ok(runes.filter(|c| !is_space(*c)).collect::<String>().into())
     }),
     Function::fixed("trunc", &[I, T], T, trunc),
     Function::fixed("abbrev", &[I, T], T, |c| {
@@ -105,7 +103,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::fixed("toString", &[A], T, |c| Ok(Value::text(strval(&c.args[0])))),
     Function::fixed("toStrings", &[A], Type::Concrete, |c| {
-        Ok(List::texts(texts(&c.args[0])).into())
+        Ok(text_list(&c.args[0], texts(&c.args[0])))
     }),
     Function::fixed("join", &[T, A], T, join),
     Function::fixed("split", &[T, T], Type::Concrete, |c| {
@@ -141,11 +139,6 @@ fn check_pieces(text: &[u8], separator: &[u8]) -> Result<(), CallError> {
             .min(longest),
     };
     check_size(pieces * PIECE_BYTES)
-}
-
-/// `unicode.IsSpace`.
-pub(super) fn is_go_space(c: char) -> bool {
-    matches!(c, '\t'..='\r' | ' ' | '\u{85}' | '\u{a0}') || (c > '\u{ff}' && c.is_whitespace())
 }
 
 fn substr(c: &mut Call<'_, '_>) -> CallResult {
@@ -393,6 +386,12 @@ pub(super) fn texts(value: &Value) -> Vec<Vec<u8>> {
     }
 }
 
+/// Texts of a value's elements, with the room that was made for all of these.
+fn text_list(value: &Value, texts: Vec<Vec<u8>>) -> Value {
+    let room = value.elements().map_or(0, |items| items.len());
+    List::texts(texts).with_room(room).into()
+}
+
 fn join(c: &mut Call<'_, '_>) -> CallResult {
     let parts = texts(&c.args[1]);
     let bytes: usize = parts.iter().map(Vec::len).sum();
@@ -411,10 +410,10 @@ fn split(text: &[u8], separator: &[u8], limit: Option<i64>) -> Vec<Vec<u8>> {
     let mut rest = text;
     while parts.len() + 1 < limit {
         let cut = if separator.is_empty() {
-            let width = String::from_utf8_lossy(&rest[..rest.len().min(4)])
-                .chars()
-                .next()
-                .map_or(0, |c| if c == '\u{fffd}' { 1 } else { c.len_utf8() });
+            let head = rest[..rest.len().min(4)].utf8_chunks().next();
+            let first = head.map(|head| head.valid().chars().next());
+            // A malformed byte stands alone.
+            let width = first.map_or(0, |c| c.map_or(1, char::len_utf8));
             (width < rest.len()).then_some(width)
         } else {
             find(rest, separator)
@@ -444,5 +443,5 @@ fn sort_alpha(c: &mut Call<'_, '_>) -> CallResult {
     }
     let mut parts = texts(value);
     parts.sort();
-    Ok(List::texts(parts).into())
+    Ok(text_list(value, parts))
 }

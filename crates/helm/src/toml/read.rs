@@ -1,464 +1,321 @@
-//! Reading TOML 1.0 into untyped values, with the library's messages.
+//! Reading TOML 1.1 into untyped values, with the library's messages: items in, a tree of maps out.
+//!
+//! Every key is kept twice, as the library does it: in the tree of all tables, which says what is defined already, and
+//! in the value that an inline table becomes.
 
+mod lex;
 mod scalar;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use gocompat::quote::{quote, quote_rune};
 use gotemplate::{Element, List, Map, Tree, Value};
 
-use super::{DEPTH_MAX, is_bare};
+use super::DEPTH_MAX;
+use super::write::key_text;
+use lex::{Fault, Item, Kind};
 
 /// Reads a TOML document into a map.
 ///
 /// # Errors
 /// The text is not TOML; the message names line and last key.
-pub fn read(text: &str) -> Result<Value, String> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+pub fn read(text: &[u8]) -> Result<Value, String> {
+    let marks: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"];
+    let unmarked = marks.iter().find_map(|mark| text.strip_prefix(*mark));
+    let text = unmarked.unwrap_or(text);
+    if text[..text.len().min(6)].contains(&0) {
+        return Err("toml: line 1: files cannot contain NULL bytes; probably using UTF-16; TOML files must be UTF-8".to_owned());
+    }
+    let (items, fault) = lex::items(text);
     let mut reader = Reader {
-        text,
-        at: 0,
+        items: items.into_iter(),
+        fault,
         context: Vec::new(),
         current: String::new(),
+        line: 1,
         root: Map::new(Tree::new()),
         implicit: BTreeSet::new(),
-        arrays: BTreeSet::new(),
+        arrays: BTreeMap::new(),
     };
-    reader.document()?;
-    Ok(Value::Map(reader.root))
+    match reader.document() {
+        Ok(()) => Ok(Value::Map(reader.root)),
+        Err(fault) => Err(reader.told(&fault)),
+    }
 }
 
 type Path = Vec<String>;
 
 struct Reader<'t> {
-    text: &'t str,
-    at: usize,
+    items: std::vec::IntoIter<Item<'t>>,
+    /// What stopped the lexer, told when all items before it were looked at.
+    fault: Option<Fault>,
     context: Path,
     current: String,
+    /// Where the last key stands.
+    line: usize,
     root: Map,
     /// Tables that exist only because a longer key names them.
-    implicit: BTreeSet<Path>,
-    /// Keys that hold plain arrays.
-    arrays: BTreeSet<Path>,
+    implicit: BTreeSet<String>,
+    /// Whether a key's last definition was a plain array.
+    arrays: BTreeMap<String, bool>,
 }
 
-type Read<T> = Result<T, String>;
+type Read<T> = Result<T, Fault>;
 
-fn shown(c: char) -> String {
-    quote_rune(c, false)
+fn shown(path: &[String]) -> String {
+    let parts: Vec<String> = path
+        .iter()
+        .map(|part| key_text(&part.as_str().into()))
+        .collect();
+    parts.join(".")
+}
+
+fn empty() -> Map {
+    Map::new(Tree::new())
 }
 
 impl<'t> Reader<'t> {
-    fn rest(&self) -> &'t str {
-        &self.text[self.at..]
-    }
-
-    fn peek(&self) -> Option<char> {
-        self.rest().chars().next()
-    }
-
-    fn bump(&mut self) -> Option<char> {
-        let c = self.peek()?;
-        self.at += c.len_utf8();
-        Some(c)
-    }
-
-    fn accept(&mut self, c: char) -> bool {
-        let found = self.peek() == Some(c);
-        self.at += if found { c.len_utf8() } else { 0 };
-        found
-    }
-
-    fn blanks(&mut self) {
-        while matches!(self.peek(), Some(' ' | '\t')) {
-            self.at += 1;
-        }
-    }
-
-    fn line(&self) -> usize {
-        1 + self.text[..self.at].matches('\n').count()
-    }
-
-    fn fail_at<T>(&self, line: usize, message: impl AsRef<str>) -> Read<T> {
-        let mut key: Vec<String> = self.context.iter().map(|part| shown_key(part)).collect();
+    fn told(&self, (line, message): &Fault) -> String {
+        let mut key = shown(&self.context);
         if !self.current.is_empty() {
-            key.push(self.current.clone());
+            let dot = if self.context.is_empty() { "" } else { "." };
+            key = format!("{key}{dot}{}", self.current);
         }
-        let message = message.as_ref();
         if key.is_empty() {
-            return Err(format!("toml: line {line}: {message}"));
+            return format!("toml: line {line}: {message}");
         }
-        let key = quote(key.join(".").as_bytes());
-        Err(format!("toml: line {line} (last key {key}): {message}"))
+        let key = gocompat::quote::quote(key.as_bytes());
+        format!("toml: line {line} (last key {key}): {message}")
     }
 
-    fn fail<T>(&self, message: impl AsRef<str>) -> Read<T> {
-        // At the end of the text the last line that has something counts.
-        let ended = self.at >= self.text.len() && self.text.ends_with('\n');
-        self.fail_at(self.line() - usize::from(ended && self.line() > 1), message)
+    /// The next item; `None` at the end of the text.
+    fn next(&mut self) -> Read<Option<Item<'t>>> {
+        match self.items.next() {
+            Some(item) => Ok(Some(item)),
+            None => self.fault.take().map_or(Ok(None), Err),
+        }
+    }
+
+    /// The next item where the text cannot end.
+    fn more(&mut self) -> Read<Item<'t>> {
+        self.next()?.ok_or((self.line, "unexpected EOF".to_owned()))
+    }
+
+    fn fail<T>(&self, message: String) -> Read<T> {
+        Err((self.line, message))
     }
 
     fn document(&mut self) -> Read<()> {
-        loop {
-            while matches!(self.peek(), Some(' ' | '\t' | '\n' | '\r')) {
-                self.at += 1;
-            }
-            match self.peek() {
-                None => return Ok(()),
-                Some('#') => self.comment(),
-                Some('[') => self.header()?,
-                Some(_) => {
+        while let Some(item) = self.next()? {
+            match item.kind {
+                Kind::Comment => drop(self.next()?),
+                Kind::Table | Kind::Tables => self.header(item.kind == Kind::Tables)?,
+                _ => {
                     let outer = self.context.clone();
                     self.pair(0)?;
                     self.context = outer;
                     self.current.clear();
-                    self.line_end()?;
                 }
             }
         }
+        Ok(())
     }
 
-    fn comment(&mut self) {
-        while self.peek().is_some_and(|c| c != '\n') {
-            self.bump();
-        }
-    }
-
-    fn line_end(&mut self) -> Read<()> {
-        self.blanks();
-        match self.peek() {
-            None | Some('\n') => Ok(()),
-            Some('\r') if self.rest().starts_with("\r\n") => Ok(()),
-            Some('#') => {
-                self.comment();
-                Ok(())
-            }
-            Some(c) => {
-                let c = shown(c);
-                self.fail(format!("expected a top-level item to end with a newline, comment, or EOF, but got {c} instead"))
-            }
-        }
-    }
-
-    fn header(&mut self) -> Read<()> {
-        self.bump();
-        let array = self.accept('[');
+    /// The parts of a key up to an item that ends it.
+    fn key(&mut self) -> Read<Path> {
+        let mut item = self.more()?;
+        self.line = item.line;
         let mut key = Path::new();
-        loop {
-            self.blanks();
-            match self.peek() {
-                Some(']') | None => {
-                    return self.fail("unexpected end of table name (table names cannot be empty)");
-                }
-                Some('.') => {
-                    return self.fail("unexpected table separator (table names cannot be empty)");
-                }
-                _ => key.push(self.key_part()?),
-            }
-            self.blanks();
-            match self.peek() {
-                Some('.') => drop(self.bump()),
-                Some(']') => break,
-                Some(c) => {
-                    let c = shown(c);
-                    return self.fail(format!(
-                        "expected '.' or ']' to end table name, but got {c} instead"
-                    ));
-                }
-                None => {
-                    return self
-                        .fail("expected '.' or ']' to end table name, but got '\\x00' instead");
-                }
-            }
+        while !matches!(item.kind, Kind::KeyEnd | Kind::TableEnd | Kind::TablesEnd) {
+            key.push(self.string(item)?);
+            item = self.more()?;
         }
-        self.bump();
-        if array && !self.accept(']') {
-            let c = self.peek().map_or_else(|| "'\\x00'".to_owned(), shown);
-            return self.fail(format!(
-                "expected end of table array name delimiter ']', but got {c} instead"
-            ));
-        }
-        self.context.clear();
+        Ok(key)
+    }
+
+    fn header(&mut self, array: bool) -> Read<()> {
+        let key = self.key()?;
         self.enter(&key, array)?;
-        self.line_end()
+        self.mark("", false);
+        Ok(())
     }
 
-    fn key_part(&mut self) -> Read<String> {
-        match self.peek() {
-            Some('"') => {
-                self.bump();
-                self.string()
-            }
-            Some('\'') => {
-                self.bump();
-                self.raw_string()
-            }
-            _ => {
-                let len = self.rest().bytes().take_while(|b| is_bare(&[*b])).count();
-                let part = self.rest()[..len].to_owned();
-                self.at += len;
-                Ok(part)
-            }
-        }
-    }
-
-    /// Reads `key = value` into the current table.
-    fn pair(&mut self, depth: usize) -> Read<()> {
-        let mut key = Path::new();
-        match self.peek() {
-            Some('=') | None => return self.fail("unexpected '=': key name appears blank"),
-            Some('.') => return self.fail("unexpected '.': keys cannot start with a '.'"),
-            _ => {}
-        }
-        loop {
-            self.blanks();
-            match self.peek() {
-                Some('=') | None => return self.fail("unexpected '='"),
-                Some('.') => return self.fail("unexpected '.'"),
-                _ => key.push(self.key_part()?),
-            }
-            self.blanks();
-            match self.peek() {
-                Some('.') => drop(self.bump()),
-                Some('=') => break,
-                None => return self.fail("unexpected EOF; expected key separator '='"),
-                Some(c) => {
-                    let c = shown(c);
-                    return self.fail(format!("expected '.' or '=', but got {c} instead"));
-                }
-            }
-        }
-        self.bump();
-        let last = key.pop().unwrap_or_default();
-        for part in key {
+    /// Reads `key = value` into the current table; gives the parents of the key within it and the value.
+    fn pair(&mut self, depth: usize) -> Read<(Path, Value)> {
+        let mut parents = self.key()?;
+        self.current = parents.pop().unwrap_or_default();
+        for part in &parents {
             let mut path = self.context.clone();
-            path.push(part);
-            self.implicit.insert(path.clone());
+            path.push(part.clone());
+            self.implicit.insert(shown(&path));
             self.enter(&path, false)?;
         }
-        self.current = last.clone();
-        let value = self.value(depth)?;
-        self.store(&last, value)
+        let item = self.more()?;
+        let array = item.kind == Kind::Array;
+        let value = self.value(item, false, depth)?;
+        let key = self.current.clone();
+        self.store(&key, value.clone())?;
+        self.mark(&key, array);
+        Ok((parents, value))
     }
 
-    /// The table at a path, the last element of arrays of tables; `None` where something else stands.
-    fn table(&self, path: &[String]) -> Option<Map> {
-        let mut map = self.root.clone();
-        for part in path {
-            map = match map.get(part.as_bytes()) {
-                Some(Value::Map(inner)) => inner,
-                Some(Value::List(list)) => match list.items().last() {
-                    Some(Value::Map(inner)) if list.element() == Element::Maps => inner.clone(),
-                    _ => return None,
-                },
-                _ => return None,
-            };
+    /// Notes what a key of the current table, or the table itself, was defined as.
+    fn mark(&mut self, key: &str, array: bool) {
+        let mut path = self.context.clone();
+        if !key.is_empty() || path.is_empty() {
+            path.push(key.to_owned());
         }
-        Some(map)
+        self.arrays.insert(shown(&path), array);
     }
 
     /// Makes a table current, creating those on the way.
     fn enter(&mut self, key: &[String], array: bool) -> Read<()> {
-        let (last, parents) = key.split_last().expect("a key has at least one part");
-        let mut path = Path::new();
-        for part in parents {
-            let map = self.table(&path).unwrap_or_else(|| Map::new(Tree::new()));
-            path.push(part.clone());
+        let Some((last, parents)) = key.split_last() else {
+            return Ok(());
+        };
+        let mut map = self.root.clone();
+        for (index, part) in parents.iter().enumerate() {
             if map.get(part.as_bytes()).is_none() {
-                self.implicit.insert(path.clone());
-                map.set(part.as_str(), Value::Map(Map::new(Tree::new())));
+                self.implicit.insert(shown(&parents[..=index]));
+                map.set(part.as_str(), Value::Map(empty()));
             }
-            if self.table(&path).is_none() {
-                let shown = joined(&path);
-                return self.fail(format!("Key '{shown}' was already created as a hash."));
-            }
+            let Some(inner) = table_in(&map, part) else {
+                let path = shown(&parents[..=index]);
+                return self.fail(format!("Key '{path}' was already created as a hash."));
+            };
+            map = inner;
         }
-        self.context = path;
+        self.context = parents.to_vec();
         if array {
-            self.append_table(last, key)?;
+            self.append(&map, last, key)?;
         } else {
-            self.store(last, Value::Map(Map::new(Tree::new())))?;
+            self.store(last, Value::Map(empty()))?;
         }
         self.context.push(last.clone());
         Ok(())
     }
 
-    fn append_table(&mut self, last: &str, key: &[String]) -> Read<()> {
-        let map = self
-            .table(&self.context)
-            .unwrap_or_else(|| Map::new(Tree::new()));
+    fn append(&self, map: &Map, last: &str, key: &[String]) -> Read<()> {
         let mut items = match map.get(last.as_bytes()) {
             None => Vec::new(),
             Some(Value::List(list)) if list.element() == Element::Maps => list.items().to_vec(),
             Some(_) => {
-                let shown = joined(key);
+                let key = shown(key);
                 return self.fail(format!(
-                    "Key '{shown}' was already created and cannot be used as an array."
+                    "Key '{key}' was already created and cannot be used as an array."
                 ));
             }
         };
-        items.push(Value::Map(Map::new(Tree::new())));
-        map.set(last, Value::List(List::of(Element::Maps, items)));
+        items.push(Value::Map(empty()));
+        map.set(
+            last,
+            Value::List(List::appended_to(4, Element::Maps, items)),
+        );
         Ok(())
     }
 
+    /// Defines a key of the current table.
     fn store(&mut self, key: &str, value: Value) -> Read<()> {
-        let Some(map) = self.table(&self.context) else {
-            let shown = joined(&self.context);
-            return self.fail(format!("Key '{shown}' has already been defined."));
-        };
+        let mut map = self.root.clone();
+        for (index, part) in self.context.iter().enumerate() {
+            let Some(inner) = table_in(&map, part) else {
+                let path = shown(&self.context[..=index]);
+                return self.fail(format!("Key '{path}' has already been defined."));
+            };
+            map = inner;
+        }
+        if map.get(key.as_bytes()).is_none() {
+            map.set(key, value);
+            return Ok(());
+        }
         let mut path = self.context.clone();
         path.push(key.to_owned());
-        if map.get(key.as_bytes()).is_some() {
-            if self.implicit.remove(&path) {
-                if self.arrays.contains(&path) {
-                    map.set(key, value);
-                }
-                return Ok(());
-            }
-            let shown = joined(&path);
-            return self.fail(format!("Key '{shown}' has already been defined."));
+        let path = shown(&path);
+        if !self.implicit.remove(&path) {
+            return self.fail(format!("Key '{path}' has already been defined."));
         }
-        if matches!(&value, Value::List(_)) {
-            self.arrays.insert(path);
+        if self.arrays.get(&path) == Some(&true) {
+            map.set(key, value);
         }
-        map.set(key, value);
         Ok(())
     }
 
-    fn value(&mut self, depth: usize) -> Read<Value> {
+    fn value(&mut self, item: Item<'t>, in_array: bool, depth: usize) -> Read<Value> {
         if depth > DEPTH_MAX {
-            return self.fail("values are nested too deeply");
+            return Err((item.line, "values are nested too deeply".to_owned()));
         }
-        self.blanks();
-        match self.peek() {
-            None => self.fail("unexpected EOF; expected value"),
-            Some('[') => self.array(depth),
-            Some('{') => self.inline_table(depth),
-            Some('"') => {
-                if self.rest().starts_with("\"\"\"") {
-                    self.at += 3;
-                    return self.multiline().map(Value::from);
-                }
-                self.bump();
-                self.string().map(Value::from)
-            }
-            Some('\'') => {
-                if self.rest().starts_with("'''") {
-                    self.at += 3;
-                    return self.raw_multiline().map(Value::from);
-                }
-                self.bump();
-                self.raw_string().map(Value::from)
-            }
-            Some('.') => self.fail("floats must start with a digit, not '.'"),
-            Some(c) if c.is_ascii_digit() || matches!(c, '+' | '-') => self.number(),
-            Some(c) if c.is_alphabetic() => self.word(),
-            Some('\n') => {
-                let line = self.line();
-                self.fail_at(line, "expected value but found '\\n' instead")
-            }
-            Some(c) => {
-                let c = shown(c);
-                self.fail(format!("expected value but found {c} instead"))
-            }
+        match item.kind {
+            Kind::Array => self.array(depth),
+            Kind::Inline => self.inline_table(in_array, depth),
+            _ => self.scalar(item),
         }
     }
 
     fn array(&mut self, depth: usize) -> Read<Value> {
-        self.bump();
+        let current = self.current.clone();
+        self.mark(&current, true);
         let mut items = Vec::new();
         loop {
-            self.blank_lines();
-            match self.peek() {
-                Some(']') => break,
-                Some(',') => return self.fail("unexpected comma"),
-                _ => items.push(self.value(depth + 1)?),
-            }
-            self.blank_lines();
-            match self.peek() {
-                Some(',') => drop(self.bump()),
-                Some(']') => break,
-                None => {
-                    return self.fail(
-                        "expected a comma (',') or array terminator (']'), but got end of file",
-                    );
+            let item = self.more()?;
+            match item.kind {
+                Kind::ArrayEnd => {
+                    // Room for two is made before anything is read.
+                    return Ok(List::appended_to(2, Element::Any, items).into());
                 }
-                Some(c) => {
-                    return self.fail(format!(
-                        "expected a comma (',') or array terminator (']'), but got '{c}'"
-                    ));
-                }
+                Kind::Comment => drop(self.next()?),
+                _ => items.push(self.value(item, true, depth + 1)?),
             }
         }
-        self.bump();
-        Ok(Value::list(items))
     }
 
-    fn blank_lines(&mut self) {
+    fn inline_table(&mut self, in_array: bool, depth: usize) -> Read<Value> {
+        let value = empty();
+        let outer = (self.context.clone(), std::mem::take(&mut self.current));
+        self.context.push(outer.1.clone());
+        let inner = self.context.clone();
+        self.implicit.insert(shown(&inner));
+        self.enter(&inner, in_array)?;
         loop {
-            match self.peek() {
-                Some(' ' | '\t' | '\r' | '\n') => self.at += 1,
-                Some('#') => self.comment(),
-                _ => return,
-            }
-        }
-    }
-
-    /// Reads `{…}` apart from the document: its keys collide only among themselves.
-    fn inline_table(&mut self, depth: usize) -> Read<Value> {
-        self.bump();
-        let table = Map::new(Tree::new());
-        let outer_root = std::mem::replace(&mut self.root, table.clone());
-        let outer_context = std::mem::take(&mut self.context);
-        let outer_implicit = std::mem::take(&mut self.implicit);
-        let current = self.current.clone();
-        let result = self.inline_pairs(depth);
-        self.root = outer_root;
-        self.context = outer_context;
-        self.implicit = outer_implicit;
-        self.current = current;
-        result.map(|()| Value::Map(table))
-    }
-
-    fn inline_pairs(&mut self, depth: usize) -> Read<()> {
-        loop {
-            self.blank_lines();
-            match self.peek() {
-                Some('}') => break,
-                Some(',') => return self.fail("unexpected comma"),
-                _ => {}
-            }
-            self.context.clear();
-            self.pair(depth + 1)?;
-            self.blank_lines();
-            match self.peek() {
-                Some(',') => drop(self.bump()),
-                Some('}') => break,
-                other => {
-                    let got = other.map_or_else(|| "end of file".to_owned(), |c| format!("'{c}'"));
-                    return self.fail(format!(
-                        "expected a comma or an inline table terminator '}}', but got {got} instead"
-                    ));
+            let item = self.more()?;
+            match item.kind {
+                Kind::InlineEnd => break,
+                Kind::Comment => drop(self.next()?),
+                _ => {
+                    let (parents, pair) = self.pair(depth + 1)?;
+                    self.place(&value, &parents, pair)?;
+                    self.context.clone_from(&inner);
                 }
             }
         }
-        self.bump();
+        (self.context, self.current) = outer;
+        Ok(Value::Map(value))
+    }
+
+    /// Puts a pair into the value of its inline table.
+    fn place(&self, table: &Map, parents: &[String], value: Value) -> Read<()> {
+        let mut map = table.clone();
+        for part in parents {
+            if map.get(part.as_bytes()).is_none() {
+                map.set(part.as_str(), Value::Map(empty()));
+            }
+            let Some(Value::Map(inner)) = map.get(part.as_bytes()) else {
+                let path = gocompat::quote::quote(shown(&self.context).as_bytes());
+                return self.fail(format!("{path} is not a table"));
+            };
+            map = inner;
+        }
+        map.set(self.current.as_str(), value);
         Ok(())
     }
 }
 
-fn shown_key(part: &str) -> String {
-    if is_bare(part.as_bytes()) {
-        part.to_owned()
-    } else {
-        quote(part.as_bytes())
+/// The table under a key, the last one where it holds an array of tables.
+fn table_in(map: &Map, key: &str) -> Option<Map> {
+    match map.get(key.as_bytes())? {
+        Value::Map(inner) => Some(inner),
+        Value::List(list) if list.element() == Element::Maps => match list.items().last() {
+            Some(Value::Map(inner)) => Some(inner.clone()),
+            _ => None,
+        },
+        _ => None,
     }
-}
-
-fn joined(path: &[String]) -> String {
-    path.iter()
-        .map(|part| shown_key(part))
-        .collect::<Vec<_>>()
-        .join(".")
 }

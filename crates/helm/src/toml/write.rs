@@ -63,7 +63,8 @@ fn list_shape(items: &[Value]) -> Result<Shape, String> {
     Ok(if tables { Shape::Tables } else { Shape::Inline })
 }
 
-fn key_text(key: &Text) -> String {
+/// A key, quoted where it must be.
+pub(super) fn key_text(key: &Text) -> String {
     if is_bare(key) {
         key.to_string()
     } else {
@@ -105,6 +106,9 @@ impl Writer {
     fn value(&mut self, key: &[Text], value: &Value) -> Written {
         if key.len() > DEPTH_MAX || self.out.len() > BYTES_MAX {
             return Err("toml: values are nested too deeply or too large".to_owned());
+        }
+        if key.is_empty() && matches!(value, Value::Complex(..)) {
+            return Err("unsupported type for key '': complex128".to_owned());
         }
         match shape(value)? {
             Shape::Nothing => Ok(()),
@@ -193,6 +197,8 @@ impl Writer {
                     self.out.push_str(&number.to_string());
                 } else if let Some(items) = value.elements() {
                     return self.array(&items, depth);
+                } else if let Some(text) = marshaled(value) {
+                    self.out.push_str(&quoted(&text));
                 } else if value.entries().is_some() {
                     return self.inline_table(value, depth);
                 } else {
@@ -240,6 +246,17 @@ impl Writer {
         }
         self.out.push('}');
         Ok(())
+    }
+}
+
+/// The text of types that write themselves as text, such as versions.
+fn marshaled(value: &Value) -> Option<Text> {
+    let Value::Object(object) = value else {
+        return None;
+    };
+    match object.json() {
+        Value::Text(text) => Some(text),
+        _ => None,
     }
 }
 
