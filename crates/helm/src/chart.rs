@@ -1,10 +1,9 @@
 //! A chart in memory: metadata, defaults, templates, files and the charts inside it.
 
-use std::sync::Arc;
-
 use gotemplate::Map;
 use serde_json::Value;
 
+use crate::content::Content;
 use crate::metadata::Metadata;
 
 /// A file of a chart by its path inside the chart.
@@ -13,7 +12,7 @@ pub struct File {
     /// Path, `/`-separated.
     pub name: String,
     /// Contents, without a byte order mark.
-    pub data: Arc<[u8]>,
+    pub data: Content,
 }
 
 /// A loaded chart. Cloning shares files and default values.
@@ -26,7 +25,7 @@ pub struct Chart {
     /// Defaults of `values.yaml`; never changed in place.
     pub values: Map,
     /// `values.schema.json`.
-    pub schema: Option<Arc<[u8]>>,
+    pub schema: Option<Content>,
     /// Files below `templates/`.
     pub templates: Vec<File>,
     /// All other files.
@@ -43,7 +42,7 @@ pub struct CrdFile {
     /// Path with the chart's own path before it.
     pub path: String,
     /// Contents.
-    pub data: Arc<[u8]>,
+    pub data: Content,
 }
 
 impl Chart {

@@ -417,37 +417,32 @@ fn text_argument(args: &[Value]) -> Text {
 /// `.Files`: a map of paths to bytes, with methods.
 #[derive(Debug)]
 pub(crate) struct Files {
-    entries: Vec<(String, Text)>,
+    entries: Vec<File>,
     version: Version,
 }
 
 impl Files {
     /// The files of a chart.
     pub(crate) fn new(files: &[File], version: Version) -> Self {
-        let mut entries: Vec<(String, Text)> = files
-            .iter()
-            .map(|file| (file.name.clone(), Text::from(file.data.clone())))
-            .collect();
+        let mut entries = files.to_vec();
         // A later file of the same path replaces an earlier one.
         entries.reverse();
-        entries.sort_by(|a, b| a.0.cmp(&b.0));
-        entries.dedup_by(|a, b| a.0 == b.0);
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        entries.dedup_by(|a, b| a.name == b.name);
         Self { entries, version }
     }
 
-    fn get(&self, name: &[u8]) -> Option<&Text> {
-        self.entries
-            .iter()
-            .find(|(path, _)| path.as_bytes() == name)
-            .map(|(_, data)| data)
+    fn get(&self, name: &[u8]) -> Option<Text> {
+        let mut entries = self.entries.iter();
+        entries.find(|file| file.name.as_bytes() == name).map(text)
     }
 
     /// Base names with contents, later paths replacing earlier ones.
-    fn by_base_name(&self, encode: impl Fn(&Text) -> Text) -> Value {
-        Value::map(self.entries.iter().map(|(path, data)| {
+    fn by_base_name(&self, encode: impl Fn(Text) -> Text) -> Value {
+        Value::map(self.entries.iter().map(|file| {
             (
-                path.rsplit('/').next().unwrap_or(path),
-                Value::Text(encode(data)),
+                file.name.rsplit('/').next().unwrap_or(&file.name),
+                Value::Text(encode(text(file))),
             )
         }))
     }
@@ -462,9 +457,13 @@ impl Files {
                 Version::V3 => Ok(List::texts::<Text>([]).into()),
             };
         }
-        let body = data.strip_suffix(b"\n").unwrap_or(data);
+        let body = data.strip_suffix(b"\n").unwrap_or(&data);
         Ok(List::texts(body.split(|&b| b == b'\n')).into())
     }
+}
+
+fn text(file: &File) -> Text {
+    Text::from(file.data.bytes().clone())
 }
 
 impl Object for Files {
@@ -484,7 +483,7 @@ impl Object for Files {
         let entries = self.entries.iter();
         Some(
             entries
-                .map(|(path, data)| (path.as_str().into(), Value::Bytes(data.clone())))
+                .map(|file| (file.name.as_str().into(), Value::Bytes(text(file))))
                 .collect(),
         )
     }
@@ -500,18 +499,18 @@ impl Object for Files {
     fn call(&self, name: &str, args: &[Value]) -> Result<Value, CallError> {
         let argument = text_argument(args);
         Ok(match name {
-            "Get" => Value::Text(self.get(&argument).cloned().unwrap_or_default()),
-            "GetBytes" => Value::Bytes(self.get(&argument).cloned().unwrap_or_default()),
+            "Get" => Value::Text(self.get(&argument).unwrap_or_default()),
+            "GetBytes" => Value::Bytes(self.get(&argument).unwrap_or_default()),
             "Lines" => self.lines(&argument)?,
             "Glob" => {
                 let glob = Glob::new(&argument.to_str());
-                let entries = self.entries.iter().filter(|(path, _)| glob.matches(path));
+                let entries = self.entries.iter().filter(|file| glob.matches(&file.name));
                 Value::object(Self {
                     entries: entries.cloned().collect(),
                     version: self.version,
                 })
             }
-            "AsConfig" => yaml(&self.by_base_name(Text::clone))
+            "AsConfig" => yaml(&self.by_base_name(|data| data))
                 .unwrap_or_default()
                 .into(),
             _ => {

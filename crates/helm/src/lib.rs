@@ -8,6 +8,7 @@ pub mod cache;
 pub mod capabilities;
 pub mod chart;
 mod coalesce;
+pub mod content;
 mod context;
 pub mod convert;
 pub mod dependencies;

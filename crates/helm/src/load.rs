@@ -1,10 +1,10 @@
 //! Charts from directories, archives and lists of files, within Helm's limits.
 
+mod archive;
+
 use std::collections::BTreeMap;
-use std::io::Read;
 
 use filetree::{EntryKind, FileTree, TreeError};
-use flate2::bufread::MultiGzDecoder;
 use gocompat::quote::quote;
 use gotemplate::{Map, Tree};
 
@@ -13,6 +13,8 @@ use crate::chart::{Chart, File};
 use crate::ignore::Rules;
 use crate::metadata::{self, Metadata};
 use crate::values::read_values;
+
+pub use archive::{archive_files, archive_files_on_demand};
 
 /// Most bytes of one file.
 pub const FILE_BYTES_MAX: u64 = 5 << 20;
@@ -144,7 +146,7 @@ fn walk(
         files.push(File {
             data: match without_mark(&data) {
                 rest if rest.len() < data.len() => rest.into(),
-                _ => data,
+                _ => data.into(),
             },
             name,
         });
@@ -157,130 +159,12 @@ fn without_mark(data: &[u8]) -> &[u8] {
     data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data)
 }
 
-/// Reads until the buffer is full or nothing is left; returns the number of bytes read.
-fn fill(reader: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match reader.read(&mut buffer[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    Ok(filled)
-}
-
 /// Loads a chart from a gzipped tar archive.
 ///
 /// # Errors
 /// The archive is malformed, unsafe or too large, or holds no valid chart.
 pub fn load_archive(bytes: &[u8], version: Version) -> Result<Chart, LoadError> {
     load_files(archive_files(bytes)?, version)
-}
-
-/// Reads the files of a chart archive; the first element of each path is dropped.
-///
-/// # Errors
-/// As [`load_archive`], but for the chart itself.
-pub fn archive_files(bytes: &[u8]) -> Result<Vec<File>, LoadError> {
-    let io = |error: std::io::Error| {
-        let text = error.to_string();
-        // The words of Go for a stream that is no gzip.
-        LoadError(match text.as_str() {
-            "invalid gzip header" => "gzip: invalid header".to_owned(),
-            _ => text,
-        })
-    };
-    if bytes.len() < 3 || bytes[..2] != [0x1f, 0x8b] {
-        return fail("gzip: invalid header");
-    }
-    let mut archive = tar::Archive::new(MultiGzDecoder::new(bytes).take(CHART_BYTES_MAX * 2));
-    let mut remaining = CHART_BYTES_MAX;
-    // One buffer for all files: memory that was used before is cheaper than memory that is new.
-    let mut buffer = Vec::new();
-    let mut files = Vec::new();
-    for entry in archive.entries().map_err(io)? {
-        let mut entry = entry.map_err(io)?;
-        let kind = entry.header().entry_type();
-        if kind.is_dir() || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
-            continue;
-        }
-        if files.len() == FILES_MAX {
-            return fail(format!("the chart has more than {FILES_MAX} files"));
-        }
-        let path = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        if path.ends_with('/') {
-            continue;
-        }
-        let name = inner_name(&path)?;
-        let size = entry.size();
-        if size > remaining {
-            return fail(format!(
-                "decompressed chart is larger than the maximum size {CHART_BYTES_MAX}"
-            ));
-        }
-        if size > FILE_BYTES_MAX {
-            let shown = quote(path.as_bytes());
-            return fail(format!(
-                "decompressed chart file {shown} is larger than the maximum file size {FILE_BYTES_MAX}"
-            ));
-        }
-        let length = size as usize;
-        if buffer.len() < length {
-            buffer.resize(length, 0);
-        }
-        let read = fill(&mut entry, &mut buffer[..length]).map_err(io)?;
-        remaining -= read as u64;
-        if read < length || remaining == 0 {
-            return fail(format!(
-                "decompressed chart is larger than the maximum size {CHART_BYTES_MAX}"
-            ));
-        }
-        files.push(File {
-            name,
-            data: without_mark(&buffer[..length]).into(),
-        });
-    }
-    if files.is_empty() {
-        return fail("no files in chart archive");
-    }
-    Ok(files)
-}
-
-/// The path inside the chart, cleaned and checked.
-fn inner_name(path: &str) -> Result<String, LoadError> {
-    let delimiter = if path.contains('\\') { '\\' } else { '/' };
-    let (first, rest) = path.split_once(delimiter).unwrap_or((path, ""));
-    let rest = rest.replace(delimiter, "/");
-    if rest.starts_with('/') {
-        return fail("chart illegally contains absolute paths");
-    }
-    let mut parts: Vec<&str> = Vec::new();
-    for part in rest.split('/') {
-        match part {
-            "" | "." => {}
-            ".." if parts.pop().is_some() => {}
-            ".." => return fail("chart illegally references parent directory"),
-            part => parts.push(part),
-        }
-    }
-    let name = parts.join("/");
-    if name.is_empty() {
-        let shown = quote(path.as_bytes());
-        return fail(format!(
-            "chart illegally contains content outside the base directory: {shown}"
-        ));
-    }
-    if name.starts_with("..") {
-        return fail("chart illegally references parent directory");
-    }
-    let bytes = name.as_bytes();
-    if bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && &bytes[1..3] == b":/" {
-        return fail("chart contains illegally named files");
-    }
-    if first == "Chart.yaml" {
-        return fail("chart yaml not in base directory");
-    }
-    Ok(name)
 }
 
 /// Makes a chart of files by path.

@@ -149,8 +149,11 @@ pub fn directory_metadata(tree: &dyn FileTree, directory: &str) -> Result<Metada
         let data = tree
             .read(path)
             .map_err(|_| LoadError(format!("open {path}: no such file or directory")))?;
-        let name = name.to_owned();
-        read_over(&mut metadata, &File { name, data })?;
+        let file = File {
+            name: name.to_owned(),
+            data: data.into(),
+        };
+        read_over(&mut metadata, &file)?;
     }
     Ok(metadata)
 }

@@ -219,7 +219,7 @@ fn collect(
         files.insert(
             format!("{path}/{}", file.name),
             Renderable {
-                text: Text::from(file.data.clone()),
+                text: Text::from(file.data.bytes().clone()),
                 context: context.clone(),
                 base_path: format!("{path}/templates"),
             },

@@ -11,12 +11,15 @@ mod fault;
 mod format;
 mod plain;
 mod run;
+mod tree;
 
 use gotemplate::{Map, Value, with_deep_stack};
 
 use crate::chart::Chart;
 use crate::convert::to_json;
 use crate::explain::Violation;
+
+use tree::Tree;
 
 /// Values that schemas do not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -103,11 +106,16 @@ impl From<String> for SingleError {
 /// # Errors
 /// Some value is not allowed, or the schema cannot be used.
 pub fn validate_single(schema: &[u8], values: &Map) -> Result<(), SingleError> {
-    let schema = read_schema(schema)?;
+    let tree = Tree::read(schema);
+    let whole = match &tree {
+        Some(_) => None,
+        None => Some(read_schema(schema)?),
+    };
     let values = to_json(&Value::Map(values.clone())).map_err(|error| error.to_string())?;
-    if direct::allows(&schema, &values) {
+    if tree.is_some_and(|tree| direct::allows(&tree, &values)) {
         return Ok(());
     }
+    let schema = whole.map_or_else(|| read_schema(schema), Ok)?;
     // Schemas nest as deep as they like to; the check has a stack of its own.
     let outcome = with_deep_stack(|| {
         let program = compile::compile(&schema)?;

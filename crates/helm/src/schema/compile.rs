@@ -12,6 +12,7 @@ use serde_json::{Map, Number, Value};
 
 use super::decimal::Decimal;
 use super::document::{Documents, Draft, OWN, Place, Target, encode, escape, metaschema};
+use super::tree::Tree;
 use super::{plain, run};
 
 /// Most parts of one schema.
@@ -219,7 +220,7 @@ impl<'v> Compiler<'v> {
     fn validate(&self, place: &Place) -> Result<(), String> {
         let draft = self.documents.resource(place).draft;
         let value = self.documents.lookup(place)?;
-        if plain::is_valid(value, draft) {
+        if plain::is_valid(&Tree::of(value), draft) {
             return Ok(());
         }
         let program = compiled_metaschema(draft);

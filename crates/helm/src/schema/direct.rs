@@ -4,11 +4,12 @@
 //! schema allows too; whatever it refuses or does not know goes through the whole check, which has the messages.
 
 use gocompat::regexp::Regexp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::decimal::Decimal;
 use super::document::{Draft, LATEST, draft_of};
 use super::run::{equal, is_integer, type_of};
+use super::tree::{Entries, Tree};
 use super::{format, plain};
 
 /// Most schemas that are visited; patterns of references could ask for exponentially many.
@@ -17,7 +18,7 @@ const STEPS_MAX: usize = 200_000;
 const DEPTH_MAX: usize = 100;
 
 /// Whether a schema is valid and allows a value, both without doubt.
-pub(super) fn allows(schema: &Value, value: &Value) -> bool {
+pub(super) fn allows(schema: &Tree<'_>, value: &Value) -> bool {
     let Some(draft) = draft(schema) else {
         return false;
     };
@@ -31,10 +32,10 @@ pub(super) fn allows(schema: &Value, value: &Value) -> bool {
         && walk.check(schema, value, 0) == Some(true)
 }
 
-/// The draft of a schema without an address of its own.
-fn draft(schema: &Value) -> Option<Draft> {
-    let map = schema.as_object()?;
-    if map.contains_key("$id") {
+/// The draft of a schema whose address, if it has one, changes nothing.
+fn draft(schema: &Tree<'_>) -> Option<Draft> {
+    let map = schema.as_map()?;
+    if !map.get("$id").is_none_or(is_plain_address) {
         return None;
     }
     match map.get("$schema") {
@@ -43,56 +44,77 @@ fn draft(schema: &Value) -> Option<Draft> {
     }
 }
 
+/// Whether references to the same document are the same below this address.
+fn is_plain_address(address: &Tree<'_>) -> bool {
+    let address = address.as_str().unwrap_or_default();
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| address.strip_prefix(scheme));
+    rest.is_some_and(|rest| {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._/".contains(&b);
+        let host = rest.split('/').next().unwrap_or_default();
+        !host.is_empty() && rest.bytes().all(plain) && !rest.starts_with("json-schema.org")
+    })
+}
+
 struct Walk<'s> {
-    root: &'s Value,
+    root: &'s Tree<'s>,
     draft: Draft,
     steps: usize,
 }
 
 impl<'s> Walk<'s> {
-    /// Whether every reference, wherever it stands, leads to a definition at the top.
-    fn references_are_plain(&self, value: &Value, depth: usize) -> bool {
-        let inside = |value: &Value| self.references_are_plain(value, depth + 1);
-        match value {
+    /// Whether every reference, wherever it stands, leads to a valid schema below the definitions at the top.
+    fn references_are_plain(&self, tree: &Tree<'s>, depth: usize) -> bool {
+        let inside = |tree: &Tree<'s>| self.references_are_plain(tree, depth + 1);
+        match tree {
             _ if depth > 2 * DEPTH_MAX => false,
-            Value::Array(items) => items.iter().all(inside),
-            Value::Object(map) => {
-                let reference = map.get("$ref").and_then(Value::as_str);
-                reference.is_none_or(|reference| self.target(reference).is_some())
+            Tree::List(items) => items.iter().all(inside),
+            Tree::Map(map) => {
+                let reference = map.get("$ref").and_then(Tree::as_str);
+                reference.is_none_or(|reference| self.leads_to_schema(reference))
                     && map.values().all(inside)
             }
             _ => true,
         }
     }
 
-    fn target(&self, reference: &str) -> Option<&'s Value> {
-        let (key, name) = reference.strip_prefix("#/")?.split_once('/')?;
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
-        if !matches!(key, "definitions" | "$defs") || !name.bytes().all(plain) {
+    fn leads_to_schema(&self, reference: &str) -> bool {
+        // One step below the definitions was checked with the document.
+        self.target(reference).is_some_and(|target| {
+            reference.matches('/').count() == 2 || plain::is_valid_inside(target, self.draft)
+        })
+    }
+
+    fn target(&self, reference: &str) -> Option<&'s Tree<'s>> {
+        let mut names = reference.strip_prefix("#/")?.split('/');
+        let key = names.next()?;
+        if !matches!(key, "definitions" | "$defs") {
             return None;
         }
-        self.root.get(key)?.get(name)
+        let first = self.root.as_map()?.get(key)?.as_map()?.get(names.next()?)?;
+        names.try_fold(first, |tree, name| tree.as_map()?.get(name))
     }
 
     /// Whether a schema allows a value; none where that takes more than this module knows.
-    fn check(&mut self, schema: &'s Value, value: &Value, depth: usize) -> Option<bool> {
+    fn check(&mut self, schema: &'s Tree<'s>, value: &Value, depth: usize) -> Option<bool> {
         self.steps += 1;
         if self.steps > STEPS_MAX || depth > DEPTH_MAX {
             return None;
         }
         let map = match schema {
-            Value::Bool(flag) => return Some(*flag),
-            Value::Object(map) => map,
+            Tree::Bool(flag) => return Some(*flag),
+            Tree::Map(map) => map,
             _ => return None,
         };
-        if let Some(reference) = map.get("$ref").and_then(Value::as_str) {
+        if let Some(reference) = map.get("$ref").and_then(Tree::as_str) {
             let target = self.target(reference)?;
             let outcome = self.check(target, value, depth + 1)?;
             if self.draft < 2019 || !outcome {
                 return Some(outcome);
             }
         }
-        for (key, wanted) in map {
+        for (key, wanted) in map.iter() {
             if !self.keyword(map, key, wanted, value, depth)? {
                 return Some(false);
             }
@@ -102,18 +124,18 @@ impl<'s> Walk<'s> {
 
     fn keyword(
         &mut self,
-        map: &'s Map<String, Value>,
+        map: &'s Entries<'s>,
         key: &str,
-        wanted: &'s Value,
+        wanted: &'s Tree<'s>,
         value: &Value,
         depth: usize,
     ) -> Option<bool> {
         Some(match key {
             "type" => has_type(wanted, value),
-            "enum" => wanted.as_array()?.iter().any(|one| equal(value, one)),
-            "const" if self.draft >= 6 => equal(value, wanted),
+            "enum" => wanted.as_list()?.iter().any(|one| same(value, one)),
+            "const" if self.draft >= 6 => same(value, wanted),
             "format" if self.draft < 2019 => match (wanted, value) {
-                (Value::String(name), Value::String(text)) => format::check(name, text).is_ok(),
+                (Tree::Text(name), Value::String(text)) => format::check(name, text).is_ok(),
                 _ => true,
             },
             "pattern" => match value {
@@ -127,21 +149,21 @@ impl<'s> Walk<'s> {
             }
             "required" => match value {
                 Value::Object(entries) => {
-                    let mut names = wanted.as_array()?.iter();
+                    let mut names = wanted.as_list()?.iter();
                     names.all(|name| name.as_str().is_some_and(|name| entries.contains_key(name)))
                 }
                 _ => true,
             },
-            "properties" => self.properties(wanted.as_object()?, value, depth)?,
-            "patternProperties" => self.pattern_properties(wanted.as_object()?, value, depth)?,
+            "properties" => self.properties(wanted.as_map()?, value, depth)?,
+            "patternProperties" => self.pattern_properties(wanted.as_map()?, value, depth)?,
             "additionalProperties" => self.additional(map, wanted, value, depth)?,
             "items" => self.items(map, wanted, value, depth)?,
             "uniqueItems" => match value {
-                Value::Array(items) => wanted != &Value::Bool(true) || items.len() < 2,
+                Value::Array(items) => !matches!(wanted, Tree::Bool(true)) || items.len() < 2,
                 _ => true,
             }
             .then_some(true)?,
-            "allOf" => self.count(wanted, value, depth)? == wanted.as_array()?.len(),
+            "allOf" => self.count(wanted, value, depth)? == wanted.as_list()?.len(),
             "anyOf" => self.count(wanted, value, depth)? > 0,
             "oneOf" => self.count(wanted, value, depth)? == 1,
             "not" => !self.check(wanted, value, depth + 1)?,
@@ -166,9 +188,9 @@ impl<'s> Walk<'s> {
     }
 
     /// How many of the schemas allow the value.
-    fn count(&mut self, schemas: &'s Value, value: &Value, depth: usize) -> Option<usize> {
+    fn count(&mut self, schemas: &'s Tree<'s>, value: &Value, depth: usize) -> Option<usize> {
         let mut count = 0;
-        for schema in schemas.as_array()? {
+        for schema in schemas.as_list()? {
             count += usize::from(self.check(schema, value, depth + 1)?);
         }
         Some(count)
@@ -176,7 +198,7 @@ impl<'s> Walk<'s> {
 
     fn properties(
         &mut self,
-        schemas: &'s Map<String, Value>,
+        schemas: &'s Entries<'s>,
         value: &Value,
         depth: usize,
     ) -> Option<bool> {
@@ -195,14 +217,14 @@ impl<'s> Walk<'s> {
 
     fn pattern_properties(
         &mut self,
-        schemas: &'s Map<String, Value>,
+        schemas: &'s Entries<'s>,
         value: &Value,
         depth: usize,
     ) -> Option<bool> {
         let Value::Object(entries) = value else {
             return Some(true);
         };
-        for (pattern, schema) in schemas {
+        for (pattern, schema) in schemas.iter() {
             for (name, value) in entries {
                 if matches_pattern(pattern, name)? && !self.check(schema, value, depth + 1)? {
                     return Some(false);
@@ -215,22 +237,22 @@ impl<'s> Walk<'s> {
     /// Entries that neither `properties` nor `patternProperties` speak of.
     fn additional(
         &mut self,
-        map: &'s Map<String, Value>,
-        schema: &'s Value,
+        map: &'s Entries<'s>,
+        schema: &'s Tree<'s>,
         value: &Value,
         depth: usize,
     ) -> Option<bool> {
         let Value::Object(entries) = value else {
             return Some(true);
         };
-        let named = map.get("properties").and_then(Value::as_object);
-        let patterns = map.get("patternProperties").and_then(Value::as_object);
+        let named = map.get("properties").and_then(Tree::as_map);
+        let patterns = map.get("patternProperties").and_then(Tree::as_map);
         for (name, value) in entries {
             if named.is_some_and(|named| named.contains_key(name)) {
                 continue;
             }
             let mut matched = false;
-            for pattern in patterns.into_iter().flat_map(Map::keys) {
+            for pattern in patterns.into_iter().flat_map(Entries::keys) {
                 matched |= matches_pattern(pattern, name)?;
             }
             if !matched && !self.check(schema, value, depth + 1)? {
@@ -242,15 +264,15 @@ impl<'s> Walk<'s> {
 
     fn items(
         &mut self,
-        map: &'s Map<String, Value>,
-        schema: &'s Value,
+        map: &'s Entries<'s>,
+        schema: &'s Tree<'s>,
         value: &Value,
         depth: usize,
     ) -> Option<bool> {
         let Value::Array(items) = value else {
             return Some(true);
         };
-        if schema.is_array() || map.contains_key("prefixItems") {
+        if schema.as_list().is_some() || map.contains_key("prefixItems") {
             return None;
         }
         for item in items {
@@ -262,14 +284,22 @@ impl<'s> Walk<'s> {
     }
 }
 
-fn has_type(wanted: &Value, value: &Value) -> bool {
+/// Equality by value, most often of two texts.
+fn same(value: &Value, wanted: &Tree<'_>) -> bool {
+    match (value, wanted) {
+        (Value::String(value), Tree::Text(wanted)) => value == wanted,
+        _ => equal(value, &wanted.to_value()),
+    }
+}
+
+fn has_type(wanted: &Tree<'_>, value: &Value) -> bool {
     let got = type_of(value);
-    let is = |name: &Value| {
+    let is = |name: &Tree<'_>| {
         name.as_str()
             .is_some_and(|name| name == got || (name == "integer" && is_integer(value)))
     };
     match wanted {
-        Value::Array(names) => names.iter().any(is),
+        Tree::List(names) => names.iter().any(is),
         name => is(name),
     }
 }
@@ -278,12 +308,15 @@ fn matches_pattern(pattern: &str, text: &str) -> Option<bool> {
     Some(Regexp::new(pattern).ok()?.is_match(text.as_bytes()))
 }
 
-fn within(key: &str, wanted: &Value, value: &Value) -> Option<bool> {
+fn within(key: &str, wanted: &Tree<'_>, value: &Value) -> Option<bool> {
     let size = match (&key[3..], value) {
         ("Length", Value::String(text)) => text.chars().count(),
         ("Items", Value::Array(items)) => items.len(),
         ("Properties", Value::Object(entries)) => entries.len(),
         _ => return Some(true),
+    };
+    let Tree::Number(wanted) = wanted else {
+        return None;
     };
     let wanted = usize::try_from(wanted.as_u64()?).ok()?;
     Some(if key.starts_with("min") {
@@ -293,9 +326,9 @@ fn within(key: &str, wanted: &Value, value: &Value) -> Option<bool> {
     })
 }
 
-fn bound(key: &str, wanted: &Value, value: &Value) -> Option<bool> {
+fn bound(key: &str, wanted: &Tree<'_>, value: &Value) -> Option<bool> {
     // Draft 4 has flags for the exclusive ones.
-    let Value::Number(wanted) = wanted else {
+    let Tree::Number(wanted) = wanted else {
         return None;
     };
     let Value::Number(number) = value else {
@@ -308,4 +341,61 @@ fn bound(key: &str, wanted: &Value, value: &Value) -> Option<bool> {
         "exclusiveMinimum" => order.is_gt(),
         _ => order.is_lt(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_allowed_directly_passes_the_whole_check() {
+        let heads = [
+            "",
+            r#""$schema": "http://json-schema.org/draft-07/schema#","#,
+            r#""$schema": "http://json-schema.org/draft-04/schema#","#,
+            r#""$id": "https://example.com/a/chart.schema.json","#,
+            r#""$id": "urn:x:y","#,
+            r##""$id": "https://example.com/#a","##,
+        ];
+        let bodies = [
+            r##""properties": {"a": {"$ref": "#/definitions/deep/inside"}}"##,
+            r##""properties": {"a": {"$ref": "#/definitions/plain"}}"##,
+            r##""properties": {"a": {"$ref": "#/definitions/plain/properties/b"}}"##,
+            r##""properties": {"a": {"$ref": "#/definitions/wrong/inside"}}"##,
+            r##""properties": {"a": {"$ref": "#/definitions/own/inside"}}"##,
+            r##""properties": {"a": {"$ref": "https://example.com/a/chart.schema.json#/definitions/plain"}}"##,
+            r#""properties": {"a": {"enum": ["x", 1, null]}}"#,
+        ];
+        let definitions = r#""definitions": {
+            "deep": {"inside": {"type": "integer"}},
+            "plain": {"type": ["integer", "object"], "properties": {"b": {"minimum": 1}}},
+            "wrong": {"inside": {"type": 7}},
+            "own": {"inside": {"$id": "other.json", "type": "integer"}}
+        }"#;
+        let values = [
+            "{}",
+            r#"{"a": 1}"#,
+            r#"{"a": 0}"#,
+            r#"{"a": "x"}"#,
+            r#"{"a": {"b": 0}}"#,
+        ];
+        let mut allowed = 0;
+        for head in heads {
+            for body in bodies {
+                let text = format!("{{{head} {body}, {definitions}}}");
+                let tree = Tree::read(text.as_bytes()).unwrap();
+                let schema = serde_json::from_str(&text).unwrap();
+                for value in values {
+                    let value = serde_json::from_str(value).unwrap();
+                    if allows(&tree, &value) {
+                        allowed += 1;
+                        let program = super::super::compile::compile(&schema).unwrap();
+                        let fault = super::super::run::check(&program, &value);
+                        assert!(fault.is_none(), "{text}: {value}");
+                    }
+                }
+            }
+        }
+        assert_eq!(allowed, 52);
+    }
 }

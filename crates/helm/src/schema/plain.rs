@@ -3,12 +3,11 @@
 //! Checking a chart's schema against its metaschema takes longer than checking the values. What is accepted here
 //! passes that check as well; everything doubtful is left to it, and so are all messages.
 
-use std::collections::HashSet;
-
-use serde_json::{Map, Value};
+use serde_json::Number;
 
 use super::document::Draft;
 use super::format;
+use super::tree::{Entries, Tree};
 
 /// Deepest nesting that is followed.
 const DEPTH_MAX: usize = 100;
@@ -119,13 +118,13 @@ const TYPES: [&str; 7] = [
 ];
 
 /// Whether a whole document is a valid schema of a draft without doubt.
-pub(super) fn is_valid(document: &Value, draft: Draft) -> bool {
-    let Value::Object(map) = document else {
+pub(super) fn is_valid(document: &Tree<'_>, draft: Draft) -> bool {
+    let Tree::Map(map) = document else {
         return false;
     };
     let address = |key: &str, name: &str| match map.get(key) {
         None => true,
-        Some(Value::String(text)) => {
+        Some(Tree::Text(text)) => {
             format::check(name, text).is_ok() && (key == "$schema" || !text.contains('#'))
         }
         Some(_) => false,
@@ -137,82 +136,87 @@ pub(super) fn is_valid(document: &Value, draft: Draft) -> bool {
         && reader.keywords(map.iter().filter(|(key, _)| !head(key)), map, 0)
 }
 
+/// Whether a part of a document is a valid schema without doubt.
+pub(super) fn is_valid_inside(part: &Tree<'_>, draft: Draft) -> bool {
+    Reader { draft }.schema(part, 0)
+}
+
 struct Reader {
     draft: Draft,
 }
 
 impl Reader {
-    fn schema(&self, value: &Value, depth: usize) -> bool {
+    fn schema(&self, value: &Tree<'_>, depth: usize) -> bool {
         match value {
-            Value::Bool(_) => self.draft >= 6,
-            Value::Object(map) => depth < DEPTH_MAX && self.keywords(map.iter(), map, depth),
+            Tree::Bool(_) => self.draft >= 6,
+            Tree::Map(map) => depth < DEPTH_MAX && self.keywords(map.iter(), map, depth),
             _ => false,
         }
     }
 
     fn keywords<'v>(
         &self,
-        mut entries: impl Iterator<Item = (&'v String, &'v Value)>,
-        map: &Map<String, Value>,
+        mut entries: impl Iterator<Item = (&'v str, &'v Tree<'v>)>,
+        map: &Entries<'_>,
         depth: usize,
     ) -> bool {
         entries.all(|(key, value)| {
-            if matches!(key.as_str(), "exclusiveMinimum" | "exclusiveMaximum") {
+            if matches!(key, "exclusiveMinimum" | "exclusiveMaximum") {
                 return self.exclusive(key, value, map);
             }
             match KEYWORDS.binary_search_by(|(name, _)| (*name).cmp(key)) {
                 Ok(index) => self.fits(value, KEYWORDS[index].1, depth),
-                Err(_) => !DOUBTFUL.contains(&key.as_str()),
+                Err(_) => !DOUBTFUL.contains(&key),
             }
         })
     }
 
     /// Draft 4 has flags beside a bound where later ones have bounds.
-    fn exclusive(&self, key: &str, value: &Value, map: &Map<String, Value>) -> bool {
+    fn exclusive(&self, key: &str, value: &Tree<'_>, map: &Entries<'_>) -> bool {
         if self.draft >= 6 {
-            return value.is_number();
+            return matches!(value, Tree::Number(_));
         }
         let bound = if key == "exclusiveMinimum" {
             "minimum"
         } else {
             "maximum"
         };
-        value.is_boolean() && map.contains_key(bound)
+        matches!(value, Tree::Bool(_)) && map.contains_key(bound)
     }
 
-    fn fits(&self, value: &Value, shape: Shape, depth: usize) -> bool {
-        let schema = |value: &Value| self.schema(value, depth + 1);
+    fn fits(&self, value: &Tree<'_>, shape: Shape, depth: usize) -> bool {
+        let schema = |value: &Tree<'_>| self.schema(value, depth + 1);
         match (shape, value) {
             (Shape::Anything, _)
-            | (Shape::Text, Value::String(_))
-            | (Shape::Flag | Shape::SchemaOrFlag, Value::Bool(_))
-            | (Shape::Number, Value::Number(_))
-            | (Shape::List, Value::Array(_)) => true,
-            (Shape::Formatted(name), Value::String(text)) => format::check(name, text).is_ok(),
-            (Shape::Count, Value::Number(number)) => number.is_u64(),
-            (Shape::Positive, Value::Number(number)) => {
+            | (Shape::Text, Tree::Text(_))
+            | (Shape::Flag | Shape::SchemaOrFlag, Tree::Bool(_))
+            | (Shape::Number, Tree::Number(_))
+            | (Shape::List, Tree::List(_)) => true,
+            (Shape::Formatted(name), Tree::Text(text)) => format::check(name, text).is_ok(),
+            (Shape::Count, Tree::Number(number)) => number.is_u64(),
+            (Shape::Positive, Tree::Number(number)) => {
                 number.as_f64().is_some_and(|number| number > 0.0)
             }
-            (Shape::Types, Value::String(name)) => TYPES.contains(&name.as_str()),
-            (Shape::Types, Value::Array(names)) => {
-                let known = |name: &Value| name.as_str().is_some_and(|name| TYPES.contains(&name));
+            (Shape::Types, Tree::Text(name)) => TYPES.contains(&&**name),
+            (Shape::Types, Tree::List(names)) => {
+                let known =
+                    |name: &Tree<'_>| name.as_str().is_some_and(|name| TYPES.contains(&name));
                 !names.is_empty() && names.iter().all(known) && different(names)
             }
-            (Shape::Names, Value::Array(names)) => {
+            (Shape::Names, Tree::List(names)) => {
                 let allowed = self.draft >= 6 || !names.is_empty();
-                allowed && names.iter().all(Value::is_string) && different(names)
+                allowed && names.iter().all(Tree::is_text) && different(names)
             }
-            (Shape::Choices, Value::Array(items)) => !items.is_empty() && different(items),
-            (
-                Shape::Schema | Shape::SchemaOrFlag | Shape::Items,
-                Value::Object(_) | Value::Bool(_),
-            ) => schema(value),
-            (Shape::Items, Value::Array(items)) => {
+            (Shape::Choices, Tree::List(items)) => !items.is_empty() && different(items),
+            (Shape::Schema | Shape::SchemaOrFlag | Shape::Items, Tree::Map(_) | Tree::Bool(_)) => {
+                schema(value)
+            }
+            (Shape::Items, Tree::List(items)) => {
                 self.draft < 2020 && !items.is_empty() && items.iter().all(schema)
             }
-            (Shape::Schemas, Value::Array(items)) => !items.is_empty() && items.iter().all(schema),
-            (Shape::Named, Value::Object(map)) => map.values().all(schema),
-            (Shape::Patterns, Value::Object(map)) => map
+            (Shape::Schemas, Tree::List(items)) => !items.is_empty() && items.iter().all(schema),
+            (Shape::Named, Tree::Map(map)) => map.values().all(schema),
+            (Shape::Patterns, Tree::Map(map)) => map
                 .iter()
                 .all(|(pattern, value)| format::check("regex", pattern).is_ok() && schema(value)),
             _ => false,
@@ -220,17 +224,32 @@ impl Reader {
     }
 }
 
+/// Longest list whose items are compared one by one.
+const COMPARED_MAX: usize = 256;
+
 /// Whether all are different texts, truth values, nulls or whole numbers; other values are not compared.
-fn different(items: &[Value]) -> bool {
-    let mut seen = HashSet::with_capacity(items.len());
-    items.iter().all(|item| {
-        let comparable = match item {
-            Value::Number(number) => number.is_i64() || number.is_u64(),
-            Value::Array(_) | Value::Object(_) => false,
-            _ => true,
-        };
-        comparable && seen.insert(item)
-    })
+fn different(items: &[Tree<'_>]) -> bool {
+    let mut all = items.iter().enumerate();
+    items.len() <= COMPARED_MAX
+        && all.all(|(index, item)| {
+            let mut earlier = items[..index].iter();
+            earlier.all(|other| differ(item, other) == Some(true))
+                && differ(item, &Tree::Null).is_some()
+        })
+}
+
+/// Whether two values differ; none for those that are not compared.
+fn differ(left: &Tree<'_>, right: &Tree<'_>) -> Option<bool> {
+    let whole = |number: &Number| number.is_i64() || number.is_u64();
+    match (left, right) {
+        (Tree::List(_) | Tree::Map(_), _) | (_, Tree::List(_) | Tree::Map(_)) => None,
+        (Tree::Number(number), _) | (_, Tree::Number(number)) if !whole(number) => None,
+        (Tree::Number(a), Tree::Number(b)) => Some(!whole(b) || a != b),
+        (Tree::Text(a), Tree::Text(b)) => Some(a != b),
+        (Tree::Bool(a), Tree::Bool(b)) => Some(a != b),
+        (Tree::Null, Tree::Null) => Some(false),
+        _ => Some(true),
+    }
 }
 
 #[cfg(test)]
@@ -293,7 +312,7 @@ mod tests {
                     ] {
                         let text = around.replace('X', &format!("{{\"{name}\": {shape}}}"));
                         let schema = serde_json::from_str(&text).unwrap();
-                        if is_valid(&schema, draft) {
+                        if is_valid(&Tree::of(&schema), draft) {
                             accepted += 1;
                             let program = super::super::compile::compiled_metaschema(draft);
                             let fault = super::super::run::check(&program, &schema);

@@ -2,7 +2,7 @@
 
 use filetree::MemoryTree;
 use helm::Version;
-use helm::load::{load_archive, load_directory};
+use helm::load::{archive_files, archive_files_on_demand, load_archive, load_directory};
 use helm::package::{
     archive_metadata, directory_metadata, merge_values, missing_dependencies, overwrite_values,
     read_values_file, save, with_build_metadata,
@@ -72,4 +72,39 @@ fn what_is_no_chart_is_said() {
     let error = directory_metadata(&tree(), "nope").unwrap_err().to_string();
     assert_eq!(error, "open nope/Chart.yaml: no such file or directory");
     assert!(with_build_metadata("x", "y").is_err());
+}
+
+#[test]
+fn files_that_stay_packed_are_those_of_the_archive() {
+    let mut tree = tree();
+    let large: Vec<u8> = (0..100_000_u32).flat_map(|i| i.to_le_bytes()).collect();
+    let marked = [b"\xef\xbb\xbf".as_slice(), &large[..20_000]].concat();
+    for (path, content) in [
+        ("app/CHANGELOG.md", large.as_slice()),
+        ("app/charts/sub/files/a.json", &marked),
+        ("app/charts/sub/templates/b.yaml", &large[..16_384]),
+        ("app/files/small", &large[..16_383]),
+    ] {
+        tree.insert(path, content).unwrap();
+    }
+    let chart = load_directory(&tree, "app", Version::V4).unwrap();
+    let archive = save(&chart).unwrap();
+    let at_once = archive_files(&archive).unwrap();
+    let on_demand = archive_files_on_demand(archive.clone()).unwrap();
+    let packed = on_demand.iter().filter(|file| {
+        let shown = format!("{:?}", file.data);
+        shown.starts_with("packed")
+    });
+    let packed: Vec<&str> = packed.map(|file| file.name.as_str()).collect();
+    assert_eq!(packed, ["CHANGELOG.md", "charts/sub/files/a.json"]);
+    assert_eq!(at_once, on_demand);
+    assert_eq!(
+        *at_once.iter().find(|f| f.name == packed[1]).unwrap().data,
+        large[..20_000]
+    );
+
+    let cut = archive[..archive.len() - 40].to_vec();
+    let errors = [archive_files(&cut), archive_files_on_demand(cut.clone())];
+    let [a, b] = errors.map(|read| read.unwrap_err().to_string());
+    assert_eq!(a, b);
 }

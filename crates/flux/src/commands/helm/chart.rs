@@ -8,7 +8,7 @@ use helm::Version;
 use helm::capabilities::KubeVersion;
 use helm::chart::Chart;
 use helm::functions::World;
-use helm::load::{archive_files, load_any_directory, load_directory, load_files};
+use helm::load::{archive_files_on_demand, load_any_directory, load_directory, load_files};
 use helm::note::Note;
 use helm::values::UserValues;
 
@@ -196,16 +196,17 @@ fn load_file(place: &Path, shown: &str, version: Version) -> Result<Chart, Strin
             content_type(&bytes)
         ));
     }
-    let files = archive_files(&bytes).map_err(|error| match (error.to_string(), version) {
-        (text, _) if text == "gzip: invalid header" => {
-            format!("file '{shown}' does not appear to be a valid chart file (details: {text})")
-        }
-        (text, Version::V3) => text.replace("maximum size", "maximum file size"),
-        (text, Version::V4) => {
-            // Helm 4 says no more than this; what is wrong helps.
-            format!("unable to load chart archive\n\n  {text}")
-        }
-    })?;
+    let files =
+        archive_files_on_demand(bytes).map_err(|error| match (error.to_string(), version) {
+            (text, _) if text == "gzip: invalid header" => {
+                format!("file '{shown}' does not appear to be a valid chart file (details: {text})")
+            }
+            (text, Version::V3) => text.replace("maximum size", "maximum file size"),
+            (text, Version::V4) => {
+                // Helm 4 says no more than this; what is wrong helps.
+                format!("unable to load chart archive\n\n  {text}")
+            }
+        })?;
     if version == Version::V4 && !files.iter().any(|file| file.name == "Chart.yaml") {
         return Err("unable to detect chart version, no Chart.yaml found".to_owned());
     }

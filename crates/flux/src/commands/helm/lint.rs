@@ -224,7 +224,7 @@ fn unpack(bytes: &[u8]) -> Result<MemoryTree, String> {
     }
     let mut tree = MemoryTree::new();
     for file in files {
-        tree.insert(&file.name, file.data)
+        tree.insert(&file.name, file.data.bytes().clone())
             .map_err(|error| error.to_string())?;
     }
     Ok(tree)
