@@ -1,20 +1,22 @@
 //! The parsed template: nodes with their offsets, and the canonical text that error messages quote.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::function::Function;
-use crate::text::Text;
+use crate::text::{Text, lossy};
 use crate::value::Value;
 
 /// A list of nodes.
-pub(crate) type Block = Vec<Node>;
+pub(crate) type Block = Box<[Node]>;
 
 /// A node of a template's body.
 #[derive(Debug, Clone)]
 pub(crate) enum Node {
-    Text(Text),
-    Action(usize, Pipe),
+    /// Bytes of the source.
+    Text(Range<u32>),
+    Action(u32, Pipe),
     If(Box<Branch>),
     With(Box<Branch>),
     Range(Box<Branch>),
@@ -34,7 +36,7 @@ pub(crate) struct Branch {
 /// `{{template "name" pipe}}`.
 #[derive(Debug, Clone)]
 pub(crate) struct Template {
-    pub(crate) pos: usize,
+    pub(crate) pos: u32,
     pub(crate) name: Text,
     pub(crate) pipe: Option<Pipe>,
 }
@@ -42,22 +44,30 @@ pub(crate) struct Template {
 /// Commands joined by `|`, with the variables they set.
 #[derive(Debug, Clone)]
 pub(crate) struct Pipe {
-    pub(crate) pos: usize,
+    pub(crate) pos: u32,
     pub(crate) assign: bool,
-    pub(crate) variables: Vec<Text>,
-    pub(crate) commands: Vec<Command>,
+    pub(crate) variables: Box<[Text]>,
+    pub(crate) first: Command,
+    /// The commands after the first `|`.
+    pub(crate) others: Box<[Command]>,
+}
+
+impl Pipe {
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Command> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
 }
 
 /// Operands of one command.
 #[derive(Debug, Clone)]
 pub(crate) struct Command {
-    pub(crate) args: Vec<Expr>,
+    pub(crate) args: Box<[Expr]>,
 }
 
 /// An operand with its offset.
 #[derive(Debug, Clone)]
 pub(crate) struct Expr {
-    pub(crate) pos: usize,
+    pub(crate) pos: u32,
     pub(crate) kind: ExprKind,
 }
 
@@ -88,12 +98,24 @@ pub(crate) enum ExprKind {
     Dot,
     Nil,
     Number(Box<Number>),
-    Text { quoted: String, value: Text },
-    Field(Vec<Text>),
-    Variable(Text, Vec<Text>),
+    Text(Text, Marks),
+    Field(Box<[Text]>),
+    /// The variable's name and the fields behind it.
+    Variable(Box<[Text]>),
     Function(Callee),
-    Chain(Box<Expr>, Vec<Text>),
+    Chain(Box<Expr>, Box<[Text]>),
     Pipe(Box<Pipe>),
+}
+
+/// How a text literal is written.
+#[derive(Debug, Clone)]
+pub(crate) enum Marks {
+    /// As its value between double quotes.
+    Quotes,
+    /// As its value between backquotes.
+    Backquotes,
+    /// In another way.
+    Written(Box<str>),
 }
 
 /// A number by every interpretation it has.
@@ -109,11 +131,16 @@ pub(crate) struct Number {
 }
 
 /// Whether a body holds nothing but space.
-pub(crate) fn is_empty(block: &Block) -> bool {
+pub(crate) fn is_empty(block: &Block, source: &[u8]) -> bool {
     block.iter().all(|node| match node {
-        Node::Text(text) => text.to_str().trim().is_empty(),
+        Node::Text(range) => lossy(text_of(range, source)).trim().is_empty(),
         _ => false,
     })
+}
+
+/// The bytes of a text node.
+pub(crate) fn text_of<'s>(range: &Range<u32>, source: &'s [u8]) -> &'s [u8] {
+    &source[range.start as usize..range.end as usize]
 }
 
 impl fmt::Display for Pipe {
@@ -125,7 +152,7 @@ impl fmt::Display for Pipe {
         if !self.variables.is_empty() {
             f.write_str(if self.assign { " = " } else { " := " })?;
         }
-        for (index, command) in self.commands.iter().enumerate() {
+        for (index, command) in self.commands().enumerate() {
             f.write_str(if index > 0 { " | " } else { "" })?;
             write!(f, "{command}")?;
         }
@@ -153,12 +180,14 @@ impl fmt::Display for Expr {
             ExprKind::Dot => f.write_str("."),
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Number(number) => f.write_str(&number.text),
-            ExprKind::Text { quoted, .. } => f.write_str(quoted),
+            ExprKind::Text(text, Marks::Quotes) => write!(f, "\"{text}\""),
+            ExprKind::Text(text, Marks::Backquotes) => write!(f, "`{text}`"),
+            ExprKind::Text(_, Marks::Written(written)) => f.write_str(written),
             ExprKind::Function(callee) => f.write_str(callee.name()),
             ExprKind::Field(names) => fields(f, names),
-            ExprKind::Variable(name, names) => {
-                write!(f, "{name}")?;
-                fields(f, names)
+            ExprKind::Variable(names) => {
+                write!(f, "{}", names[0])?;
+                fields(f, &names[1..])
             }
             ExprKind::Chain(base, names) => {
                 match &base.kind {
@@ -189,26 +218,26 @@ impl fmt::Display for Template {
 
 impl Branch {
     /// Canonical text of the whole structure; the body is left out of error messages' reach.
-    pub(crate) fn describe(&self, keyword: &str) -> String {
+    pub(crate) fn describe(&self, keyword: &str, source: &[u8]) -> String {
         let mut out = format!("{{{{{keyword} {}}}}}", self.pipe);
-        write_block(&mut out, &self.body);
+        write_block(&mut out, &self.body, source);
         if let Some(block) = &self.otherwise {
             out.push_str("{{else}}");
-            write_block(&mut out, block);
+            write_block(&mut out, block, source);
         }
         out.push_str("{{end}}");
         out
     }
 }
 
-fn write_block(out: &mut String, block: &Block) {
+fn write_block(out: &mut String, block: &Block, source: &[u8]) {
     for node in block {
         match node {
-            Node::Text(text) => out.push_str(&text.to_str()),
+            Node::Text(range) => out.push_str(&lossy(text_of(range, source))),
             Node::Action(_, pipe) => out.push_str(&format!("{{{{{pipe}}}}}")),
-            Node::If(branch) => out.push_str(&branch.describe("if")),
-            Node::With(branch) => out.push_str(&branch.describe("with")),
-            Node::Range(branch) => out.push_str(&branch.describe("range")),
+            Node::If(branch) => out.push_str(&branch.describe("if", source)),
+            Node::With(branch) => out.push_str(&branch.describe("with", source)),
+            Node::Range(branch) => out.push_str(&branch.describe("range", source)),
             Node::Template(template) => out.push_str(&template.to_string()),
             Node::Break => out.push_str("{{break}}"),
             Node::Continue => out.push_str("{{continue}}"),

@@ -4,10 +4,11 @@ mod call;
 mod chain;
 mod operand;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::ast::{Block, Branch, Command, Expr, Node, Pipe, Template};
+use foldhash::HashMap;
+
+use crate::ast::{Block, Branch, Command, Expr, Node, Pipe, Template, text_of};
 use crate::error::{Cause, ExecError, Place, RunError};
 use crate::function::{CallError, Host};
 use crate::parse::Tree;
@@ -83,8 +84,8 @@ impl<'r> Run<'r> {
             set,
             host,
             depth: 0,
-            includes: HashMap::new(),
-            texts: HashMap::new(),
+            includes: HashMap::default(),
+            texts: HashMap::default(),
         }
     }
 
@@ -230,11 +231,11 @@ enum At<'f> {
     Command(&'f Command),
     Template(&'f Template),
     Branch(&'f Branch, &'static str),
-    Action(usize, &'f Pipe),
+    Action(u32, &'f Pipe),
 }
 
 impl At<'_> {
-    fn describe(self) -> (usize, String) {
+    fn describe(self, source: &[u8]) -> (u32, String) {
         match self {
             Self::Start => (0, String::new()),
             Self::Expr(expr) => (expr.pos, expr.to_string()),
@@ -245,7 +246,7 @@ impl At<'_> {
                 command.to_string(),
             ),
             Self::Template(template) => (template.pos, template.to_string()),
-            Self::Branch(branch, keyword) => (branch.pipe.pos, branch.describe(keyword)),
+            Self::Branch(branch, keyword) => (branch.pipe.pos, branch.describe(keyword, source)),
             Self::Action(pos, pipe) => (pos, format!("{{{{{pipe}}}}}")),
         }
     }
@@ -268,8 +269,9 @@ impl<'f> Frame<'f, '_> {
     }
 
     fn raise<T>(&self, cause: Cause) -> Exec<T> {
-        let (pos, node) = self.at.describe();
         let source = &self.tree.source;
+        let (pos, node) = self.at.describe(&source.text);
+        let pos = pos as usize;
         let before = &source.text[..pos.min(source.text.len())];
         let line_start = before
             .iter()
@@ -324,7 +326,10 @@ impl<'f> Frame<'f, '_> {
 
     fn node(&mut self, dot: &Item, node: &'f Node) -> Exec<Flow> {
         match node {
-            Node::Text(text) => self.write(text)?,
+            Node::Text(range) => {
+                let source = &self.tree.source;
+                self.write(text_of(range, &source.text))?;
+            }
             Node::Action(pos, pipe) => {
                 self.at = At::Action(*pos, pipe);
                 let value = self.pipeline(dot, pipe)?;
@@ -537,7 +542,7 @@ impl<'f> Frame<'f, '_> {
     fn pipeline(&mut self, dot: &Item, pipe: &'f Pipe) -> Exec<Item> {
         self.at = At::Pipe(pipe);
         let mut value = None;
-        for command in &pipe.commands {
+        for command in pipe.commands() {
             value = Some(self.command(dot, command, value)?.dig());
         }
         let value = value.unwrap_or(Item::Invalid);

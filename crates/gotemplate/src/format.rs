@@ -83,7 +83,8 @@ pub(crate) fn display(value: &Value) -> Vec<u8> {
 /// The value as text by sprig's `strval`: strings and bytes as they are, everything else as `%v`.
 pub fn strval(value: &Value) -> Vec<u8> {
     match value {
-        Value::Text(text) | Value::Bytes(text) => text.to_vec(),
+        Value::Text(text) => text.to_vec(),
+        Value::Bytes(bytes) => bytes.to_vec(),
         other => gocompat::fmt::sprint(std::slice::from_ref(other)),
     }
 }

@@ -1,8 +1,9 @@
 //! Functions that templates call: signatures, the registry, and what a function sees while it runs.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::error::ExecError;
 use crate::exec::Run;

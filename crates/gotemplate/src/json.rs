@@ -65,7 +65,7 @@ impl Writer {
             Value::Text(text) => self.text(text),
             Value::Bytes(bytes) => {
                 use base64::Engine as _;
-                let text = base64::engine::general_purpose::STANDARD.encode(bytes.as_bytes());
+                let text = base64::engine::general_purpose::STANDARD.encode(&**bytes);
                 self.out.push('"');
                 self.out.push_str(&text);
                 self.out.push('"');

@@ -1,7 +1,5 @@
 //! The lexer: template text in, tokens with offset and line out. Rules are those of Go 1.26.
 
-use std::borrow::Cow;
-
 use gocompat::unicode::{is_digit, is_letter, is_print};
 
 /// What a token is.
@@ -42,63 +40,66 @@ pub(crate) enum Kind {
     With,
 }
 
-const KEYWORDS: [(&str, Kind); 12] = [
-    ("block", Kind::Block),
-    ("break", Kind::Break),
-    ("continue", Kind::Continue),
-    ("define", Kind::Define),
-    ("else", Kind::Else),
-    ("end", Kind::End),
-    ("if", Kind::If),
-    ("nil", Kind::Nil),
-    ("range", Kind::Range),
-    ("template", Kind::Template),
-    ("with", Kind::With),
-    (".", Kind::Dot),
-];
-
 impl Kind {
+    /// What a word inside an action is.
+    fn of_word(word: &[u8]) -> Self {
+        match word {
+            b"block" => Self::Block,
+            b"break" => Self::Break,
+            b"continue" => Self::Continue,
+            b"define" => Self::Define,
+            b"else" => Self::Else,
+            b"end" => Self::End,
+            b"if" => Self::If,
+            b"nil" => Self::Nil,
+            b"range" => Self::Range,
+            b"template" => Self::Template,
+            b"with" => Self::With,
+            b"true" | b"false" => Self::Bool,
+            _ => Self::Identifier,
+        }
+    }
+
     fn is_keyword(self) -> bool {
-        KEYWORDS.iter().any(|(_, kind)| *kind == self)
+        matches!(
+            self,
+            Self::Block
+                | Self::Break
+                | Self::Continue
+                | Self::Dot
+                | Self::Define
+                | Self::Else
+                | Self::End
+                | Self::If
+                | Self::Nil
+                | Self::Range
+                | Self::Template
+                | Self::With
+        )
     }
 }
 
-/// A token: kind, offset in the text, value (borrowed but for errors), line counted from 1.
-#[derive(Clone, Debug)]
-pub(crate) struct Token<'t> {
+/// A token: kind, bytes of the text that it takes, line counted from 1.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Token {
     pub(crate) kind: Kind,
-    pub(crate) pos: usize,
-    pub(crate) value: Cow<'t, [u8]>,
-    pub(crate) line: usize,
+    pub(crate) pos: u32,
+    end: u32,
+    pub(crate) line: u32,
 }
 
-impl Token<'_> {
+impl Token {
     pub(crate) fn none() -> Self {
         Self {
             kind: Kind::Error,
             pos: 0,
-            value: Cow::Borrowed(&[]),
+            end: 0,
             line: 0,
         }
     }
 
-    pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.value).into_owned()
-    }
-
-    /// The token as error messages show it.
-    pub(crate) fn describe(&self) -> String {
-        match self.kind {
-            Kind::Eof => "EOF".to_owned(),
-            Kind::Error => self.text(),
-            kind if kind.is_keyword() => format!("<{}>", self.text()),
-            _ if self.value.len() > 10 => {
-                // More than ten bytes, of which ten runes are shown.
-                let cut = gocompat::fmt::truncated(&self.value, 10);
-                format!("{}...", gocompat::quote::quote(cut))
-            }
-            _ => gocompat::quote::quote(&self.value),
-        }
+    pub(crate) fn range(self) -> std::ops::Range<usize> {
+        self.pos as usize..self.end as usize
     }
 }
 
@@ -107,30 +108,39 @@ const RIGHT: &[u8] = b"}}";
 /// A trim marker is a dash and a space, on either side.
 const MARKER: usize = 2;
 
+/// Longest text, in bytes: offsets are kept in 32 bits.
+pub(crate) const TEXT_MAX: usize = u32::MAX as usize;
+
 pub(crate) struct Lexer<'t> {
+    text: &'t [u8],
+    /// The text, or nothing after an error.
     input: &'t [u8],
     pos: usize,
     start: usize,
-    line: usize,
-    start_line: usize,
+    line: u32,
+    start_line: u32,
     inside: bool,
     parens: usize,
+    message: String,
 }
 
 impl<'t> Lexer<'t> {
-    pub(crate) fn new(input: &'t [u8]) -> Self {
+    /// A lexer for a text of at most [`TEXT_MAX`] bytes.
+    pub(crate) fn new(text: &'t [u8]) -> Self {
         Self {
-            input,
+            text,
+            input: text,
             pos: 0,
             start: 0,
             line: 1,
             start_line: 1,
             inside: false,
             parens: 0,
+            message: String::new(),
         }
     }
 
-    pub(crate) fn next(&mut self) -> Token<'t> {
+    pub(crate) fn next(&mut self) -> Token {
         if self.inside {
             return self.action();
         }
@@ -141,8 +151,41 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    /// The bytes of a token; those of an error are its message.
+    pub(crate) fn value(&self, token: Token) -> &[u8] {
+        match token.kind {
+            Kind::Error => self.message.as_bytes(),
+            Kind::Eof => b"EOF",
+            _ => &self.text[token.range()],
+        }
+    }
+
+    /// As [`Lexer::value`], with malformed bytes replaced.
+    pub(crate) fn value_text(&self, token: Token) -> String {
+        String::from_utf8_lossy(self.value(token)).into_owned()
+    }
+
+    /// The token as error messages show it.
+    pub(crate) fn describe(&self, token: Token) -> String {
+        let value = self.value(token);
+        match token.kind {
+            Kind::Eof | Kind::Error => self.value_text(token),
+            kind if kind.is_keyword() => format!("<{}>", self.value_text(token)),
+            _ if value.len() > 10 => {
+                // More than ten bytes, of which ten runes are shown.
+                let cut = gocompat::fmt::truncated(value, 10);
+                format!("{}...", gocompat::quote::quote(cut))
+            }
+            _ => gocompat::quote::quote(value),
+        }
+    }
+
     fn rest(&self) -> &'t [u8] {
         &self.input[self.pos..]
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.input.get(self.pos).copied()
     }
 
     fn peek(&self) -> Option<char> {
@@ -152,15 +195,15 @@ impl<'t> Lexer<'t> {
     fn bump(&mut self) -> Option<char> {
         let (c, width) = decode(self.rest())?;
         self.pos += width;
-        self.line += usize::from(c == '\n');
+        self.line += u32::from(c == '\n');
         Some(c)
     }
 
-    fn emit(&mut self, kind: Kind) -> Token<'t> {
+    fn emit(&mut self, kind: Kind) -> Token {
         let token = Token {
             kind,
-            pos: self.start,
-            value: Cow::Borrowed(&self.input[self.start..self.pos]),
+            pos: self.start as u32,
+            end: self.pos as u32,
             line: self.start_line,
         };
         self.start = self.pos;
@@ -175,13 +218,15 @@ impl<'t> Lexer<'t> {
         self.start_line = self.line;
     }
 
-    fn error(&mut self, message: impl Into<String>) -> Token<'t> {
+    fn error(&mut self, message: impl Into<String>) -> Token {
         let token = Token {
             kind: Kind::Error,
-            pos: self.start,
-            value: Cow::Owned(message.into().into_bytes()),
+            pos: self.start as u32,
+            end: self.start as u32,
             line: self.start_line,
         };
+        // What stands after an error is its end: one error is all that is ever reported.
+        self.message = message.into();
         self.input = &[];
         self.start = 0;
         self.pos = 0;
@@ -189,17 +234,12 @@ impl<'t> Lexer<'t> {
     }
 
     /// Text up to an action, a comment (skipped), or the end.
-    fn outside(&mut self) -> Option<Token<'t>> {
+    fn outside(&mut self) -> Option<Token> {
         let rest = self.rest();
         let Some(offset) = find(rest, LEFT) else {
             self.pos = self.input.len();
             if self.pos == self.start {
-                return Some(Token {
-                    kind: Kind::Eof,
-                    pos: self.pos,
-                    value: Cow::Borrowed(b"EOF"),
-                    line: self.start_line,
-                });
+                return Some(self.emit(Kind::Eof));
             }
             self.line += newlines(rest);
             return Some(self.emit(Kind::Text));
@@ -214,14 +254,14 @@ impl<'t> Lexer<'t> {
             self.line += newlines(&self.input[self.start..end]);
             let text = self.emit(Kind::Text);
             self.skip_to(delim);
-            if !text.value.is_empty() {
+            if !text.range().is_empty() {
                 return Some(text);
             }
         }
         self.left_delim()
     }
 
-    fn left_delim(&mut self) -> Option<Token<'t>> {
+    fn left_delim(&mut self) -> Option<Token> {
         self.pos += LEFT.len();
         let after = if left_marker(self.rest()) { MARKER } else { 0 };
         if self.input[self.pos + after..].starts_with(b"/*") {
@@ -237,7 +277,7 @@ impl<'t> Lexer<'t> {
         Some(token)
     }
 
-    fn comment(&mut self) -> Option<Token<'t>> {
+    fn comment(&mut self) -> Option<Token> {
         self.pos += 2;
         let Some(end) = find(self.rest(), b"*/") else {
             return Some(self.error("unclosed comment"));
@@ -264,7 +304,7 @@ impl<'t> Lexer<'t> {
         rest.starts_with(RIGHT).then_some(false)
     }
 
-    fn right_delim(&mut self) -> Token<'t> {
+    fn right_delim(&mut self) -> Token {
         let trim = self.right_delim_here() == Some(true);
         if trim {
             let pos = self.pos + MARKER;
@@ -280,71 +320,85 @@ impl<'t> Lexer<'t> {
         token
     }
 
-    fn action(&mut self) -> Token<'t> {
-        if self.right_delim_here().is_some() {
+    fn action(&mut self) -> Token {
+        let Some(byte) = self.byte() else {
+            return self.error("unclosed action");
+        };
+        let may_close = byte == b'}' || byte_is_space(byte);
+        if may_close && self.right_delim_here().is_some() {
             if self.parens == 0 {
                 return self.right_delim();
             }
             return self.error("unclosed left paren");
         }
-        let Some(c) = self.peek() else {
-            return self.error("unclosed action");
-        };
-        if is_space(c) {
-            return self.space();
+        match byte {
+            b' ' | b'\t' | b'\r' | b'\n' => self.space(),
+            b'+' | b'-' | b'0'..=b'9' => self.number(),
+            // A dot that ends the text is taken for a number too.
+            b'.' if self.rest().get(1).is_none_or(u8::is_ascii_digit) => self.number(),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => self.identifier(),
+            0..0x80 => {
+                self.pos += 1;
+                self.mark(byte)
+            }
+            _ => {
+                let c = self.peek().unwrap_or('\u{fffd}');
+                if is_alphanumeric(c) {
+                    return self.identifier();
+                }
+                self.bump();
+                self.unrecognized(c)
+            }
         }
-        // A dot that ends the text is taken for a number too.
-        if matches!(c, '+' | '-' | '0'..='9')
-            || (c == '.' && self.rest().get(1).is_none_or(u8::is_ascii_digit))
-        {
-            return self.number();
-        }
-        if is_alphanumeric(c) {
-            return self.identifier();
-        }
-        self.bump();
-        match c {
-            '=' => self.emit(Kind::Assign),
-            ':' => {
+    }
+
+    /// Punctuation, control characters, and what starts with a mark.
+    fn mark(&mut self, byte: u8) -> Token {
+        match byte {
+            b'=' => self.emit(Kind::Assign),
+            b':' => {
                 if self.bump() == Some('=') {
                     self.emit(Kind::Declare)
                 } else {
                     self.error("expected :=")
                 }
             }
-            '|' => self.emit(Kind::Pipe),
-            '"' => self.quoted('"', Kind::Str, "unterminated quoted string"),
-            '\'' => self.quoted('\'', Kind::CharConstant, "unterminated character constant"),
-            '`' => self.raw_string(),
-            '$' => self.field_or_variable(Kind::Variable),
-            '.' => self.field_or_variable(Kind::Field),
-            '(' => {
+            b'|' => self.emit(Kind::Pipe),
+            b'"' => self.quoted(b'"', Kind::Str, "unterminated quoted string"),
+            b'\'' => self.quoted(b'\'', Kind::CharConstant, "unterminated character constant"),
+            b'`' => self.raw_string(),
+            b'$' => self.field_or_variable(Kind::Variable),
+            b'.' => self.field_or_variable(Kind::Field),
+            b'(' => {
                 self.parens += 1;
                 self.emit(Kind::LeftParen)
             }
-            ')' => match self.parens.checked_sub(1) {
+            b')' => match self.parens.checked_sub(1) {
                 Some(parens) => {
                     self.parens = parens;
                     self.emit(Kind::RightParen)
                 }
                 None => self.error("unexpected right paren"),
             },
-            ' '..='~' => self.emit(Kind::Char),
-            c => self.error(format!("unrecognized character in action: {}", unicode(c))),
+            b' '..=b'~' => self.emit(Kind::Char),
+            _ => self.unrecognized(char::from(byte)),
         }
     }
 
-    fn space(&mut self) -> Token<'t> {
-        let mut count = 0;
-        while self.peek().is_some_and(is_space) {
-            self.bump();
-            count += 1;
-        }
+    fn unrecognized(&mut self, c: char) -> Token {
+        self.error(format!("unrecognized character in action: {}", unicode(c)))
+    }
+
+    fn space(&mut self) -> Token {
+        let rest = self.rest();
+        let count = trim_start(rest);
+        self.pos += count;
+        self.line += newlines(&rest[..count]);
         // The last space may belong to a trimming right delimiter.
-        let last = &self.input[self.pos - 1..];
+        let last = &rest[count - 1..];
         if right_marker(last) && last[MARKER..].starts_with(RIGHT) {
             self.pos -= 1;
-            self.line -= usize::from(last[0] == b'\n');
+            self.line -= u32::from(last[0] == b'\n');
             if count == 1 {
                 return self.right_delim();
             }
@@ -364,22 +418,16 @@ impl<'t> Lexer<'t> {
         }
     }
 
-    fn identifier(&mut self) -> Token<'t> {
+    fn identifier(&mut self) -> Token {
         self.word();
         if !self.at_terminator() {
             return self.bad_character();
         }
-        let word = &self.input[self.start..self.pos];
-        let keyword = KEYWORDS.iter().find(|(name, _)| name.as_bytes() == word);
-        let kind = match keyword {
-            Some((_, kind)) => *kind,
-            None if word == b"true" || word == b"false" => Kind::Bool,
-            None => Kind::Identifier,
-        };
+        let kind = Kind::of_word(&self.input[self.start..self.pos]);
         self.emit(kind)
     }
 
-    fn field_or_variable(&mut self, kind: Kind) -> Token<'t> {
+    fn field_or_variable(&mut self, kind: Kind) -> Token {
         if self.at_terminator() {
             let kind = if kind == Kind::Field { Kind::Dot } else { kind };
             return self.emit(kind);
@@ -391,44 +439,50 @@ impl<'t> Lexer<'t> {
         self.emit(kind)
     }
 
-    fn bad_character(&mut self) -> Token<'t> {
+    fn bad_character(&mut self) -> Token {
         let c = self.peek().unwrap_or('\u{fffd}');
         self.error(format!("bad character {}", unicode(c)))
     }
 
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some('.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(c) => is_space(c) || self.rest().starts_with(RIGHT),
+        match self.byte() {
+            None | Some(b'.' | b',' | b'|' | b':' | b')' | b'(') => true,
+            Some(b'}') => self.rest().starts_with(RIGHT),
+            Some(byte) => byte_is_space(byte),
         }
     }
 
-    fn quoted(&mut self, mark: char, kind: Kind, unterminated: &str) -> Token<'t> {
+    fn quoted(&mut self, mark: u8, kind: Kind, unterminated: &str) -> Token {
         loop {
-            match self.bump() {
-                Some('\\') => {
+            let Some(offset) = memchr::memchr3(mark, b'\\', b'\n', self.rest()) else {
+                return self.error(unterminated);
+            };
+            self.pos += offset + 1;
+            match self.input[self.pos - 1] {
+                b'\\' => {
                     if matches!(self.bump(), None | Some('\n')) {
                         return self.error(unterminated);
                     }
                 }
-                None | Some('\n') => return self.error(unterminated),
-                Some(c) if c == mark => return self.emit(kind),
-                Some(_) => {}
+                b'\n' => return self.error(unterminated),
+                _ => return self.emit(kind),
             }
         }
     }
 
-    fn raw_string(&mut self) -> Token<'t> {
-        loop {
-            match self.bump() {
-                None => return self.error("unterminated raw quoted string"),
-                Some('`') => return self.emit(Kind::RawString),
-                Some(_) => {}
+    fn raw_string(&mut self) -> Token {
+        let rest = self.rest();
+        match memchr::memchr(b'`', rest) {
+            None => self.error("unterminated raw quoted string"),
+            Some(offset) => {
+                self.pos += offset + 1;
+                self.line += newlines(&rest[..offset]);
+                self.emit(Kind::RawString)
             }
         }
     }
 
-    fn number(&mut self) -> Token<'t> {
+    fn number(&mut self) -> Token {
         if !self.scan_number() {
             return self.bad_number();
         }
@@ -441,7 +495,7 @@ impl<'t> Lexer<'t> {
         self.emit(Kind::Number)
     }
 
-    fn bad_number(&mut self) -> Token<'t> {
+    fn bad_number(&mut self) -> Token {
         let shown = gocompat::quote::quote(&self.input[self.start..self.pos]);
         self.error(format!("bad number syntax: {shown}"))
     }
@@ -511,8 +565,8 @@ fn is_alphanumeric(c: char) -> bool {
     c == '_' || is_letter(c) || is_digit(c)
 }
 
-fn newlines(bytes: &[u8]) -> usize {
-    memchr::memchr_iter(b'\n', bytes).count()
+fn newlines(bytes: &[u8]) -> u32 {
+    memchr::memchr_iter(b'\n', bytes).count() as u32
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

@@ -21,6 +21,7 @@
 
 mod ast;
 mod builtins;
+mod bytes;
 mod compare;
 mod decimal;
 mod error;
@@ -44,6 +45,7 @@ pub mod trace;
 pub mod url;
 mod value;
 
+pub use bytes::{Bytes, Contents};
 pub use error::{Cause, ExecError, ParseError, Place, RunError};
 pub use exec::Run;
 pub use format::strval;

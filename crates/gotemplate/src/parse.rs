@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::ast::{self, Block, Branch, Callee, Command, Expr, ExprKind, Node, Pipe, Template};
+use foldhash::{HashMap, HashSet};
+
+use crate::ast::{
+    self, Block, Branch, Callee, Command, Expr, ExprKind, Marks, Node, Pipe, Template,
+};
 use crate::error::ParseError;
-use crate::lex::{Kind, Lexer, Token};
+use crate::lex::{Kind, Lexer, TEXT_MAX, Token};
 use crate::number;
 use crate::text::Text;
 
@@ -34,17 +38,31 @@ pub(crate) fn parse(
     text: &Text,
     known: &dyn Fn(&str) -> Option<Callee>,
 ) -> Result<Vec<Tree>, ParseError> {
+    if text.len() > TEXT_MAX {
+        return Err(ParseError {
+            template: name.to_owned(),
+            line: 1,
+            message: format!("the text is longer than {TEXT_MAX} bytes"),
+        });
+    }
     let source = Arc::new(Source {
         name: name.to_owned(),
         text: text.clone(),
     });
     let mut parser = Parser {
         lexer: Lexer::new(text),
+        text,
         source: source.clone(),
         known,
+        callees: HashMap::default(),
+        names: HashSet::default(),
         frame: Frame::default(),
         trees: Vec::new(),
         blocks: 0,
+        nodes: Vec::new(),
+        commands: Vec::new(),
+        exprs: Vec::new(),
+        words: Vec::new(),
     };
     let body = parser.file()?;
     parser.add(Text::from(name), body)?;
@@ -53,27 +71,37 @@ pub(crate) fn parse(
 
 struct Parser<'t, 'k> {
     lexer: Lexer<'t>,
+    text: &'t [u8],
     source: Arc<Source>,
     known: &'k dyn Fn(&str) -> Option<Callee>,
-    frame: Frame<'t>,
+    /// Functions that the text has named so far.
+    callees: HashMap<&'t [u8], Callee>,
+    /// Names and literals of the text, each of them once.
+    names: HashSet<Text>,
+    frame: Frame,
     trees: Vec<Tree>,
     blocks: usize,
+    // Parts of what is being read, innermost last; what is complete is taken from the end at once and fits exactly.
+    nodes: Vec<Node>,
+    commands: Vec<Command>,
+    exprs: Vec<Expr>,
+    words: Vec<Text>,
 }
 
 /// State that each definition has of its own, the look-ahead included.
-struct Frame<'t> {
-    tokens: [Token<'t>; 3],
+struct Frame {
+    tokens: [Token; 3],
     ahead: usize,
     variables: Vec<Text>,
     ranges: usize,
     parens: usize,
-    action_line: usize,
+    action_line: u32,
 }
 
-impl Default for Frame<'_> {
+impl Default for Frame {
     fn default() -> Self {
         Self {
-            tokens: [Token::none(), Token::none(), Token::none()],
+            tokens: [Token::none(); 3],
             ahead: 0,
             variables: vec![Text::dollar()],
             ranges: 0,
@@ -81,6 +109,11 @@ impl Default for Frame<'_> {
             action_line: 0,
         }
     }
+}
+
+/// The end of a list from an index on, as a list of its own.
+fn taken<T>(all: &mut Vec<T>, from: usize) -> Box<[T]> {
+    all.drain(from..).collect()
 }
 
 /// What ended a list of nodes.
@@ -98,41 +131,56 @@ enum Item {
 type Parsed<T> = Result<T, ParseError>;
 
 impl<'t> Parser<'t, '_> {
-    fn next(&mut self) -> Token<'t> {
+    fn next(&mut self) -> Token {
         let frame = &mut self.frame;
         if frame.ahead > 0 {
             frame.ahead -= 1;
         } else {
             frame.tokens[0] = self.lexer.next();
         }
-        frame.tokens[frame.ahead].clone()
+        frame.tokens[frame.ahead]
     }
 
     fn backup(&mut self) {
         self.frame.ahead += 1;
     }
 
-    fn backup2(&mut self, token: Token<'t>) {
+    fn backup2(&mut self, token: Token) {
         self.frame.tokens[1] = token;
         self.frame.ahead = 2;
     }
 
-    fn backup3(&mut self, second: Token<'t>, first: Token<'t>) {
+    fn backup3(&mut self, second: Token, first: Token) {
         self.frame.tokens[1] = first;
         self.frame.tokens[2] = second;
         self.frame.ahead = 3;
     }
 
-    fn peek(&mut self) -> &Token<'t> {
+    fn peek(&mut self) -> Token {
         let frame = &mut self.frame;
         if frame.ahead == 0 {
             frame.ahead = 1;
             frame.tokens[0] = self.lexer.next();
         }
-        &frame.tokens[frame.ahead - 1]
+        frame.tokens[frame.ahead - 1]
     }
 
-    fn next_non_space(&mut self) -> Token<'t> {
+    /// The bytes of a token that is no error.
+    fn bytes(&self, token: Token) -> &'t [u8] {
+        &self.text[token.range()]
+    }
+
+    /// The one text with these bytes.
+    fn name(&mut self, bytes: &[u8]) -> Text {
+        if let Some(known) = self.names.get(bytes) {
+            return known.clone();
+        }
+        let name = Text::from(bytes);
+        self.names.insert(name.clone());
+        name
+    }
+
+    fn next_non_space(&mut self) -> Token {
         loop {
             let token = self.next();
             if token.kind != Kind::Space {
@@ -141,7 +189,7 @@ impl<'t> Parser<'t, '_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> Token<'t> {
+    fn peek_non_space(&mut self) -> Token {
         let token = self.next_non_space();
         self.backup();
         token
@@ -150,36 +198,37 @@ impl<'t> Parser<'t, '_> {
     fn error<T>(&self, message: impl AsRef<str>) -> Parsed<T> {
         Err(ParseError {
             template: self.source.name.clone(),
-            line: self.frame.tokens[0].line,
+            line: self.frame.tokens[0].line as usize,
             message: message.as_ref().to_owned(),
         })
     }
 
-    fn unexpected<T>(&self, token: &Token, context: &str) -> Parsed<T> {
+    fn unexpected<T>(&self, token: Token, context: &str) -> Parsed<T> {
+        let shown = self.lexer.describe(token);
         if token.kind != Kind::Error {
-            return self.error(format!("unexpected {} in {context}", token.describe()));
+            return self.error(format!("unexpected {shown} in {context}"));
         }
         let line = self.frame.action_line;
         let mut extra = String::new();
         if line != 0 && line != token.line {
             extra = format!(" in action started at {}:{line}", self.source.name);
-            if token.value.ends_with(b" action") {
+            if shown.ends_with(" action") {
                 extra.drain(.." in action".len());
             }
         }
-        self.error(token.describe() + &extra)
+        self.error(shown + &extra)
     }
 
-    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token<'t>> {
+    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
         let token = self.next_non_space();
         if token.kind == kind {
             return Ok(token);
         }
-        self.unexpected(&token, context)
+        self.unexpected(token, context)
     }
 
     fn file(&mut self) -> Parsed<Block> {
-        let mut body = Block::new();
+        let start = self.nodes.len();
         while self.peek().kind != Kind::Eof {
             if self.peek().kind == Kind::LeftDelim {
                 let delim = self.next();
@@ -190,19 +239,19 @@ impl<'t> Parser<'t, '_> {
                 self.backup2(delim);
             }
             match self.text_or_action()? {
-                Item::Node(node) => body.push(node),
+                Item::Node(node) => self.nodes.push(node),
                 Item::End => return self.error("unexpected {{end}}"),
                 Item::Else => return self.error("unexpected {{else}}"),
             }
         }
-        Ok(body)
+        Ok(taken(&mut self.nodes, start))
     }
 
     fn definition(&mut self) -> Parsed<()> {
         const CONTEXT: &str = "define clause";
         let outer = std::mem::take(&mut self.frame);
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         self.expect(Kind::RightDelim, CONTEXT)?;
         let body = self.ended_list(CONTEXT)?;
         self.add(name, body)?;
@@ -220,7 +269,7 @@ impl<'t> Parser<'t, '_> {
     /// Adds a body; within one text an empty body gives way, two others collide.
     fn add(&mut self, name: Text, body: Block) -> Parsed<()> {
         let position = self.trees.iter().position(|tree| tree.name == name);
-        let empty = ast::is_empty(&body);
+        let empty = ast::is_empty(&body, self.text);
         let tree = Tree {
             name,
             source: self.source.clone(),
@@ -228,7 +277,9 @@ impl<'t> Parser<'t, '_> {
         };
         match position {
             None => self.trees.push(tree),
-            Some(index) if ast::is_empty(&self.trees[index].body) => self.trees[index] = tree,
+            Some(index) if ast::is_empty(&self.trees[index].body, self.text) => {
+                self.trees[index] = tree
+            }
             Some(_) if empty => {}
             Some(_) => {
                 let name = gocompat::quote::quote(&tree.name);
@@ -239,13 +290,17 @@ impl<'t> Parser<'t, '_> {
     }
 
     fn list(&mut self) -> Parsed<(Block, Ending)> {
-        let mut body = Block::new();
+        let start = self.nodes.len();
         while self.peek_non_space().kind != Kind::Eof {
-            match self.text_or_action()? {
-                Item::Node(node) => body.push(node),
-                Item::End => return Ok((body, Ending::End)),
-                Item::Else => return Ok((body, Ending::Else)),
-            }
+            let ending = match self.text_or_action()? {
+                Item::Node(node) => {
+                    self.nodes.push(node);
+                    continue;
+                }
+                Item::End => Ending::End,
+                Item::Else => Ending::Else,
+            };
+            return Ok((taken(&mut self.nodes, start), ending));
         }
         self.error("unexpected EOF")
     }
@@ -253,14 +308,14 @@ impl<'t> Parser<'t, '_> {
     fn text_or_action(&mut self) -> Parsed<Item> {
         let token = self.next_non_space();
         match token.kind {
-            Kind::Text => Ok(Item::Node(Node::Text(Text::from(&*token.value)))),
+            Kind::Text => Ok(Item::Node(Node::Text(token.pos..token.range().end as u32))),
             Kind::LeftDelim => {
                 self.frame.action_line = token.line;
                 let item = self.action()?;
                 self.frame.action_line = 0;
                 Ok(item)
             }
-            _ => self.unexpected(&token, "input"),
+            _ => self.unexpected(token, "input"),
         }
     }
 
@@ -291,7 +346,7 @@ impl<'t> Parser<'t, '_> {
     fn loop_control(&mut self, word: &str, node: Node) -> Parsed<Node> {
         let token = self.next_non_space();
         if token.kind != Kind::RightDelim {
-            return self.unexpected(&token, &format!("{{{{{word}}}}}"));
+            return self.unexpected(token, &format!("{{{{{word}}}}}"));
         }
         if self.frame.ranges == 0 {
             return self.error(format!("{{{{{word}}}}} outside {{{{range}}}}"));
@@ -334,11 +389,11 @@ impl<'t> Parser<'t, '_> {
         let next = self.peek().kind;
         if context == "if" && next == Kind::If {
             self.next();
-            return Ok(vec![Node::If(Box::new(self.control("if")?))]);
+            return Ok([Node::If(Box::new(self.control("if")?))].into());
         }
         if context == "with" && next == Kind::With {
             self.next();
-            return Ok(vec![Node::With(Box::new(self.control("with")?))]);
+            return Ok([Node::With(Box::new(self.control("with")?))].into());
         }
         match self.list()? {
             (body, Ending::End) => Ok(body),
@@ -349,7 +404,7 @@ impl<'t> Parser<'t, '_> {
     fn block_control(&mut self) -> Parsed<Node> {
         const CONTEXT: &str = "block clause";
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, Kind::RightDelim)?;
         let outer = std::mem::take(&mut self.frame);
         self.blocks += 1;
@@ -366,7 +421,7 @@ impl<'t> Parser<'t, '_> {
     fn template_control(&mut self) -> Parsed<Node> {
         const CONTEXT: &str = "template clause";
         let token = self.next_non_space();
-        let name = self.template_name(&token, CONTEXT)?;
+        let name = self.template_name(token, CONTEXT)?;
         let mut pipe = None;
         if self.next_non_space().kind != Kind::RightDelim {
             self.backup();
@@ -375,41 +430,49 @@ impl<'t> Parser<'t, '_> {
         Ok(template_node(token.pos, name, pipe))
     }
 
-    fn template_name(&mut self, token: &Token, context: &str) -> Parsed<Text> {
+    fn template_name(&mut self, token: Token, context: &str) -> Parsed<Text> {
         match token.kind {
             Kind::Str | Kind::RawString => self.unquote(token),
             _ => self.unexpected(token, context),
         }
     }
 
-    fn unquote(&mut self, token: &Token) -> Parsed<Text> {
+    fn unquote(&mut self, token: Token) -> Parsed<Text> {
         // Almost no literal has anything to resolve.
-        let inner = token.value.get(1..token.value.len().max(2) - 1);
+        let bytes = self.bytes(token);
+        let inner = bytes.get(1..bytes.len().max(2) - 1);
         if let Some(inner) = inner.filter(|inner| memchr::memchr2(b'\\', b'\r', inner).is_none())
             && std::str::from_utf8(inner).is_ok()
         {
-            return Ok(Text::from(inner));
+            return Ok(self.name(inner));
         }
-        match gocompat::quote::unquote(&token.text()) {
+        match gocompat::quote::unquote(&String::from_utf8_lossy(bytes)) {
             Some(text) => Ok(Text::from(text)),
             None => self.error("invalid syntax"),
         }
     }
 
     fn pipeline(&mut self, context: &'static str, end: Kind) -> Parsed<Pipe> {
-        let mut pipe = Pipe {
-            pos: self.peek_non_space().pos,
-            assign: false,
-            variables: Vec::new(),
-            commands: Vec::new(),
-        };
-        while self.declaration(&mut pipe, context)? {}
+        let pos = self.peek_non_space().pos;
+        let words = self.words.len();
+        let assign = self.declarations(words, context)?;
+        let variables = taken(&mut self.words, words);
+        let start = self.commands.len();
         loop {
             let token = self.next_non_space();
             match token.kind {
                 kind if kind == end => {
-                    self.check_pipeline(&pipe, context)?;
-                    return Ok(pipe);
+                    self.check_pipeline(start, context)?;
+                    let mut commands = self.commands.drain(start..);
+                    return Ok(Pipe {
+                        pos,
+                        assign,
+                        variables,
+                        first: commands
+                            .next()
+                            .expect("a pipeline without commands is refused"),
+                        others: commands.collect(),
+                    });
                 }
                 Kind::Bool
                 | Kind::CharConstant
@@ -425,65 +488,67 @@ impl<'t> Parser<'t, '_> {
                 | Kind::LeftParen => {
                     self.backup();
                     let command = self.command()?;
-                    pipe.commands.push(command);
+                    self.commands.push(command);
                 }
-                _ => return self.unexpected(&token, context),
+                _ => return self.unexpected(token, context),
             }
         }
     }
 
-    /// Reads one declared variable; `true` where another may follow.
-    fn declaration(&mut self, pipe: &mut Pipe, context: &str) -> Parsed<bool> {
-        let variable = self.peek_non_space();
-        if variable.kind != Kind::Variable {
-            return Ok(false);
-        }
-        self.next();
-        let after = self.peek().clone();
-        let next = self.peek_non_space();
-        if matches!(next.kind, Kind::Assign | Kind::Declare) {
-            pipe.assign = next.kind == Kind::Assign;
-            self.next_non_space();
-            self.declare(pipe, variable);
-            return Ok(false);
-        }
-        if next.kind == Kind::Char && *next.value == *b"," {
-            self.next_non_space();
-            self.declare(pipe, variable);
-            if context == "range" && pipe.variables.len() < 2 {
-                return match self.peek_non_space().kind {
-                    Kind::Variable | Kind::RightDelim | Kind::RightParen => Ok(true),
-                    _ => self.error("range can only initialize variables"),
-                };
+    /// Reads the variables before `=` or `:=` onto the words; `true` where they are assigned.
+    fn declarations(&mut self, start: usize, context: &str) -> Parsed<bool> {
+        loop {
+            let variable = self.peek_non_space();
+            if variable.kind != Kind::Variable {
+                return Ok(false);
             }
-            return self.error(format!("too many declarations in {context}"));
+            self.next();
+            let after = self.peek();
+            let next = self.peek_non_space();
+            if matches!(next.kind, Kind::Assign | Kind::Declare) {
+                self.next_non_space();
+                self.declare(variable);
+                return Ok(next.kind == Kind::Assign);
+            }
+            if next.kind != Kind::Char || *self.bytes(next) != *b"," {
+                if after.kind == Kind::Space {
+                    self.backup3(variable, after);
+                } else {
+                    self.backup2(variable);
+                }
+                return Ok(false);
+            }
+            self.next_non_space();
+            self.declare(variable);
+            if context != "range" || self.words.len() - start >= 2 {
+                return self.error(format!("too many declarations in {context}"));
+            }
+            let known = [Kind::Variable, Kind::RightDelim, Kind::RightParen];
+            if !known.contains(&self.peek_non_space().kind) {
+                return self.error("range can only initialize variables");
+            }
         }
-        if after.kind == Kind::Space {
-            self.backup3(variable, after);
-        } else {
-            self.backup2(variable);
-        }
-        Ok(false)
     }
 
-    fn declare(&mut self, pipe: &mut Pipe, variable: Token<'t>) {
-        let name = Text::from(&*variable.value);
-        pipe.variables.push(name.clone());
+    fn declare(&mut self, variable: Token) {
+        let name = self.name(self.bytes(variable));
+        self.words.push(name.clone());
         self.frame.variables.push(name);
     }
 
-    fn check_pipeline(&mut self, pipe: &Pipe, context: &str) -> Parsed<()> {
-        if pipe.commands.is_empty() {
+    fn check_pipeline(&mut self, start: usize, context: &str) -> Parsed<()> {
+        let commands = &self.commands[start..];
+        if commands.is_empty() {
             return self.error(format!("missing value for {context}"));
         }
-        for (index, command) in pipe.commands.iter().enumerate().skip(1) {
+        for (index, command) in commands.iter().enumerate().skip(1) {
             if matches!(
                 command.args[0].kind,
                 ExprKind::Bool(_)
                     | ExprKind::Dot
                     | ExprKind::Nil
                     | ExprKind::Number(_)
-                    | ExprKind::Text { .. }
+                    | ExprKind::Text(..)
             ) {
                 let stage = index + 1;
                 return self.error(format!("non executable command in pipeline stage {stage}"));
@@ -493,78 +558,86 @@ impl<'t> Parser<'t, '_> {
     }
 
     fn command(&mut self) -> Parsed<Command> {
-        let mut args = Vec::new();
+        let start = self.exprs.len();
         loop {
             self.peek_non_space();
             if let Some(operand) = self.operand()? {
-                args.push(operand);
+                self.exprs.push(operand);
             }
             let token = self.next();
             match token.kind {
                 Kind::Space => continue,
                 Kind::RightDelim | Kind::RightParen => self.backup(),
                 Kind::Pipe => {}
-                _ => return self.unexpected(&token, "operand"),
+                _ => return self.unexpected(token, "operand"),
             }
             break;
         }
-        if args.is_empty() {
+        if self.exprs.len() == start {
             return self.error("empty command");
         }
-        Ok(Command { args })
+        Ok(Command {
+            args: taken(&mut self.exprs, start),
+        })
     }
 
     fn operand(&mut self) -> Parsed<Option<Expr>> {
+        let words = self.words.len();
         let Some(term) = self.term()? else {
             return Ok(None);
         };
-        if self.peek().kind != Kind::Field {
-            return Ok(Some(term));
-        }
         let pos = self.peek().pos;
-        let mut names = Vec::new();
+        let chained = self.peek().kind == Kind::Field;
         while self.peek().kind == Kind::Field {
-            names.push(Text::from(&self.next().value[1..]));
+            let token = self.next();
+            let name = self.name(&self.bytes(token)[1..]);
+            self.words.push(name);
         }
-        let kind = match term.kind {
-            ExprKind::Field(mut first) => {
-                first.append(&mut names);
-                ExprKind::Field(first)
-            }
-            ExprKind::Variable(name, mut first) => {
-                first.append(&mut names);
-                ExprKind::Variable(name, first)
-            }
+        let pos = if chained { pos } else { term.pos };
+        let expr = |kind| Ok(Some(Expr { pos, kind }));
+        match term.kind {
+            ExprKind::Field(_) => expr(ExprKind::Field(taken(&mut self.words, words))),
+            ExprKind::Variable(_) => expr(ExprKind::Variable(taken(&mut self.words, words))),
+            _ if !chained => Ok(Some(term)),
             ExprKind::Bool(_)
-            | ExprKind::Text { .. }
+            | ExprKind::Text(..)
             | ExprKind::Number(_)
             | ExprKind::Nil
             | ExprKind::Dot => {
                 let shown = gocompat::quote::quote(term.to_string().as_bytes());
-                return self.error(format!("unexpected . after term {shown}"));
+                self.error(format!("unexpected . after term {shown}"))
             }
-            _ => ExprKind::Chain(Box::new(term), names),
-        };
-        Ok(Some(Expr { pos, kind }))
+            _ => {
+                let names = taken(&mut self.words, words);
+                expr(ExprKind::Chain(Box::new(term), names))
+            }
+        }
     }
 
+    /// Reads one term. The names of a field or variable are left on the words: more may follow.
     fn term(&mut self) -> Parsed<Option<Expr>> {
         let token = self.next_non_space();
         let kind = match token.kind {
-            Kind::Identifier => {
-                let Some(callee) = (self.known)(&String::from_utf8_lossy(&token.value)) else {
-                    let shown = gocompat::quote::quote(&token.value);
-                    return self.error(format!("function {shown} not defined"));
-                };
-                ExprKind::Function(callee)
-            }
+            Kind::Identifier => ExprKind::Function(self.callee(token)?),
             Kind::Dot => ExprKind::Dot,
             Kind::Nil => ExprKind::Nil,
-            Kind::Variable => self.variable(&token)?,
-            Kind::Field => ExprKind::Field(vec![Text::from(&token.value[1..])]),
-            Kind::Bool => ExprKind::Bool(*token.value == *b"true"),
+            Kind::Variable => {
+                let name = self.name(self.bytes(token));
+                if !self.frame.variables.contains(&name) {
+                    let shown = gocompat::quote::quote(&name);
+                    return self.error(format!("undefined variable {shown}"));
+                }
+                self.words.push(name);
+                ExprKind::Variable(Box::default())
+            }
+            Kind::Field => {
+                let name = self.name(&self.bytes(token)[1..]);
+                self.words.push(name);
+                ExprKind::Field(Box::default())
+            }
+            Kind::Bool => ExprKind::Bool(*self.bytes(token) == *b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
-                match number::parse(&token.text(), token.kind) {
+                match number::parse(&self.lexer.value_text(token), token.kind) {
                     Ok(number) => ExprKind::Number(Box::new(number)),
                     Err(message) => return self.error(message),
                 }
@@ -580,10 +653,10 @@ impl<'t> Parser<'t, '_> {
                 let kind = ExprKind::Pipe(Box::new(pipe));
                 return Ok(Some(Expr { pos, kind }));
             }
-            Kind::Str | Kind::RawString => ExprKind::Text {
-                value: self.unquote(&token)?,
-                quoted: token.text(),
-            },
+            Kind::Str | Kind::RawString => {
+                let value = self.unquote(token)?;
+                ExprKind::Text(value, self.marks(token))
+            }
             _ => {
                 self.backup();
                 return Ok(None);
@@ -593,16 +666,30 @@ impl<'t> Parser<'t, '_> {
         Ok(Some(Expr { pos, kind }))
     }
 
-    fn variable(&mut self, token: &Token) -> Parsed<ExprKind> {
-        let name = Text::from(&token.value[..]);
-        if !self.frame.variables.contains(&name) {
-            let shown = gocompat::quote::quote(&name);
-            return self.error(format!("undefined variable {shown}"));
+    fn marks(&self, token: Token) -> Marks {
+        let bytes = self.bytes(token);
+        let plain = memchr::memchr2(b'\\', b'\r', bytes).is_none();
+        match std::str::from_utf8(bytes) {
+            Ok(_) if plain && token.kind == Kind::Str => Marks::Quotes,
+            Ok(_) if plain => Marks::Backquotes,
+            _ => Marks::Written(String::from_utf8_lossy(bytes).into()),
         }
-        Ok(ExprKind::Variable(name, Vec::new()))
+    }
+
+    fn callee(&mut self, token: Token) -> Parsed<Callee> {
+        let name = self.bytes(token);
+        if let Some(known) = self.callees.get(name) {
+            return Ok(known.clone());
+        }
+        let Some(callee) = (self.known)(&String::from_utf8_lossy(name)) else {
+            let shown = gocompat::quote::quote(name);
+            return self.error(format!("function {shown} not defined"));
+        };
+        self.callees.insert(name, callee.clone());
+        Ok(callee)
     }
 }
 
-fn template_node(pos: usize, name: Text, pipe: Option<Pipe>) -> Node {
+fn template_node(pos: u32, name: Text, pipe: Option<Pipe>) -> Node {
     Node::Template(Box::new(Template { pos, name, pipe }))
 }

@@ -1,7 +1,8 @@
 //! Sets of named templates: compiled once, run many times, extended by layers without copying.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use crate::ast::{self, Callee};
 use crate::builtins;
@@ -65,7 +66,7 @@ impl Set {
             registry,
             missing_key,
             limits: Limits::default(),
-            trees: HashMap::new(),
+            trees: HashMap::default(),
             parent: None,
         }
     }
@@ -98,7 +99,7 @@ impl Set {
     }
 
     fn insert(&mut self, tree: Tree) {
-        if ast::is_empty(&tree.body) && self.lookup(&tree.name).is_some() {
+        if ast::is_empty(&tree.body, &tree.source.text) && self.lookup(&tree.name).is_some() {
             return;
         }
         self.trees.insert(tree.name.clone(), tree);
@@ -107,7 +108,7 @@ impl Set {
     /// A layer over a set that sees its templates and adds some of its own.
     pub(crate) fn layer(parent: &Arc<Self>, trees: &[Tree]) -> Self {
         let mut layer = Self {
-            trees: HashMap::new(),
+            trees: HashMap::default(),
             parent: Some(parent.clone()),
             name: parent.name.clone(),
             registry: parent.registry.clone(),

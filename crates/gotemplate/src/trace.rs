@@ -188,7 +188,8 @@ impl Scope {
         match &expr.kind {
             ExprKind::Dot => self.dot.clone(),
             ExprKind::Field(names) => self.dot.clone().fields(names),
-            ExprKind::Variable(name, names) => {
+            ExprKind::Variable(names) => {
+                let (name, names) = names.split_first().expect("a variable has a name");
                 let found = self.variables.iter().rev().find(|(known, _)| known == name);
                 found
                     .map_or_else(Shape::unknown, |(_, shape)| shape.clone())
@@ -202,7 +203,7 @@ impl Scope {
 
     fn pipe(&self, pipe: &Pipe) -> Shape {
         let mut last = None;
-        for command in &pipe.commands {
+        for command in pipe.commands() {
             last = Some(self.command(command, last));
         }
         last.unwrap_or_else(Shape::unknown)
@@ -241,7 +242,7 @@ impl Scope {
 /// The shape of a function's result.
 fn call(name: &str, mut args: Vec<(Option<&Expr>, Shape)>) -> Shape {
     let literal = |expr: &Option<&Expr>| match expr.map(|expr| &expr.kind) {
-        Some(ExprKind::Text { value, .. }) => Some(value.clone()),
+        Some(ExprKind::Text(value, _)) => Some(value.clone()),
         _ => None,
     };
     match name {
@@ -322,7 +323,7 @@ impl Search<'_> {
             Node::Text(_) | Node::Break | Node::Continue => None,
             Node::Action(pos, pipe) => {
                 let found = self.pipe(pipe, scope);
-                if found.is_some() || *pos == self.pos {
+                if found.is_some() || *pos as usize == self.pos {
                     return found.or_else(|| Some((scope.pipe(pipe).paths(), Shape::unknown())));
                 }
                 let shape = scope.pipe(pipe);
@@ -335,7 +336,7 @@ impl Search<'_> {
             Node::Template(template) => {
                 let pipe = template.pipe.as_ref();
                 let found = pipe.and_then(|pipe| self.pipe(pipe, scope));
-                if found.is_some() || template.pos == self.pos {
+                if found.is_some() || template.pos as usize == self.pos {
                     let shape = pipe.map_or_else(Shape::unknown, |pipe| scope.pipe(pipe));
                     return found.or_else(|| Some((shape.paths(), shape)));
                 }
@@ -378,7 +379,7 @@ impl Search<'_> {
 
     fn head(&self, branch: &Branch, scope: &Scope) -> Option<Finding> {
         let found = self.pipe(&branch.pipe, scope);
-        let here = branch.pipe.pos == self.pos;
+        let here = branch.pipe.pos as usize == self.pos;
         found.or_else(|| here.then(|| (scope.pipe(&branch.pipe).paths(), Shape::unknown())))
     }
 
@@ -402,20 +403,20 @@ impl Search<'_> {
     /// Looks for the node among commands and operands, the innermost with the same text first.
     fn pipe(&self, pipe: &Pipe, scope: &Scope) -> Option<Finding> {
         let mut last: Option<Shape> = None;
-        for command in &pipe.commands {
+        for command in pipe.commands() {
             if let Some(found) = self.command(command, last.as_ref(), scope) {
                 return Some(found);
             }
             last = Some(scope.command(command, last));
         }
-        let here = pipe.pos == self.pos && pipe.to_string() == self.node;
+        let here = pipe.pos as usize == self.pos && pipe.to_string() == self.node;
         here.then(|| (scope.pipe(pipe).paths(), Shape::unknown()))
     }
 
     fn command(&self, command: &Command, last: Option<&Shape>, scope: &Scope) -> Option<Finding> {
         let first = command.args.first()?;
         let is_call = matches!(first.kind, ExprKind::Function(_));
-        if is_call && first.pos == self.pos && command.to_string() == self.node {
+        if is_call && first.pos as usize == self.pos && command.to_string() == self.node {
             return Some(passed(command, last, scope));
         }
         for arg in &command.args {
@@ -430,7 +431,7 @@ impl Search<'_> {
             if inside.is_some() {
                 return inside;
             }
-            if arg.pos == self.pos && arg.to_string() == self.node {
+            if arg.pos as usize == self.pos && arg.to_string() == self.node {
                 let mut paths = scope.expr(arg).paths();
                 // A function without arguments of its own was given the piped value.
                 paths.extend(last.filter(|_| is_call).into_iter().flat_map(Shape::paths));

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::bytes::Bytes;
 use crate::function::{CallResult, Signature};
 use crate::grow;
 use crate::object::Object;
@@ -36,7 +37,7 @@ pub enum Value {
     /// `string`.
     Text(Text),
     /// `[]uint8`.
-    Bytes(Text),
+    Bytes(Bytes),
     /// Any other slice.
     List(List),
     /// A map with string keys.
@@ -536,7 +537,8 @@ impl Value {
     /// Length of a string, slice or map.
     pub fn length(&self) -> Option<usize> {
         match self {
-            Self::Text(text) | Self::Bytes(text) => Some(text.len()),
+            Self::Text(text) => Some(text.len()),
+            Self::Bytes(bytes) => Some(bytes.len()),
             Self::List(list) => Some(list.items().len()),
             Self::Map(map) => Some(map.len()),
             Self::Object(object) => match object.kind() {
@@ -588,7 +590,8 @@ fn deep_equal(left: &Value, right: &Value, depth: usize, steps: &mut u64) -> boo
         (Value::Uint64(a), Value::Uint64(b)) => a == b,
         (Value::Float(a), Value::Float(b)) => a == b,
         (Value::Complex(a, b), Value::Complex(c, d)) => a == c && b == d,
-        (Value::Text(a), Value::Text(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
+        (Value::Text(a), Value::Text(b)) => a == b,
+        (Value::Bytes(a), Value::Bytes(b)) => a == b,
         (Value::List(a), Value::List(b)) => {
             a.element == b.element
                 && a.nil == b.nil

@@ -287,7 +287,8 @@ fn tree_bytes(value: &Value) -> usize {
             sizes.sum()
         }
         Value::List(list) => list.items().iter().map(tree_bytes).sum(),
-        Value::Text(text) | Value::Bytes(text) => text.len(),
+        Value::Text(text) => text.len(),
+        Value::Bytes(bytes) => bytes.len(),
         _ => 0,
     }
 }

@@ -6,11 +6,15 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gotemplate::{CallError, Kind, List, Map, MapKind, Object, Signature, Text, Tree, Type, Value};
+use gotemplate::{
+    Bytes, CallError, Contents, Kind, List, Map, MapKind, Object, Signature, Text, Tree, Type,
+    Value,
+};
 
 use crate::Version;
 use crate::capabilities::{Capabilities, KubeVersion};
 use crate::chart::File;
+use crate::content::Content;
 use crate::convert::from_json;
 use crate::functions::yaml;
 use crate::glob::Glob;
@@ -432,9 +436,13 @@ impl Files {
         Self { entries, version }
     }
 
-    fn get(&self, name: &[u8]) -> Option<Text> {
+    fn find(&self, name: &[u8]) -> Option<&File> {
         let mut entries = self.entries.iter();
-        entries.find(|file| file.name.as_bytes() == name).map(text)
+        entries.find(|file| file.name.as_bytes() == name)
+    }
+
+    fn get(&self, name: &[u8]) -> Option<Text> {
+        self.find(name).map(text)
     }
 
     /// Base names with contents, later paths replacing earlier ones.
@@ -462,6 +470,16 @@ impl Files {
     }
 }
 
+impl Contents for Content {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+}
+
+fn bytes(file: &File) -> Bytes {
+    Bytes::new(Arc::new(file.data.clone()))
+}
+
 fn text(file: &File) -> Text {
     Text::from(file.data.bytes().clone())
 }
@@ -483,7 +501,7 @@ impl Object for Files {
         let entries = self.entries.iter();
         Some(
             entries
-                .map(|file| (file.name.as_str().into(), Value::Bytes(text(file))))
+                .map(|file| (file.name.as_str().into(), Value::Bytes(bytes(file))))
                 .collect(),
         )
     }
@@ -500,7 +518,7 @@ impl Object for Files {
         let argument = text_argument(args);
         Ok(match name {
             "Get" => Value::Text(self.get(&argument).unwrap_or_default()),
-            "GetBytes" => Value::Bytes(self.get(&argument).unwrap_or_default()),
+            "GetBytes" => Value::Bytes(self.find(&argument).map(bytes).unwrap_or_default()),
             "Lines" => self.lines(&argument)?,
             "Glob" => {
                 let glob = Glob::new(&argument.to_str());

@@ -104,7 +104,7 @@ impl Writer {
             Value::Bytes(bytes) => {
                 use base64::Engine as _;
                 base64::engine::general_purpose::STANDARD
-                    .encode(bytes.as_bytes())
+                    .encode(&**bytes)
                     .into()
             }
             Value::List(list) if list.is_nil() && !self.keep_floats => serde_json::Value::Null,

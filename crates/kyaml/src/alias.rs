@@ -1,6 +1,6 @@
 //! Aliases, merge keys and duplicate keys.
 
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
 use std::rc::Rc;
 
 use crate::{ConvertError, Node, NodeValue, ReadOptions, Tag};
@@ -116,7 +116,7 @@ fn has_duplicates(entries: &[(Node, Node)]) -> bool {
                 .any(|(earlier, _)| key_identity(earlier) == identity)
         });
     }
-    let mut seen = HashSet::with_capacity(entries.len());
+    let mut seen = HashSet::with_capacity_and_hasher(entries.len(), Default::default());
     !entries
         .iter()
         .all(|(key, _)| seen.insert(key_identity(key)))
@@ -166,8 +166,8 @@ pub fn expand_aliases(node: &mut Node, options: &ReadOptions) -> Result<(), Conv
 /// Returns the tree without aliases and anchors; merge keys stay.
 pub(crate) fn replace_aliases(node: &Node, options: &ReadOptions) -> Result<Node, ConvertError> {
     let mut expander = Expander {
-        anchors: HashMap::new(),
-        open: HashSet::new(),
+        anchors: HashMap::default(),
+        open: HashSet::default(),
         visited: 0,
         copied: 0,
         alias_depth: 0,

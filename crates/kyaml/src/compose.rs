@@ -6,7 +6,7 @@
 mod comments;
 mod flow;
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use comments::Pending;
 
@@ -65,7 +65,7 @@ impl<'a> Composer<'a> {
             depth: 0,
             implicit: true,
             directives: Vec::new(),
-            anchors: HashSet::new(),
+            anchors: HashSet::default(),
             pending: Pending::default(),
             items: Vec::new(),
             entries: Vec::new(),

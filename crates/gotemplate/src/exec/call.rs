@@ -164,7 +164,8 @@ const RESULT_COST_MAX: u64 = 256 << 20;
 /// What a result costs: all results together hold at most a quarter of the fuel in bytes.
 fn size(value: &Value) -> u64 {
     match value {
-        Value::Text(text) | Value::Bytes(text) => text.len() as u64 * 4,
+        Value::Text(text) => text.len() as u64 * 4,
+        Value::Bytes(bytes) => bytes.len() as u64 * 4,
         Value::List(list) => list.items().len() as u64 * 128,
         _ => 1,
     }

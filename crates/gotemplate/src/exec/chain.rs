@@ -2,6 +2,7 @@
 
 use super::{At, Exec, Frame, Item};
 use crate::ast::{Expr, ExprKind};
+use crate::bytes::Bytes;
 use crate::error::Cause;
 use crate::function::{CallResult, Signature, Type};
 use crate::object::Object;
@@ -189,7 +190,7 @@ impl<'f> Frame<'f, '_> {
         {
             Some(value) => Ok(Some(Item::Is(value))),
             None => self
-                .missing(name, Item::Is(Value::Bytes(Text::default())))
+                .missing(name, Item::Is(Value::Bytes(Bytes::default())))
                 .map(Some),
         }
     }

@@ -31,8 +31,8 @@ impl<'f> Frame<'f, '_> {
                 self.not_a_function(&command.args, &last)?;
                 return self.pipeline(dot, pipe);
             }
-            ExprKind::Variable(name, names) => {
-                return self.variable(dot, first, name, names, Some(&command.args), last);
+            ExprKind::Variable(names) => {
+                return self.variable(dot, first, names, Some(&command.args), last);
             }
             _ => {}
         }
@@ -42,7 +42,7 @@ impl<'f> Frame<'f, '_> {
             ExprKind::Bool(flag) => Ok(Item::Is(Value::Bool(*flag))),
             ExprKind::Dot => Ok(dot.clone()),
             ExprKind::Number(number) => self.ideal(first, number),
-            ExprKind::Text { value, .. } => Ok(Item::Is(Value::Text(value.clone()))),
+            ExprKind::Text(value, _) => Ok(Item::Is(Value::Text(value.clone()))),
             _ => self.fail("nil is not a command"),
         }
     }
@@ -69,12 +69,12 @@ impl<'f> Frame<'f, '_> {
         &mut self,
         dot: &Item,
         expr: &'f Expr,
-        name: &crate::text::Text,
         names: &'f [crate::text::Text],
         args: Option<&'f [Expr]>,
         last: Option<Item>,
     ) -> Exec<Item> {
         self.at = At::Expr(expr);
+        let (name, names) = names.split_first().expect("a variable has a name");
         let found = self.variables.iter().rev().find(|(known, _)| known == name);
         let Some((_, value)) = found else {
             return self.fail(format!("undefined variable: {name}"));
@@ -99,7 +99,7 @@ impl<'f> Frame<'f, '_> {
             ExprKind::Dot => dot.clone(),
             ExprKind::Nil => return self.nil(wanted),
             ExprKind::Field(names) => self.chain(dot, dot.clone(), names, expr, None, None)?,
-            ExprKind::Variable(name, names) => self.variable(dot, expr, name, names, None, None)?,
+            ExprKind::Variable(names) => self.variable(dot, expr, names, None, None)?,
             ExprKind::Pipe(pipe) => self.pipeline(dot, pipe)?,
             ExprKind::Function(callee) => self.function(dot, callee, At::Expr(expr), &[], None)?,
             ExprKind::Chain(base, names) => self.chain_expr(dot, expr, base, names, None, None)?,
@@ -131,7 +131,7 @@ impl<'f> Frame<'f, '_> {
             (Type::Any | Type::Reflect | Type::Bool, ExprKind::Bool(flag)) => {
                 return Ok(Item::Is(Value::Bool(*flag)));
             }
-            (Type::Any | Type::Reflect | Type::Text, ExprKind::Text { value, .. }) => {
+            (Type::Any | Type::Reflect | Type::Text, ExprKind::Text(value, _)) => {
                 return Ok(Item::Is(Value::Text(value.clone())));
             }
             (_, ExprKind::Number(number)) => match typed(wanted, number) {
