@@ -5,11 +5,13 @@
 //! duplicate list items and atomic parents. Left out: unions, which Kubernetes does not use.
 
 mod compare;
+mod conflict;
 pub(crate) mod gotext;
 mod matcher;
 mod merge;
 mod order;
 mod path;
+mod prune;
 mod reconcile;
 mod remove;
 mod set;
@@ -19,6 +21,7 @@ mod typed;
 mod updater;
 
 pub use compare::Comparison;
+pub use conflict::{Conflict, Conflicts};
 pub use gotext::go_v;
 pub use matcher::{FieldFilter, PatternElement, SetMatcher};
 pub use order::{compare_values, values_equal};
@@ -29,6 +32,5 @@ pub use set_json::FieldSetError;
 pub use to_set::set_from_value;
 pub use typed::{Duplicates, Typed, ValidationError, ValidationErrors};
 pub use updater::{
-    Applied, Conflict, Conflicts, ConvertError, Converter, IdentityConverter, ManagedSet, Managers,
-    UpdateError, Updater,
+    Applied, ConvertError, Converter, IdentityConverter, ManagedSet, Managers, UpdateError, Updater,
 };
