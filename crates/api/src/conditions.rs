@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{READY, RECONCILING, STALLED, reason};
+use crate::names::{ARTIFACT_IN_STORAGE, READY, RECONCILING, SOURCE_VERIFIED, STALLED, reason};
 
 /// Longest message that the API accepts, in bytes.
 const MESSAGE_MAX: usize = 32_768;
@@ -209,30 +209,25 @@ pub fn mark_progressing(
     mark_reconciling(list, reason, message, stamp);
 }
 
-/// Which conditions make up Ready, most important first.
-#[derive(Clone, Copy, Debug)]
-pub struct SummaryOrder<'a> {
-    /// Types in order of priority.
-    pub types: &'a [&'a str],
-    /// Those of them that are bad when True.
-    pub negative: &'a [&'a str],
-}
+/// Conditions that are good when True; the others that make up a source's Ready tell of trouble or of work.
+const GOOD: [&str; 2] = [ARTIFACT_IN_STORAGE, SOURCE_VERIFIED];
 
 /// Summarises conditions into Ready; `None` when none of the types is present.
 ///
-/// The first group that is not empty decides: negative True, positive False (both Ready False), positive True,
-/// negative False (both Ready True), Unknown. Inside a group the order of types gives reason and message.
-pub fn summarise(list: &[Condition], order: SummaryOrder<'_>) -> Option<Condition> {
-    let group = |c: &Condition| match (c.status, order.negative.contains(&c.type_.as_str())) {
-        (ConditionStatus::True, true) => 0,
-        (ConditionStatus::False, false) => 1,
-        (ConditionStatus::True, false) => 2,
-        (ConditionStatus::False, true) => 3,
+/// `types` are in order of priority; Ready among them is passed over. The first group that is not empty decides: bad True,
+/// good False (both Ready False), good True, bad False (both Ready True), Unknown. Inside a group the order of types gives
+/// reason and message.
+pub fn summarise(list: &[Condition], types: &[&str]) -> Option<Condition> {
+    let group = |c: &Condition| match (c.status, GOOD.contains(&c.type_.as_str())) {
+        (ConditionStatus::True, false) => 0,
+        (ConditionStatus::False, true) => 1,
+        (ConditionStatus::True, true) => 2,
+        (ConditionStatus::False, false) => 3,
         (ConditionStatus::Unknown, _) => 4,
     };
-    let decisive = order
-        .types
+    let decisive = types
         .iter()
+        .filter(|type_| **type_ != READY)
         .filter_map(|type_| get(list, type_))
         .min_by_key(|c| group(c))?;
     let status = match group(decisive) {
@@ -361,15 +356,13 @@ mod tests {
 
     #[test]
     fn summaries_follow_group_then_order() {
-        let order = SummaryOrder {
-            types: &[
-                "FetchFailed",
-                "ArtifactOutdated",
-                "ArtifactInStorage",
-                "Reconciling",
-            ],
-            negative: &["FetchFailed", "ArtifactOutdated", "Reconciling"],
-        };
+        let types = [
+            "FetchFailed",
+            "ArtifactOutdated",
+            "ArtifactInStorage",
+            "Reconciling",
+            "Ready",
+        ];
         type Row<'a> = (
             &'a str,
             &'a [(&'a str, ConditionStatus)],
@@ -398,11 +391,12 @@ mod tests {
             ),
         ];
         for (name, conditions, expected) in rows {
-            let mut list = Vec::new();
+            // What Ready was before has no say.
+            let mut list = vec![Condition::new(READY, ConditionStatus::False, "Old", "")];
             for (type_, status) in conditions {
                 set(&mut list, Condition::new(type_, *status, type_, ""), STAMP);
             }
-            let got = summarise(&list, order).map(|c| (c.status, c.reason));
+            let got = summarise(&list, &types).map(|c| (c.status, c.reason));
             assert_eq!(got, expected.map(|(s, r)| (s, r.to_owned())), "{name}");
         }
     }

@@ -71,7 +71,7 @@ struct SourceReconciler<W>(W);
 #[async_trait]
 impl<W: Worker> Reconciler for SourceReconciler<W> {
     async fn reconcile(&self, run: &Run) -> Result<Outcome, Failed> {
-        let mut place = Place::new(run, writer(W::Spec::OWNED)).await?;
+        let mut place = Place::new(run, writer(W::Spec::CONDITIONS)).await?;
         let mut object = decode::<W::Spec>(&place.object)?;
         if self.0.is_static(&object.spec) {
             return self.leave_alone(&mut place, &object).await;

@@ -10,6 +10,14 @@ use crate::report::EventDraft;
 
 use super::{Class, Decision, News, Next, Pass, Problem, Source, Status};
 
+/// Conditions that tell of a failure.
+const FAILURES: [&str; 4] = [
+    names::BUILD_FAILED_CONDITION,
+    names::FETCH_FAILED,
+    names::INCLUDE_UNAVAILABLE,
+    names::STORAGE_OPERATION_FAILED,
+];
+
 impl<S: Source> Pass<S> {
     /// Ends a pass that stored an artifact or kept it.
     pub(crate) fn end(mut self, news: News) -> Decision<S::Status> {
@@ -117,7 +125,7 @@ impl<S: Source> Pass<S> {
     fn summarise(&mut self) {
         let stamp = self.stamp;
         let list = self.status.conditions_mut();
-        if let Some(ready) = conditions::summarise(list, S::SUMMARY) {
+        if let Some(ready) = conditions::summarise(list, S::CONDITIONS) {
             conditions::set(list, ready, stamp);
         }
         if let Some(failed) = conditions::get(list, names::SOURCE_VERIFIED)
@@ -170,7 +178,7 @@ impl<S: Source> Pass<S> {
 
     fn recovered(&self) -> bool {
         let failed = |list: &[Condition]| {
-            let mut failures = S::FAILURES.iter();
+            let mut failures = FAILURES.iter();
             failures.any(|failure| conditions::get(list, failure).is_some())
         };
         failed(self.before.status.conditions()) && !failed(self.status.conditions())

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use api::conditions::SummaryOrder;
 use api::{
     Artifact, Condition, GitRepositorySpec, GitRepositoryStatus, HelmChartSpec, HelmChartStatus,
     HelmRepositorySpec, HelmRepositoryStatus, OciRepositorySpec, OciRepositoryStatus, names,
@@ -62,41 +61,16 @@ status! {
 impl Source for GitRepositorySpec {
     type Status = GitRepositoryStatus;
     type Facts = gitrepository::Facts;
-    const SUMMARY: SummaryOrder<'static> = SummaryOrder {
-        types: &[
-            names::STORAGE_OPERATION_FAILED,
-            names::FETCH_FAILED,
-            names::INCLUDE_UNAVAILABLE,
-            names::ARTIFACT_OUTDATED,
-            names::ARTIFACT_IN_STORAGE,
-            names::SOURCE_VERIFIED,
-            names::STALLED,
-            names::RECONCILING,
-        ],
-        negative: &[
-            names::STORAGE_OPERATION_FAILED,
-            names::FETCH_FAILED,
-            names::INCLUDE_UNAVAILABLE,
-            names::ARTIFACT_OUTDATED,
-            names::STALLED,
-            names::RECONCILING,
-        ],
-    };
-    const OWNED: &'static [&'static str] = &[
+    const CONDITIONS: &'static [&'static str] = &[
         names::STORAGE_OPERATION_FAILED,
         names::FETCH_FAILED,
         names::INCLUDE_UNAVAILABLE,
         names::ARTIFACT_OUTDATED,
         names::ARTIFACT_IN_STORAGE,
         names::SOURCE_VERIFIED,
-        names::READY,
-        names::RECONCILING,
         names::STALLED,
-    ];
-    const FAILURES: &'static [&'static str] = &[
-        names::FETCH_FAILED,
-        names::INCLUDE_UNAVAILABLE,
-        names::STORAGE_OPERATION_FAILED,
+        names::RECONCILING,
+        names::READY,
     ];
 
     fn is_suspended(&self) -> bool {
@@ -111,34 +85,15 @@ impl Source for GitRepositorySpec {
 impl Source for HelmRepositorySpec {
     type Status = HelmRepositoryStatus;
     type Facts = ();
-    const SUMMARY: SummaryOrder<'static> = SummaryOrder {
-        types: &[
-            names::STORAGE_OPERATION_FAILED,
-            names::FETCH_FAILED,
-            names::ARTIFACT_OUTDATED,
-            names::ARTIFACT_IN_STORAGE,
-            names::STALLED,
-            names::RECONCILING,
-        ],
-        negative: &[
-            names::STORAGE_OPERATION_FAILED,
-            names::FETCH_FAILED,
-            names::ARTIFACT_OUTDATED,
-            names::STALLED,
-            names::RECONCILING,
-        ],
-    };
-    const OWNED: &'static [&'static str] = &[
+    const CONDITIONS: &'static [&'static str] = &[
         names::STORAGE_OPERATION_FAILED,
         names::FETCH_FAILED,
         names::ARTIFACT_OUTDATED,
         names::ARTIFACT_IN_STORAGE,
-        names::READY,
-        names::RECONCILING,
         names::STALLED,
+        names::RECONCILING,
+        names::READY,
     ];
-    const FAILURES: &'static [&'static str] =
-        &[names::FETCH_FAILED, names::STORAGE_OPERATION_FAILED];
 
     fn is_suspended(&self) -> bool {
         self.suspend
@@ -152,29 +107,16 @@ impl Source for HelmRepositorySpec {
 impl Source for OciRepositorySpec {
     type Status = OciRepositoryStatus;
     type Facts = ();
-    const SUMMARY: SummaryOrder<'static> = SummaryOrder {
-        types: &[
-            names::STORAGE_OPERATION_FAILED,
-            names::FETCH_FAILED,
-            names::ARTIFACT_OUTDATED,
-            names::ARTIFACT_IN_STORAGE,
-            names::SOURCE_VERIFIED,
-            names::STALLED,
-            names::RECONCILING,
-        ],
-        negative: HelmRepositorySpec::SUMMARY.negative,
-    };
-    const OWNED: &'static [&'static str] = &[
+    const CONDITIONS: &'static [&'static str] = &[
         names::STORAGE_OPERATION_FAILED,
         names::FETCH_FAILED,
         names::ARTIFACT_OUTDATED,
         names::ARTIFACT_IN_STORAGE,
         names::SOURCE_VERIFIED,
-        names::READY,
-        names::RECONCILING,
         names::STALLED,
+        names::RECONCILING,
+        names::READY,
     ];
-    const FAILURES: &'static [&'static str] = HelmRepositorySpec::FAILURES;
 
     fn is_suspended(&self) -> bool {
         self.suspend
@@ -188,41 +130,16 @@ impl Source for OciRepositorySpec {
 impl Source for HelmChartSpec {
     type Status = HelmChartStatus;
     type Facts = ();
-    const SUMMARY: SummaryOrder<'static> = SummaryOrder {
-        types: &[
-            names::STORAGE_OPERATION_FAILED,
-            names::FETCH_FAILED,
-            names::BUILD_FAILED_CONDITION,
-            names::ARTIFACT_OUTDATED,
-            names::ARTIFACT_IN_STORAGE,
-            names::SOURCE_VERIFIED,
-            names::STALLED,
-            names::RECONCILING,
-        ],
-        negative: &[
-            names::STORAGE_OPERATION_FAILED,
-            names::FETCH_FAILED,
-            names::BUILD_FAILED_CONDITION,
-            names::ARTIFACT_OUTDATED,
-            names::STALLED,
-            names::RECONCILING,
-        ],
-    };
-    const OWNED: &'static [&'static str] = &[
+    const CONDITIONS: &'static [&'static str] = &[
         names::STORAGE_OPERATION_FAILED,
         names::FETCH_FAILED,
         names::BUILD_FAILED_CONDITION,
         names::ARTIFACT_OUTDATED,
         names::ARTIFACT_IN_STORAGE,
         names::SOURCE_VERIFIED,
-        names::READY,
-        names::RECONCILING,
         names::STALLED,
-    ];
-    const FAILURES: &'static [&'static str] = &[
-        names::BUILD_FAILED_CONDITION,
-        names::FETCH_FAILED,
-        names::STORAGE_OPERATION_FAILED,
+        names::RECONCILING,
+        names::READY,
     ];
 
     fn is_suspended(&self) -> bool {

@@ -11,7 +11,7 @@ pub(crate) mod testing;
 
 use std::time::Duration;
 
-use api::conditions::{self, Stamp, SummaryOrder};
+use api::conditions::{self, Stamp};
 use api::names::{self, reason};
 use api::{Artifact, Condition, Resource, Severity};
 use jiff::Timestamp;
@@ -176,12 +176,8 @@ pub trait Source: api::Kind {
     type Status: Status + serde::Serialize + serde::de::DeserializeOwned + Send + Sync;
     /// What a pass over the kind knows beside the status.
     type Facts: Clone + Default + std::fmt::Debug + Send;
-    /// Conditions that make up Ready, most important first.
-    const SUMMARY: SummaryOrder<'static>;
-    /// Conditions that the controller owns.
-    const OWNED: &'static [&'static str];
-    /// Conditions that are failures.
-    const FAILURES: &'static [&'static str];
+    /// Conditions that the controller owns: those that make up Ready, most important first, and Ready itself.
+    const CONDITIONS: &'static [&'static str];
     /// Tells whether reconciliation is switched off.
     fn is_suspended(&self) -> bool;
     /// Returns the time between two looks.
