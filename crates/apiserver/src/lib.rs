@@ -21,7 +21,6 @@ mod http;
 mod identity;
 mod internals;
 mod kinds;
-mod names;
 mod port;
 mod printers;
 mod proto;

@@ -5,7 +5,7 @@
 
 use cluster::{Cluster, Error, ListParams, Scope};
 use jiff::Timestamp;
-use objects::{Gvk, Health, HealthStatus, Object, Value, health};
+use objects::{Gvk, Health, HealthStatus, LabelSelector, Object, Value, health};
 
 /// Kinds, in the group `apps`, whose Pods count.
 const OWNERS: [&str; 2] = ["ReplicaSet", "StatefulSet"];
@@ -37,8 +37,10 @@ async fn failed_pods(
         resource: cluster.resolve(&Gvk::new("", "v1", "Pod")).await?,
         namespace: owner.namespace().to_owned(),
     };
+    let selector = owner.get(&["spec", "selector"]).and_then(Value::as_object);
+    let selector = selector.map(|selector| LabelSelector::of_object(selector).to_string());
     let params = ListParams {
-        label_selector: selector_text(owner.get(&["spec", "selector"])),
+        label_selector: selector.unwrap_or_default(),
         ..ListParams::default()
     };
     let pods = cluster.list(&scope, &params).await?;
@@ -58,60 +60,10 @@ fn is_unschedulable(pod: &Object) -> bool {
     })
 }
 
-/// Writes a label selector in the form of queries.
-fn selector_text(selector: Option<&Value>) -> String {
-    let Some(selector) = selector else {
-        return String::new();
-    };
-    let labels = selector["matchLabels"].as_object().into_iter().flatten();
-    let mut terms: Vec<String> = labels
-        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
-        .collect();
-    for expression in selector["matchExpressions"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
-        let key = expression["key"].as_str().unwrap_or_default();
-        let values: Vec<&str> = expression["values"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        let values = values.join(",");
-        terms.push(match expression["operator"].as_str() {
-            Some("In") => format!("{key} in ({values})"),
-            Some("NotIn") => format!("{key} notin ({values})"),
-            Some("DoesNotExist") => format!("!{key}"),
-            _ => key.to_owned(),
-        });
-    }
-    terms.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use objects::json;
-
-    #[test]
-    fn selectors_are_written_for_queries() {
-        let selector = json!({
-            "matchLabels": {"app": "web", "tier": ""},
-            "matchExpressions": [
-                {"key": "a", "operator": "In", "values": ["x", "y"]},
-                {"key": "b", "operator": "NotIn", "values": ["z"]},
-                {"key": "c", "operator": "Exists"},
-                {"key": "d", "operator": "DoesNotExist"},
-            ],
-        });
-        assert_eq!(
-            selector_text(Some(&selector)),
-            "app=web,tier=,a in (x,y),b notin (z),c,!d"
-        );
-        assert_eq!(selector_text(None), "");
-    }
 
     /// Creates an owner and one Pod; returns the owner's health.
     async fn check(kind: &str, pod: Value) -> Health {

@@ -8,15 +8,18 @@ pub mod expression;
 mod health;
 mod key;
 pub mod managed;
+pub mod names;
 mod object;
 pub mod patch;
 pub mod quantity;
 pub mod schema;
+pub mod selector;
 pub mod smd;
 
 pub use health::{Health, HealthStatus, aggregate, health};
 pub use key::{GroupKind, Gvk, Gvr, ObjectKey, ParseKeyError};
 pub use object::{NotAnObject, Object};
+pub use selector::LabelSelector;
 
 /// A JSON value. Maps are sorted by key, bytewise.
 pub type Value = serde_json::Value;

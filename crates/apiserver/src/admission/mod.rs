@@ -21,7 +21,7 @@ use crate::failure::Answered;
 use crate::kinds;
 use crate::kinds::form;
 
-pub use rules::{Operation, selects};
+pub use rules::Operation;
 
 /// One write that is being admitted.
 pub struct Request<'a> {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use compact_str::CompactString;
-use objects::{Gvk, Map, Value};
+use objects::{Gvk, LabelSelector, Map, Value};
 use parking_lot::Mutex;
 
 use super::expression::{Expression, Scope};
@@ -376,7 +376,9 @@ fn params(
         .filter(|entry| name.is_empty() || entry.meta.name == name)
         .map(|entry| engine.decode_entry(resource, entry))
         .filter(|param| {
-            selector.is_none_or(|selector| rules::selects(selector, &rules::labels_of(param)))
+            selector.is_none_or(|selector| {
+                LabelSelector::of_object(selector).matches_map(&rules::labels_of(param))
+            })
         })
         .map(Value::Object)
         .collect();

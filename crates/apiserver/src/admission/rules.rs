@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use objects::{Map, Value};
+use objects::{LabelSelector, Map, Value};
 
 use super::Request;
 use crate::catalog::{Resource, text};
@@ -158,7 +158,7 @@ fn selected(engine: &Engine, request: &Request<'_>, object: Option<&Map>, source
             Some(namespace_labels(engine, &place.namespace))
         };
         // Objects outside of namespaces are never left out by a selector of namespaces.
-        if labels.is_some_and(|labels| !selects(selector, &labels)) {
+        if labels.is_some_and(|labels| !LabelSelector::of_object(selector).matches_map(&labels)) {
             return false;
         }
     }
@@ -168,7 +168,7 @@ fn selected(engine: &Engine, request: &Request<'_>, object: Option<&Map>, source
     [object, request.live]
         .into_iter()
         .flatten()
-        .any(|object| selects(selector, &labels_of(object)))
+        .any(|object| LabelSelector::of_object(selector).matches_map(&labels_of(object)))
 }
 
 fn given<'a>(source: &'a Map, key: &str) -> Option<&'a Map> {
@@ -195,31 +195,4 @@ pub fn namespace(engine: &Engine, name: &str) -> Option<Map> {
 
 fn namespace_labels(engine: &Engine, name: &str) -> Map {
     namespace(engine, name).map_or_else(Map::new, |namespace| labels_of(&namespace))
-}
-
-/// Tells whether a `LabelSelector` object selects labels; an empty one selects all.
-pub fn selects(selector: &Map, labels: &Map) -> bool {
-    let equal = selector.get("matchLabels").and_then(Value::as_object);
-    let equal = equal
-        .into_iter()
-        .flatten()
-        .all(|(key, value)| labels.get(key) == Some(value));
-    let expressions = selector.get("matchExpressions").and_then(Value::as_array);
-    let mut expressions = expressions
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object);
-    equal
-        && expressions.all(|expression| {
-            let value = labels.get(text(expression, "key"));
-            let values = expression.get("values").and_then(Value::as_array);
-            let listed = value.is_some_and(|value| values.is_some_and(|v| v.contains(value)));
-            match text(expression, "operator") {
-                "In" => listed,
-                "NotIn" => !listed,
-                "Exists" => value.is_some(),
-                "DoesNotExist" => value.is_none(),
-                _ => false,
-            }
-        })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use objects::{Map, Value};
+use objects::{LabelSelector, Map, Value};
 
 use super::{context, follow};
 use crate::engine::{Engine, Place};
@@ -56,9 +56,10 @@ fn refresh(engine: &Engine) {
 
 fn aggregate(entries: &[Arc<Entry>], own: &str, selectors: &[Value]) -> Value {
     let mut rules: Vec<Value> = Vec::new();
-    for selector in selectors.iter().filter_map(Value::as_object) {
+    let selectors = selectors.iter().filter_map(Value::as_object);
+    for selector in selectors.map(LabelSelector::of_object) {
         for entry in entries.iter().filter(|entry| entry.meta.name != own) {
-            if !selects(selector, entry) {
+            if !selector.matches(|key| entry.label(key)) {
                 continue;
             }
             let role: Map = entry.decode("rbac.authorization.k8s.io/v1", "ClusterRole");
@@ -75,10 +76,4 @@ fn aggregate(entries: &[Arc<Entry>], own: &str, selectors: &[Value]) -> Value {
         }
     }
     Value::Array(rules)
-}
-
-fn selects(selector: &Map, entry: &Entry) -> bool {
-    let text = crate::kinds::scale::selector_text(selector);
-    crate::engine::selector::Selection::of_labels(&text)
-        .is_some_and(|selection| selection.matches(entry))
 }

@@ -83,7 +83,7 @@ fn check_group(crd: &Map, spec: &Map, names: &Map, causes: &mut Vec<StatusCause>
     if group.is_empty() {
         causes.push(field::required("spec.group", ""));
     } else {
-        for problem in crate::names::dns_subdomain(group) {
+        for problem in objects::names::dns_subdomain(group) {
             causes.push(field::invalid("spec.group", &group.into(), &problem));
         }
         if group.split('.').count() < 2 {
@@ -150,7 +150,7 @@ fn check_names(names: &Map, causes: &mut Vec<StatusCause>) {
         } else {
             value.to_owned()
         };
-        for problem in crate::names::dns_1035_label(&checked) {
+        for problem in objects::names::dns_1035_label(&checked) {
             let start = if mixed {
                 "may have mixed case, but should otherwise match: "
             } else {
@@ -167,7 +167,7 @@ fn check_names(names: &Map, causes: &mut Vec<StatusCause>) {
         let words = names.get(list).and_then(Value::as_array);
         for (index, word) in words.into_iter().flatten().enumerate() {
             let path = format!("spec.names.{list}[{index}]");
-            for problem in crate::names::dns_1035_label(word.as_str().unwrap_or("")) {
+            for problem in objects::names::dns_1035_label(word.as_str().unwrap_or("")) {
                 causes.push(field::invalid(&path, word, &problem));
             }
         }
@@ -234,7 +234,7 @@ fn check_versions(crd: &Map, spec: &Map, causes: &mut Vec<StatusCause>) {
     for (index, version) in all.iter().enumerate() {
         let name = text(version, "name");
         let path = format!("spec.versions[{index}]");
-        for problem in crate::names::dns_1035_label(name) {
+        for problem in objects::names::dns_1035_label(name) {
             let place = format!("{path}.name");
             causes.push(field::invalid(&place, &name.into(), &problem));
             if index == 0 {

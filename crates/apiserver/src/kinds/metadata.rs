@@ -3,11 +3,10 @@
 //! Follows `ValidateObjectMeta` and the checks of names of each kind.
 
 use cluster::StatusCause;
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use crate::catalog::{Resource, text};
 use crate::failure::field;
-use crate::names;
 
 /// Finds everything that is wrong with the metadata of an object.
 pub fn faults(resource: &Resource, object: &Map) -> Vec<StatusCause> {

@@ -1,8 +1,8 @@
 //! The scale subresource: a small view of an object's replica fields.
 
-use objects::{Gvk, Map, Value, json};
+use objects::{Gvk, LabelSelector, Map, Value, json};
 
-use crate::catalog::{Resource, text};
+use crate::catalog::Resource;
 use crate::engine::{Body, Engine, PatchBody, Place, Reply, Write, Written, metadata_text};
 use crate::failure::{Answered, Failure};
 use crate::kinds::form;
@@ -216,40 +216,14 @@ pub fn view(resource: &Resource, object: &Map) -> Map {
 }
 
 /// Writes a label selector (or the plain map of a replication controller) in its text form.
-pub fn selector_text(selector: &Map) -> String {
-    let labels =
-        if selector.contains_key("matchLabels") || selector.contains_key("matchExpressions") {
-            selector.get("matchLabels").and_then(Value::as_object)
-        } else {
-            Some(selector)
-        };
-    let mut terms: Vec<String> = labels
-        .into_iter()
-        .flatten()
-        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")))
-        .collect();
-    for expression in selector
-        .get("matchExpressions")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object)
-    {
-        let key = text(expression, "key");
-        let values: Vec<&str> = expression
-            .get("values")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        terms.push(match text(expression, "operator") {
-            "In" => format!("{key} in ({})", values.join(",")),
-            "NotIn" => format!("{key} notin ({})", values.join(",")),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.to_owned(),
-        });
-    }
+fn selector_text(selector: &Map) -> String {
+    let whole = selector.contains_key("matchLabels") || selector.contains_key("matchExpressions");
+    let selector = if whole {
+        LabelSelector::of_object(selector)
+    } else {
+        LabelSelector::of_labels(selector)
+    };
+    let mut terms: Vec<String> = selector.terms().collect();
     terms.sort();
     terms.join(",")
 }

@@ -227,14 +227,14 @@ impl<'a> Others<'a> {
 
     fn has_address(&self, address: &str) -> bool {
         self.entries()
-            .any(|other| selectable(other, "spec.clusterIP") == address)
+            .any(|other| other.field("spec.clusterIP") == Some(address))
     }
 
     /// Returns the node ports in use. Most services have none, and decoding them all would make many services slow.
     fn node_ports(&self) -> &HashSet<i64> {
         self.node_ports.get_or_init(|| {
             self.entries()
-                .filter(|other| selectable(other, "spec.type") != "ClusterIP")
+                .filter(|other| other.field("spec.type") != Some("ClusterIP"))
                 .filter_map(|other| spec_of(&other.decode("v1", "Service")))
                 .flat_map(|spec| all_node_numbers(&spec))
                 .collect()
@@ -248,7 +248,7 @@ impl<'a> Others<'a> {
         if !self.has_address(&first) {
             return first;
         }
-        let addresses = self.entries().map(|o| selectable(o, "spec.clusterIP"));
+        let addresses = self.entries().filter_map(|o| o.field("spec.clusterIP"));
         let taken: HashSet<&str> = addresses.collect();
         (1..ADDRESSES)
             .map(|_| next().to_string())
@@ -298,13 +298,6 @@ pub fn taken(engine: &Engine, object: &Map, live: Option<&Map>) -> Vec<StatusCau
 
 fn spec_of(service: &Map) -> Option<Map> {
     service.get("spec").and_then(Value::as_object).cloned()
-}
-
-/// Returns the value of a selectable field of a stored object; empty where it has none.
-fn selectable<'a>(entry: &'a Entry, field: &str) -> &'a str {
-    let fields = &entry.meta.fields;
-    let found = fields.iter().find(|(name, _)| name == field);
-    found.map_or("", |(_, value)| value.as_str())
 }
 
 /// Lists the node ports of a service, with their places.

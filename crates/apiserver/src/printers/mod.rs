@@ -10,7 +10,7 @@ mod pods;
 mod workloads;
 
 use jiff::Timestamp;
-use objects::{Map, Value};
+use objects::{LabelSelector, Map, Value};
 
 use crate::catalog::Resource;
 
@@ -255,38 +255,9 @@ fn labels(map: Option<&Map>) -> String {
 
 /// Writes a label selector as kubectl does, or `<none>`.
 fn selector(selector: Option<&Map>) -> String {
-    let Some(selector) = selector else {
-        return "<none>".into();
-    };
-    let mut parts: Vec<String> = Vec::new();
-    if let Some(Value::Object(matched)) = selector.get("matchLabels") {
-        let pairs = matched
-            .iter()
-            .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or("")));
-        parts.extend(pairs);
-    }
-    let expressions = selector.get("matchExpressions").and_then(Value::as_array);
-    for expression in expressions.into_iter().flatten() {
-        let key = text_in(expression, "key");
-        let values: Vec<&str> = expression
-            .get("values")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .collect();
-        parts.push(match text_in(expression, "operator") {
-            "In" => format!("{key} in ({})", values.join(",")),
-            "NotIn" => format!("{key} notin ({})", values.join(",")),
-            "DoesNotExist" => format!("!{key}"),
-            _ => key.to_owned(),
-        });
-    }
-    if parts.is_empty() {
-        "<none>".into()
-    } else {
-        parts.join(",")
-    }
+    let text = selector.map(|selector| LabelSelector::of_object(selector).to_string());
+    text.filter(|text| !text.is_empty())
+        .unwrap_or_else(|| "<none>".into())
 }
 
 /// Lists names and images of the containers of a template.

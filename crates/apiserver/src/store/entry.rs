@@ -172,6 +172,13 @@ impl Entry {
         map
     }
 
+    /// Returns the value of a label.
+    pub fn label(&self, key: &str) -> Option<&str> {
+        let mut labels = self.meta.labels.iter();
+        let found = labels.find(|(name, _)| name == key);
+        found.map(|(_, value)| value.as_str())
+    }
+
     /// Returns the value of a selectable field, or nothing where the kind does not have it.
     pub fn field(&self, name: &str) -> Option<&str> {
         match name {

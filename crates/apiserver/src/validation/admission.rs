@@ -47,7 +47,7 @@ fn check_name(name: &str, path: &str, faults: &mut Faults) {
         faults.required(path, "");
         return;
     }
-    for problem in crate::names::dns_subdomain(name) {
+    for problem in objects::names::dns_subdomain(name) {
         faults.invalid(path, &name.into(), &problem);
     }
     if name.split('.').count() < 3 {
@@ -107,7 +107,7 @@ fn check_versions(versions: Option<&Value>, path: &str, faults: &mut Faults) {
             continue;
         }
         let text = version.as_str().unwrap_or("");
-        faults.problems(&place, text, crate::names::dns_1035_label(text));
+        faults.problems(&place, text, objects::names::dns_1035_label(text));
     }
     if !versions.iter().any(|v| v == "v1" || v == "v1beta1") {
         let why = "must include at least one of v1, v1beta1";
@@ -168,7 +168,7 @@ fn check_path(path: &str, place: &str, faults: &mut Faults) {
             faults.invalid(place, &value, &why);
             continue;
         }
-        for problem in crate::names::dns_subdomain(step) {
+        for problem in objects::names::dns_subdomain(step) {
             faults.invalid(place, &value, &format!("segment[{index}]: {problem}"));
         }
     }
@@ -379,7 +379,7 @@ pub(super) fn check_conditions(spec: &Map, path: &str, known: &Known, faults: &m
             faults.required(&place, "");
             continue;
         }
-        for problem in crate::names::qualified_name(name) {
+        for problem in objects::names::qualified_name(name) {
             faults.invalid(&place, &name.into(), &problem);
         }
         if names.contains(&name) {

@@ -1,10 +1,9 @@
 //! Autoscalers: bounds, target, metrics and behaviour.
 
 use objects::quantity::Quantity;
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::{Faults, NO_FIELDS, Subject, at, items, map_at, number, pod, text};
-use crate::names;
 
 /// Metrics by type: the member that holds each, in upstream's order.
 const SOURCES: [(&str, &str); 5] = [

@@ -286,7 +286,7 @@ pub(super) fn priority_class(subject: &Subject<'_>, faults: &mut Faults) {
 pub(super) fn runtime_class(subject: &Subject<'_>, faults: &mut Faults) {
     let object = subject.object;
     let handler = text(object, "handler");
-    faults.problems("handler", handler, crate::names::dns_label(handler));
+    faults.problems("handler", handler, objects::names::dns_label(handler));
     super::pod::overhead(map_at(object, &["overhead", "podFixed"]), faults);
     let scheduling = map_at(object, &["scheduling"]).unwrap_or(&NO_FIELDS);
     let selector = map_at(scheduling, &["nodeSelector"]);

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::service::endpoint_address as reachable;
 use super::{Faults, NO_FIELDS, Subject, at, items, map_at, number, pod, text};
-use crate::names;
 
 const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 /// Most addresses of one endpoint.

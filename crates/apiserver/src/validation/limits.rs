@@ -254,7 +254,7 @@ pub(super) fn limit_range(subject: &Subject<'_>, faults: &mut Faults) {
 }
 
 fn limit_type(kind: &str, path: &str, faults: &mut Faults) {
-    let problems = crate::names::qualified_name(kind);
+    let problems = objects::names::qualified_name(kind);
     let sound = problems.is_empty();
     faults.problems(path, kind, problems);
     let standard = matches!(kind, "Pod" | "Container" | "PersistentVolumeClaim");

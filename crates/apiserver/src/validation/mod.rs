@@ -23,10 +23,9 @@ mod storage;
 mod workload;
 
 use cluster::StatusCause;
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use crate::failure::field;
-use crate::names;
 
 /// What a validator sees.
 struct Subject<'a> {

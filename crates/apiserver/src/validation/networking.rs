@@ -2,10 +2,9 @@
 
 use std::net::IpAddr;
 
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::{Faults, NO_FIELDS, Subject, at, items, map_at, number, pod, text};
-use crate::names;
 
 /// Annotation that named the class before there was a field.
 const CLASS: &str = "kubernetes.io/ingress.class";

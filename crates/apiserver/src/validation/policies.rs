@@ -143,7 +143,7 @@ fn check_resources(constraints: &Map, path: &str, faults: &mut Faults) {
             for (index, name) in names.iter().enumerate() {
                 let place = format!("{path}.resourceNames[{index}]");
                 let text = name.as_str().unwrap_or("");
-                faults.problems(&place, text, crate::names::path_segment(text));
+                faults.problems(&place, text, objects::names::path_segment(text));
                 if names[..index].contains(name) {
                     faults.0.push(field::duplicate(&place, name));
                 }
@@ -168,11 +168,11 @@ fn check_kind(kind: &Map, faults: &mut Faults) {
         faults.invalid(VERSION, &version.into(), &why);
     } else {
         let (group, version) = version.split_once('/').unwrap_or(("", version));
-        let problems = crate::names::dns_subdomain(group);
+        let problems = objects::names::dns_subdomain(group);
         if !group.is_empty() && !problems.is_empty() {
             faults.invalid(VERSION, &group.into(), &problems.join(","));
         }
-        let problems = crate::names::dns_1035_label(version);
+        let problems = objects::names::dns_1035_label(version);
         if version.is_empty() {
             let whole = text(kind, "apiVersion");
             faults.invalid(VERSION, &whole.into(), "version must be specified");
@@ -181,7 +181,7 @@ fn check_kind(kind: &Map, faults: &mut Faults) {
         }
     }
     let kind = text(kind, "kind");
-    let problems = crate::names::dns_1035_label(&kind.to_lowercase());
+    let problems = objects::names::dns_1035_label(&kind.to_lowercase());
     if kind.is_empty() {
         faults.required("spec.paramKind.kind", "");
     } else if !problems.is_empty() {
@@ -265,7 +265,7 @@ fn check_annotations(subject: &Subject<'_>, spec: &Map, known: &Known, faults: &
         let place = format!("{path}.key");
         let key = text(annotation, "key");
         let whole = format!("{policy}/{key}");
-        faults.problems(&place, &whole, crate::names::qualified_name(&whole));
+        faults.problems(&place, &whole, objects::names::qualified_name(&whole));
         if text(annotation, "valueExpression").trim().is_empty() {
             let why = "valueExpression is not specified";
             faults.required(&format!("{path}.valueExpression"), why);
@@ -334,7 +334,7 @@ pub(super) fn binding(subject: &Subject<'_>, faults: &mut Faults) {
     if policy.is_empty() {
         faults.required("spec.policyName", "");
     }
-    for problem in crate::names::dns_subdomain(policy)
+    for problem in objects::names::dns_subdomain(policy)
         .into_iter()
         .filter(|_| !policy.is_empty())
     {

@@ -83,7 +83,7 @@ pub(super) fn binding(subject: &Subject<'_>, faults: &mut Faults) {
             "ServiceAccount" => {
                 let name = text(subject, "name");
                 if !name.is_empty() {
-                    let problems = crate::names::dns_subdomain(name);
+                    let problems = objects::names::dns_subdomain(name);
                     faults.problems(&format!("{path}.name"), name, problems);
                 }
                 if !namespaced && text(subject, "namespace").is_empty() {

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::{Faults, NO_FIELDS, Subject, at, items, map_at, number, pod, text};
-use crate::names;
 
 const FAMILIES: [&str; 2] = ["IPv4", "IPv6"];
 const POLICIES: [&str; 2] = ["Cluster", "Local"];

@@ -1,12 +1,11 @@
 //! Stateful sets.
 
-use objects::{Map, Value, json};
+use objects::{Map, Value, json, names};
 
 use super::workload::{
     at_most_all, is_zero, lasting, portion, selector, selects_template, spec_of, template,
 };
 use super::{Faults, NO_FIELDS, Subject, items, map_at, number, pod, storage, text};
-use crate::names;
 
 /// Fields of a stateful set that may change.
 const MUTABLE: [&str; 7] = [

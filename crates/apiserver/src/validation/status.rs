@@ -1,9 +1,8 @@
 //! Status written through the `status` subresource: counts that fit together, addresses, and what a job may say of its end.
 
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::{Faults, NO_FIELDS, Subject, at, items, map_at, number, text};
-use crate::names;
 
 /// Counts of a kind's status that are not negative, and those that are at most `replicas`.
 const COUNTS: &[(&str, &[&str], &[&str])] = &[

@@ -185,7 +185,7 @@ fn capacity(spec: &Map, faults: &mut Faults) {
 fn class_name(spec: &Map, path: &str, key: &str, faults: &mut Faults) {
     let class = text(spec, key);
     if !class.is_empty() {
-        let problems = crate::names::dns_subdomain(class);
+        let problems = objects::names::dns_subdomain(class);
         faults.problems(&format!("{path}.{key}"), class, problems);
     }
 }
@@ -238,7 +238,7 @@ pub(super) fn class(subject: &Subject<'_>, faults: &mut Faults) {
     let object = subject.object;
     match text(object, "provisioner").to_lowercase().as_str() {
         "" => faults.required("provisioner", ""),
-        name => faults.problems("provisioner", name, crate::names::qualified_name(name)),
+        name => faults.problems("provisioner", name, objects::names::qualified_name(name)),
     }
     let parameters = map_at(object, &["parameters"]).unwrap_or(&NO_FIELDS);
     for _ in parameters.keys().filter(|key| key.is_empty()) {
@@ -281,7 +281,7 @@ fn topologies(object: &Map, faults: &mut Faults) {
             faults.problems(
                 &format!("{own}.key"),
                 key,
-                crate::names::qualified_name(key),
+                objects::names::qualified_name(key),
             );
         }
         if items(term, &["matchLabelExpressions"]).next().is_none() {

@@ -1,6 +1,6 @@
 //! The kinds that make pods.
 
-use objects::{Map, Value, json};
+use objects::{LabelSelector, Map, Value, json};
 
 use super::{Faults, NO_FIELDS, Subject, at, map_at, number, pod, text};
 
@@ -74,31 +74,8 @@ pub(super) fn template(spec: &Map) -> &Map {
 
 /// Tells whether labels satisfy a label selector.
 pub(super) fn matches(selector: &Map, labels: Option<&Value>) -> bool {
-    let own = |key: &str| labels.and_then(|l| l.get(key)?.as_str());
-    let equal = map_at(selector, &["matchLabels"])
-        .unwrap_or(&NO_FIELDS)
-        .iter()
-        .all(|(key, value)| own(key) == value.as_str());
-    let expressions = at(selector, &["matchExpressions"]).and_then(Value::as_array);
-    let all = expressions.into_iter().flatten().all(|expression| {
-        let text = |key: &str| expression.get(key).and_then(Value::as_str).unwrap_or("");
-        let listed = |value: &str| {
-            let values = expression.get("values").and_then(Value::as_array);
-            values
-                .into_iter()
-                .flatten()
-                .any(|v| v.as_str() == Some(value))
-        };
-        let value = own(text("key"));
-        match text("operator") {
-            "In" => value.is_some_and(listed),
-            "NotIn" => !value.is_some_and(listed),
-            "Exists" => value.is_some(),
-            "DoesNotExist" => value.is_none(),
-            _ => false,
-        }
-    });
-    equal && all
+    let labels = labels.and_then(Value::as_object).unwrap_or(&NO_FIELDS);
+    LabelSelector::of_object(selector).matches_map(labels)
 }
 
 pub(super) fn deployment(subject: &Subject<'_>, faults: &mut Faults) {

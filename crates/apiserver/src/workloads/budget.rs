@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use objects::{Map, Value, json};
+use objects::{LabelSelector, Map, Value, json};
 
 use super::Task;
 use super::owned::{is_deleting, is_ready, number};
@@ -24,15 +24,12 @@ fn report(world: &World, budget: &Map) {
         .get("spec")
         .and_then(|s| s.get("selector")?.as_object());
     let mut pods = match selector {
-        Some(selector) => world.select(PODS, namespace, |entry| {
-            let labels: Map = entry
-                .meta
-                .labels
-                .iter()
-                .map(|(key, value)| (key.to_string(), value.as_str().into()))
-                .collect();
-            crate::admission::selects(selector, &labels)
-        }),
+        Some(selector) => {
+            let selector = LabelSelector::of_object(selector);
+            world.select(PODS, namespace, |entry| {
+                selector.matches(|key| entry.label(key))
+            })
+        }
         None => Vec::new(),
     };
     pods.retain(is_active);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use objects::{Gvk, Map, Value};
+use objects::{Gvk, LabelSelector, Map, Value};
 
 use super::{read, set_condition, success};
 use crate::catalog::Resource;
@@ -11,6 +11,7 @@ use crate::engine::{
     metadata_text,
 };
 use crate::failure::{Answered, Failure};
+use crate::store::Entry;
 
 const REFUSED: &str = "Cannot evict pod as it would violate the pod's disruption budget.";
 
@@ -72,14 +73,10 @@ fn check_budgets(engine: &Engine, place: &Place, options: &DeleteOptions) -> Ans
         return Ok(());
     }
     let resource = engine.builtin("policy", "v1", "poddisruptionbudgets");
-    let labels = entry.meta.labels.iter();
-    let labels: Map = labels
-        .map(|(key, value)| (key.to_string(), value.as_str().into()))
-        .collect();
     let (_, entries) = engine.store.list(&resource.table, &place.namespace);
     let budgets = entries.iter();
     let budgets = budgets.map(|entry| engine.decode_entry(&resource, entry));
-    let mut covering = budgets.filter(|budget| covers(budget, &labels));
+    let mut covering = budgets.filter(|budget| covers(budget, &entry));
     let Some(budget) = covering.next() else {
         return Ok(());
     };
@@ -94,10 +91,11 @@ fn check_budgets(engine: &Engine, place: &Place, options: &DeleteOptions) -> Ans
     Ok(())
 }
 
-fn covers(budget: &Map, labels: &Map) -> bool {
+fn covers(budget: &Map, pod: &Entry) -> bool {
     let spec = budget.get("spec");
     let selector = spec.and_then(|spec| spec.get("selector")?.as_object());
-    selector.is_some_and(|selector| crate::admission::selects(selector, labels))
+    selector
+        .is_some_and(|selector| LabelSelector::of_object(selector).matches(|key| pod.label(key)))
 }
 
 /// Returns how many disruptions a budget still allows, at least one; fails where it allows none.

@@ -4,11 +4,10 @@
 mod pod;
 
 use objects::quantity::Quantity;
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use crate::catalog::{Resource, text};
 use crate::engine::{Context, metadata_text};
-use crate::names;
 
 /// Warns about a new or changed object of a built-in kind.
 pub fn warn(context: &Context, resource: &Resource, object: &Map, live: Option<&Map>) {

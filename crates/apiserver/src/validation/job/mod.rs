@@ -78,7 +78,7 @@ fn host_names(job: &Map, spec: &Map, faults: &mut Faults) {
     }
     let name = map_at(job, &["metadata"]).map_or("", |metadata| text(metadata, "name"));
     let last = format!("{name}-{}", completions - 1);
-    if !crate::names::dns_label(&last).is_empty() {
+    if !objects::names::dns_label(&last).is_empty() {
         let why = format!("will not able to create pod with invalid DNS label: {last}");
         faults.invalid("metadata.name", &name.into(), &why);
     }

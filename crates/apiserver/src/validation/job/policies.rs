@@ -1,11 +1,10 @@
 //! Policies of jobs: which failures count, when a job has succeeded early, when pods are replaced.
 
 use cluster::StatusCause;
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::super::{Faults, NO_FIELDS, at, items, map_at, number, text};
 use crate::failure::field;
-use crate::names;
 
 /// Most rules of a policy.
 const RULES_MAX: usize = 20;

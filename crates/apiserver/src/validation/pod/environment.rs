@@ -1,11 +1,10 @@
 //! The environment of a container, and references to the pod's own fields and amounts.
 
-use objects::Map;
 use objects::quantity::Quantity;
+use objects::{Map, names};
 
 use super::super::configuration::key_problems;
 use super::super::{Faults, items, map_at, text};
-use crate::names;
 
 /// Why a name of a variable is refused.
 const VARIABLE: &str = "a valid environment variable name must consist only of printable ASCII characters other than '='";

@@ -13,10 +13,9 @@ mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::{Faults, NO_FIELDS, Subject, at, items, map_at, text};
-use crate::names;
 
 pub(super) use resources::{container_name as container_resource, is_integer, resource_name};
 pub(super) use scheduling::{label_selector, labels, node_selector, tolerations};

@@ -3,11 +3,10 @@
 use std::collections::BTreeSet;
 
 use objects::quantity::Quantity;
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::super::{Faults, NO_FIELDS, at, items, map_at, text};
 use super::Scene;
-use crate::names;
 
 const NATIVE: &str = "kubernetes.io/";
 const HUGE: &str = "hugepages-";

@@ -1,9 +1,8 @@
 //! Where a pod may run: affinities, spreading, tolerations; and the selectors that other kinds use too.
 
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::super::{Faults, NO_FIELDS, at, items, map_at, number, text};
-use crate::names;
 
 const BARE: &str = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
 const LISTED: &str = "must be specified when `operator` is 'In' or 'NotIn'";

@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use objects::quantity::Quantity;
-use objects::{Map, Value};
+use objects::{Map, Value, names};
 
 use super::super::{Faults, NO_FIELDS, at, items, map_at, storage, text};
 use super::Scene;
 use super::container::pull_policy;
 use super::projected::{downward, projected};
-use crate::names;
 
 const MODE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
 const EXTRA: &str = "may not specify more than 1 volume type";

@@ -1,25 +1,11 @@
 //! Rules for names, labels, annotations and finalizers, with apimachinery's texts.
-
-use std::sync::OnceLock;
-
-use regex::Regex;
-
-const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-const QUALIFIED: &str = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]";
-
-fn full(pattern: &str) -> Regex {
-    Regex::new(&format!("^(?:{pattern})$")).expect("a constant pattern compiles")
-}
-
-fn matches(cell: &'static OnceLock<Regex>, pattern: &str, text: &str) -> bool {
-    cell.get_or_init(|| full(pattern)).is_match(text)
-}
+//!
+//! Each function lists the problems of a text; there are none where it is good.
 
 /// Problems of a DNS-1123 label; empty where there are none.
 pub fn dns_label(text: &str) -> Vec<String> {
-    static PATTERN: OnceLock<Regex> = OnceLock::new();
     let mut problems = too_long(text, 63);
-    if !matches(&PATTERN, LABEL, text) {
+    if !is_label(text) {
         if text.contains('.') && dns_subdomain(text).is_empty() {
             problems.push("must not contain dots".into());
             return problems;
@@ -31,9 +17,8 @@ pub fn dns_label(text: &str) -> Vec<String> {
 
 /// Problems of a DNS-1035 label, as Service names have to be.
 pub fn dns_1035_label(text: &str) -> Vec<String> {
-    static PATTERN: OnceLock<Regex> = OnceLock::new();
     let mut problems = too_long(text, 63);
-    if !matches(&PATTERN, "[a-z]([-a-z0-9]*[a-z0-9])?", text) {
+    if !is_label(text) || !text.starts_with(|c: char| c.is_ascii_lowercase()) {
         problems.push("a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')".into());
     }
     problems
@@ -41,9 +26,8 @@ pub fn dns_1035_label(text: &str) -> Vec<String> {
 
 /// Problems of a DNS-1123 subdomain.
 pub fn dns_subdomain(text: &str) -> Vec<String> {
-    static PATTERN: OnceLock<Regex> = OnceLock::new();
     let mut problems = too_long(text, 253);
-    if !matches(&PATTERN, &format!("{LABEL}(\\.{LABEL})*"), text) {
+    if !text.split('.').all(is_label) {
         problems.push("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')".into());
     }
     problems
@@ -51,10 +35,8 @@ pub fn dns_subdomain(text: &str) -> Vec<String> {
 
 /// Problems of a search domain: a DNS-1123 subdomain that may have underscores.
 pub fn dns_subdomain_with_underscores(text: &str) -> Vec<String> {
-    const PART: &str = "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?";
-    static PATTERN: OnceLock<Regex> = OnceLock::new();
     let mut problems = too_long(text, 253);
-    if !matches(&PATTERN, &format!("{PART}(\\.{PART})*"), text) {
+    if !text.split('.').all(is_part) {
         problems.push("a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*')".into());
     }
     problems
@@ -74,7 +56,6 @@ pub fn path_segment(text: &str) -> Vec<String> {
 
 /// Problems of a qualified name (label and annotation keys, finalizers).
 pub fn qualified_name(text: &str) -> Vec<String> {
-    static PATTERN: OnceLock<Regex> = OnceLock::new();
     let mut problems = Vec::new();
     let name = match text.split('/').collect::<Vec<_>>().as_slice() {
         [name] => *name,
@@ -96,7 +77,7 @@ pub fn qualified_name(text: &str) -> Vec<String> {
     } else if name.len() > 63 {
         problems.push("name part must be no more than 63 bytes".into());
     }
-    if !matches(&PATTERN, QUALIFIED, name) {
+    if !is_word(name) {
         problems.push("name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')".into());
     }
     problems
@@ -104,12 +85,11 @@ pub fn qualified_name(text: &str) -> Vec<String> {
 
 /// Problems of a label value.
 pub fn label_value(text: &str) -> Vec<String> {
-    static PATTERN: OnceLock<Regex> = OnceLock::new();
     let mut problems = Vec::new();
     if text.len() > 63 {
         problems.push("must be no more than 63 bytes".into());
     }
-    if !matches(&PATTERN, &format!("({QUALIFIED})?"), text) {
+    if !text.is_empty() && !is_word(text) {
         problems.push("a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')".into());
     }
     problems
@@ -120,5 +100,79 @@ fn too_long(text: &str, max: usize) -> Vec<String> {
         vec![format!("must be no more than {max} characters")]
     } else {
         Vec::new()
+    }
+}
+
+/// Tells whether a text is letters and digits, with others in between that are allowed there; never for an empty one.
+fn is_made_of(text: &str, outer: fn(u8) -> bool, inner: &[u8]) -> bool {
+    let ends = |byte: Option<&u8>| byte.is_some_and(|byte| outer(*byte));
+    let bytes = text.as_bytes();
+    ends(bytes.first())
+        && ends(bytes.last())
+        && bytes.iter().all(|b| outer(*b) || inner.contains(b))
+}
+
+/// `[a-z0-9]([-a-z0-9]*[a-z0-9])?`
+fn is_label(text: &str) -> bool {
+    is_made_of(text, is_lower, b"-")
+}
+
+/// `_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?`
+fn is_part(text: &str) -> bool {
+    is_made_of(text.strip_prefix('_').unwrap_or(text), is_lower, b"-_")
+}
+
+/// `([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]`
+fn is_word(text: &str) -> bool {
+    is_made_of(text, |byte| byte.is_ascii_alphanumeric(), b"-_.")
+}
+
+fn is_lower(byte: u8) -> bool {
+    byte.is_ascii_lowercase() || byte.is_ascii_digit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_judged_by_their_form() {
+        type Rule = fn(&str) -> Vec<String>;
+        let rows: [(Rule, &[&str], &[&str]); 6] = [
+            (
+                dns_label,
+                &["a", "a-1", "0"],
+                &["", "-a", "a-", "A", "a.b", "a_b"],
+            ),
+            (dns_1035_label, &["a", "a-1"], &["", "1a", "a-", "A"]),
+            (
+                dns_subdomain,
+                &["a", "a.b-c.0"],
+                &["", "a..b", ".a", "a.", "a_b", "a\n"],
+            ),
+            (
+                dns_subdomain_with_underscores,
+                &["_a", "_a.b_c"],
+                &["", "__", "a_", "_"],
+            ),
+            (
+                qualified_name,
+                &["a", "A.b_c-D", "x.y/A"],
+                &["", "/a", "x/", "a/b/c", "X/a", "-a", "a."],
+            ),
+            (
+                label_value,
+                &["", "A", "a.b_c-D"],
+                &["-", "a-", "a b", "\u{e4}"],
+            ),
+        ];
+        for (rule, good, bad) in rows {
+            for text in good {
+                assert_eq!(rule(text), Vec::<String>::new(), "{text:?}");
+            }
+            for text in bad {
+                assert_ne!(rule(text), Vec::<String>::new(), "{text:?}");
+            }
+        }
     }
 }

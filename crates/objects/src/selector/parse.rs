@@ -1,44 +1,8 @@
-//! Label selectors as text: the requirements that are read from it, and which objects fit them.
+//! Label selectors as text.
 //!
-//! Follows the lexer and parser of `labels.Parse`, whose error texts reach the client.
+//! Follows the lexer and parser of `labels.Parse`, with their error texts.
 
-use crate::failure::{Answered, Failure};
-use crate::store::Entry;
-
-/// One label requirement.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Requirement {
-    In(String, Vec<String>),
-    NotIn(String, Vec<String>),
-    Exists(String),
-    Absent(String),
-    Greater(String, i64),
-    Less(String, i64),
-}
-
-impl Requirement {
-    pub(super) fn matches(&self, entry: &Entry) -> bool {
-        let value = |key: &str| {
-            let labels = &entry.meta.labels;
-            labels
-                .iter()
-                .find(|(k, _)| k == key)
-                .map(|(_, v)| v.as_str())
-        };
-        match self {
-            Self::In(key, values) => value(key).is_some_and(|v| values.iter().any(|w| w == v)),
-            Self::NotIn(key, values) => !value(key).is_some_and(|v| values.iter().any(|w| w == v)),
-            Self::Exists(key) => value(key).is_some(),
-            Self::Absent(key) => value(key).is_none(),
-            Self::Greater(key, bound) => number(value(key)).is_some_and(|n| n > *bound),
-            Self::Less(key, bound) => number(value(key)).is_some_and(|n| n < *bound),
-        }
-    }
-}
-
-fn number(text: Option<&str>) -> Option<i64> {
-    text?.parse().ok()
-}
+use super::{Requirement, Test};
 
 #[derive(Clone, Debug, PartialEq)]
 enum Token {
@@ -88,12 +52,13 @@ struct Parser {
     at: usize,
 }
 
-pub(super) fn parse(text: &str) -> Answered<Vec<Requirement>> {
+/// Reads the requirements of a text.
+pub(super) fn parse(text: &str) -> Result<Vec<Requirement>, String> {
     let mut parser = Parser {
         tokens: tokens(text),
         at: 0,
     };
-    parser.requirements().map_err(Failure::bad_request)
+    parser.requirements()
 }
 
 impl Parser {
@@ -156,20 +121,22 @@ impl Parser {
             other => return Err(format!("found '{}', expected: identifier", other.text())),
         };
         check_key(&key)?;
-        if absent {
-            return Ok(Requirement::Absent(key));
-        }
-        if matches!(self.peek(), Token::End | Token::Sign(",")) {
-            return Ok(Requirement::Exists(key));
-        }
-        let operator = self.next();
-        match operator.text() {
-            "in" => Ok(Requirement::In(key.clone(), self.values(&key)?)),
-            "notin" => Ok(Requirement::NotIn(key.clone(), self.values(&key)?)),
-            "=" | "==" => Ok(Requirement::In(key.clone(), vec![self.value(&key)?])),
-            "!=" => Ok(Requirement::NotIn(key.clone(), vec![self.value(&key)?])),
-            ">" => Ok(Requirement::Greater(key.clone(), self.integer(&key)?)),
-            "<" => Ok(Requirement::Less(key.clone(), self.integer(&key)?)),
+        let test = match self.peek() {
+            _ if absent => Test::Absent,
+            Token::End | Token::Sign(",") => Test::Exists,
+            _ => self.test(&key)?,
+        };
+        Ok(Requirement { key, test })
+    }
+
+    fn test(&mut self, key: &str) -> Result<Test, String> {
+        match self.next().text() {
+            "in" => Ok(Test::In(self.values(key)?)),
+            "notin" => Ok(Test::NotIn(self.values(key)?)),
+            "=" | "==" => Ok(Test::Is(self.value(key)?)),
+            "!=" => Ok(Test::IsNot(self.value(key)?)),
+            ">" => Ok(Test::Greater(self.integer(key)?)),
+            "<" => Ok(Test::Less(self.integer(key)?)),
             other => Err(format!(
                 "found '{other}', expected: in, notin, =, ==, !=, gt, lt"
             )),
