@@ -54,6 +54,9 @@ pub struct Resource<S, T> {
 
 impl<S: Kind, T: Default + DeserializeOwned + Serialize> Resource<S, T> {
     /// Reads a dynamic object; fields that the types do not know are ignored.
+    ///
+    /// # Errors
+    /// Fails on a field of another type; names it.
     pub fn from_object(object: &Object) -> Result<Self, DecodeError> {
         let error = |path: &str, source: serde_json::Error| DecodeError {
             kind: S::KIND,

@@ -107,6 +107,9 @@ pub struct Serving {
 
 impl Server {
     /// Starts a server; it is ready when this returns. Needs a tokio runtime.
+    ///
+    /// # Errors
+    /// Fails where the data directory or certificates cannot be used.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let environment = options.environment.clone();
         let (store, identity, lost) = match &options.data {
@@ -144,6 +147,9 @@ impl Server {
     }
 
     /// Serves HTTPS; without an address, on a free loopback port.
+    ///
+    /// # Errors
+    /// Fails where the address is taken.
     pub async fn serve(&self, address: Option<SocketAddr>) -> Result<Serving, Error> {
         let address = address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let tls = self
@@ -158,6 +164,9 @@ impl Server {
     }
 
     /// Serves plain HTTP, for tests; without an address, on a free loopback port.
+    ///
+    /// # Errors
+    /// Fails where the address is taken.
     pub async fn serve_plain(&self, address: Option<SocketAddr>) -> Result<Serving, Error> {
         let address = address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         self.listen(address, None).await
@@ -228,6 +237,9 @@ impl Server {
     }
 
     /// Issues a client certificate: the user is its common name, the group its organisation.
+    ///
+    /// # Errors
+    /// Fails where the certificate cannot be made.
     pub fn client_certificate(
         &self,
         user: &str,

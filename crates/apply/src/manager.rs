@@ -102,6 +102,9 @@ impl ResourceManager {
     ///
     /// Every stage is applied as far as possible. Errors do not stop the stage they occur in, but later stages are
     /// not begun after a failed stage of definitions, as they rest on it.
+    ///
+    /// # Errors
+    /// Carries what was done until then and the failures of every object.
     pub async fn apply_staged(
         &self,
         objects: Vec<Object>,

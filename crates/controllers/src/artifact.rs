@@ -124,6 +124,9 @@ impl ArtifactStore {
     }
 
     /// Keeps files below a directory, which must exist.
+    ///
+    /// # Errors
+    /// Fails where there is no such directory.
     pub fn on_disk(root: &Path, address: &str, retention: Retention) -> Result<Self, StoreError> {
         if !root.is_dir() {
             let message = format!("invalid dir path: {}", root.display());
@@ -241,6 +244,9 @@ impl ArtifactStore {
     }
 
     /// Checks an artifact's bytes against its digest; unchanged files are read once only.
+    ///
+    /// # Errors
+    /// Fails where the file is gone or has other bytes.
     pub fn verify(&self, artifact: &Artifact) -> Result<(), StoreError> {
         self.files.verify(&artifact.path, &artifact.digest)
     }
@@ -255,6 +261,9 @@ impl ArtifactStore {
     }
 
     /// Removes everything of a deleted object; tells whether there was anything.
+    ///
+    /// # Errors
+    /// Fails where the disk refuses.
     pub fn remove_all(&self, owner: Owner<'_>) -> Result<bool, StoreError> {
         let directory = owner.directory();
         Ok(self.files.remove_directory(&directory)?)

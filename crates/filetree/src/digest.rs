@@ -10,6 +10,9 @@ const DEPTH_MAX: usize = 256;
 pub struct TreeDigest(pub [u8; 32]);
 
 /// Digests a file or everything below a directory; equal trees have equal digests, whatever implements them.
+///
+/// # Errors
+/// Fails where the tree cannot be read.
 pub fn tree_digest(tree: &dyn FileTree, path: &str) -> Result<TreeDigest, TreeError> {
     digest_at(tree, path, 0)
 }

@@ -21,6 +21,9 @@ pub struct DirectoryTree {
 
 impl DirectoryTree {
     /// Opens a directory; links in the root's own path are resolved once.
+    ///
+    /// # Errors
+    /// Fails where there is no directory.
     pub fn open(root: &Path) -> Result<Self, TreeError> {
         let shown = root.to_string_lossy().into_owned();
         let resolved = fs::canonicalize(root).map_err(|error| io_error(&shown, &error))?;
@@ -52,6 +55,9 @@ impl DirectoryTree {
     /// Copies everything but links into memory, with executable bits; `skip` names directories to leave out.
     ///
     /// Links are left out as an artifact leaves them out.
+    ///
+    /// # Errors
+    /// Fails where a file or directory cannot be read.
     pub fn snapshot(&self, skip: &dyn Fn(&str) -> bool) -> Result<MemoryTree, TreeError> {
         let mut tree = MemoryTree::new();
         self.snapshot_into("", skip, &mut tree)?;

@@ -8,6 +8,9 @@
 pub struct BadPattern;
 
 /// Tells whether a name matches a shell pattern as a whole.
+///
+/// # Errors
+/// Fails on a malformed pattern.
 pub fn matches(pattern: &str, name: &str) -> Result<bool, BadPattern> {
     let mut pattern: &[char] = &pattern.chars().collect::<Vec<_>>();
     let mut name: &[char] = &name.chars().collect::<Vec<_>>();

@@ -103,6 +103,9 @@ impl Ignore {
     /// Reads the rules of a tree: version control files, then the defaults or every `.sourceignore` and `spec.ignore`.
     ///
     /// `extra` is the text of `spec.ignore`, highest in precedence.
+    ///
+    /// # Errors
+    /// Fails where a file of rules cannot be read.
     pub fn load(tree: &dyn FileTree, extra: Option<&str>) -> Result<Self, TreeError> {
         let mut given = Self::default();
         given.load_directory(tree, &mut Vec::new())?;

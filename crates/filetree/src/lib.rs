@@ -86,21 +86,36 @@ pub enum TreeError {
 /// Implementations are cheap to share and answer the same for the same path as long as they live.
 pub trait FileTree: Send + Sync {
     /// Reads a whole file.
+    ///
+    /// # Errors
+    /// Fails where there is no file, or it cannot be read.
     fn read(&self, path: &str) -> Result<Arc<[u8]>, TreeError>;
 
     /// Opens a file for reading piece by piece; trees in memory hand out what they hold.
+    ///
+    /// # Errors
+    /// As [`FileTree::read`].
     fn open(&self, path: &str) -> Result<Box<dyn Read>, TreeError> {
         let content = self.read(path)?;
         Ok(Box::new(Cursor::new(content)))
     }
 
     /// Tells what stands at a path, links followed.
+    ///
+    /// # Errors
+    /// Fails where there is nothing.
     fn kind(&self, path: &str) -> Result<EntryKind, TreeError>;
 
     /// Lists a directory, sorted by name (bytewise).
+    ///
+    /// # Errors
+    /// Fails where there is no directory, or it cannot be read.
     fn list(&self, path: &str) -> Result<Vec<Entry>, TreeError>;
 
     /// Returns the path with every link resolved. Trees without links return the cleaned path.
+    ///
+    /// # Errors
+    /// Fails where there is nothing, and on links that lead out or in circles.
     fn resolve(&self, path: &str) -> Result<String, TreeError> {
         let cleaned = clean(path).ok_or_else(|| TreeError::Escapes {
             path: path.to_owned(),

@@ -21,6 +21,9 @@ impl MemoryTree {
     }
 
     /// Adds or replaces a file, with the directories above it.
+    ///
+    /// # Errors
+    /// Fails on a path that leads out of the tree or through a file, or where a directory stands.
     pub fn insert(&mut self, path: &str, content: impl Into<Arc<[u8]>>) -> Result<(), TreeError> {
         let path = cleaned(path)?;
         if self.directories.contains(&path) || path.is_empty() {
@@ -51,6 +54,9 @@ impl MemoryTree {
     }
 
     /// Adds a directory that may stay empty.
+    ///
+    /// # Errors
+    /// Fails on a path that leads out of the tree or through a file, or where a file stands.
     pub fn insert_directory(&mut self, path: &str) -> Result<(), TreeError> {
         let path = cleaned(path)?;
         if self.files.contains_key(&path) {

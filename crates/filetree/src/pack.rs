@@ -42,6 +42,9 @@ impl Tarball {
 /// Chooses the entries of an artifact: everything in walk order that the rules leave in.
 ///
 /// A directory that is left out does not take its children with it; they are tested by their own paths.
+///
+/// # Errors
+/// Fails where the tree cannot be read.
 pub fn select(tree: &MemoryTree, ignore: &Ignore) -> Result<Vec<PackEntry>, TreeError> {
     let mut entries: Vec<PackEntry> = tree
         .directories()
@@ -71,6 +74,9 @@ pub fn select(tree: &MemoryTree, ignore: &Ignore) -> Result<Vec<PackEntry>, Tree
 }
 
 /// Builds the tree that unpacking the entries would give.
+///
+/// # Errors
+/// Fails on entries that do not make up a tree.
 pub fn selected_tree(entries: &[PackEntry]) -> Result<MemoryTree, TreeError> {
     let mut tree = MemoryTree::new();
     for entry in entries {

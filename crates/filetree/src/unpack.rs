@@ -59,11 +59,17 @@ pub enum UnpackError {
 }
 
 /// Unpacks a gzip-compressed tar stream.
+///
+/// # Errors
+/// Fails on a malformed stream, on entries that lead out of the tree, and beyond the limits.
 pub fn unpack_tar_gz(stream: impl Read, limits: UnpackLimits) -> Result<MemoryTree, UnpackError> {
     unpack_tar(MultiGzDecoder::new(stream), limits)
 }
 
 /// Unpacks a tar stream.
+///
+/// # Errors
+/// As [`unpack_tar_gz`].
 pub fn unpack_tar(stream: impl Read, limits: UnpackLimits) -> Result<MemoryTree, UnpackError> {
     let mut tree = MemoryTree::new();
     let mut left = limits.bytes_max;

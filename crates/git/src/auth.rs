@@ -24,6 +24,9 @@ impl Auth {
     /// Reads the keys of a Secret as upstream does for a URL of this scheme.
     ///
     /// `ca.crt` beats `caFile`; a bearer token beats a user name; a password needs a user name.
+    ///
+    /// # Errors
+    /// Fails on keys that are missing or exclude each other for this scheme.
     pub fn from_secret(url: &Url, data: &BTreeMap<String, Vec<u8>>) -> Result<Self, Error> {
         let bytes = |key: &str| data.get(key).filter(|value| !value.is_empty());
         let text = |key: &str| {

@@ -130,6 +130,9 @@ impl Client {
     }
 
     /// Fetches a commit, unless it is the one already known.
+    ///
+    /// # Errors
+    /// Fails where the server cannot be reached, refuses, or does not have the reference; a retry helps with the first.
     pub async fn fetch(self: &Arc<Self>, request: FetchRequest) -> Result<Fetched, Error> {
         let timeout = request.timeout;
         let url = request.url.clone();

@@ -36,6 +36,9 @@ pub struct LocalRepository {
 
 impl LocalRepository {
     /// Opens the repository at a path: a work tree or a bare repository, not a directory inside of one.
+    ///
+    /// # Errors
+    /// Fails where there is no repository, or one of a form that is not known.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let not_found = || Error::NotARepository {
             path: path.to_owned(),
@@ -82,6 +85,9 @@ impl LocalRepository {
     }
 
     /// Returns the short name of the branch that `HEAD` names; `None` where it is detached.
+    ///
+    /// # Errors
+    /// Fails where `HEAD` cannot be read.
     pub fn head_branch(&self) -> Result<Option<String>, Error> {
         let name = self.refs.head_branch()?;
         Ok(name.and_then(|name| name.strip_prefix("refs/heads/").map(str::to_owned)))
@@ -94,6 +100,9 @@ impl LocalRepository {
     }
 
     /// Returns the commit of `HEAD`; `None` in a repository without commits.
+    ///
+    /// # Errors
+    /// Fails where a reference cannot be read.
     pub fn head(&self) -> Result<Option<ObjectId>, Error> {
         self.refs.find("HEAD")
     }
@@ -119,6 +128,9 @@ impl LocalRepository {
     }
 
     /// Tells which commit a reference means now, without reading its files. `url` appears in errors.
+    ///
+    /// # Errors
+    /// Fails where nothing has the name, or an object on the way cannot be read.
     pub fn resolve(&self, url: &str, reference: &Reference) -> Result<Commit, Error> {
         let chosen = self.choose(url, reference)?;
         Ok(Commit {
@@ -130,6 +142,9 @@ impl LocalRepository {
     }
 
     /// Resolves a reference and reads its files.
+    ///
+    /// # Errors
+    /// As [`LocalRepository::resolve`], and where an object of the tree cannot be read.
     pub fn checkout(
         &self,
         url: &str,
@@ -141,6 +156,9 @@ impl LocalRepository {
     }
 
     /// Reads the files of a commit, as a submodule of another repository needs it.
+    ///
+    /// # Errors
+    /// Fails where an object cannot be read.
     pub fn checkout_commit(&self, id: ObjectId) -> Result<(Commit, Checkout), Error> {
         let chosen = Chosen {
             reference: String::new(),

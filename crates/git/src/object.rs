@@ -47,6 +47,9 @@ pub struct Object {
 
 impl Object {
     /// Returns the content if the object is of a kind.
+    ///
+    /// # Errors
+    /// Fails on an object of another kind.
     pub fn expect(self, kind: Kind, id: ObjectId) -> Result<Arc<[u8]>, Error> {
         if self.kind == kind {
             Ok(self.data)
@@ -62,14 +65,23 @@ impl Object {
 /// Where objects come from: a local repository or a fetched pack.
 pub trait ObjectStore: Send + Sync {
     /// Reads an object; `None` where it is not there.
+    ///
+    /// # Errors
+    /// Fails where the store cannot be read.
     fn find(&self, id: ObjectId) -> Result<Option<Object>, Error>;
 
     /// Reads an object that must be there.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::find`], and where the object is not there.
     fn object(&self, id: ObjectId) -> Result<Object, Error> {
         self.find(id)?.ok_or(Error::Missing(id))
     }
 
     /// Follows tags to what they point at; returns the id and object behind them.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::object`], and on tags that cannot be read.
     fn peel(&self, id: ObjectId) -> Result<(ObjectId, Object), Error> {
         const TAGS_MAX: usize = 16;
         let mut id = id;
@@ -84,6 +96,9 @@ pub trait ObjectStore: Send + Sync {
     }
 
     /// Reads a commit.
+    ///
+    /// # Errors
+    /// As [`ObjectStore::object`], and on an object that is no commit.
     fn commit(&self, id: ObjectId) -> Result<CommitObject, Error> {
         CommitObject::parse(id, self.object(id)?.expect(Kind::Commit, id)?)
     }
@@ -184,6 +199,9 @@ pub struct Tag {
 
 impl Tag {
     /// Reads a tag object.
+    ///
+    /// # Errors
+    /// Fails on data that is no tag.
     pub fn parse(id: ObjectId, data: &[u8]) -> Result<Self, Error> {
         let (headers, message) = headers_and_message(data);
         let value = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, v)| v);

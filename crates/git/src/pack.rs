@@ -339,6 +339,9 @@ impl PackObjects {
     /// Takes a pack apart; bases that it lacks (thin packs) are looked for `outside`.
     ///
     /// `bytes_max` bounds the sum of all contents.
+    ///
+    /// # Errors
+    /// Fails on malformed packs, on bases that are nowhere, and beyond the bound.
     pub fn parse(
         pack: &[u8],
         bytes_max: u64,

@@ -26,6 +26,9 @@ pub enum ParseDurationError {
 }
 
 /// Reads a duration such as `1h30m` or `-1.5s` into nanoseconds.
+///
+/// # Errors
+/// Fails on anything that is no Go duration, in Go's words.
 pub fn parse(text: &str) -> Result<i64, ParseDurationError> {
     let invalid = || ParseDurationError::Invalid(text.to_owned());
     let (negative, mut rest) = match text.as_bytes().first() {

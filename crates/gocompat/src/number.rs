@@ -216,6 +216,9 @@ pub fn format_uint(mut value: u64, base: u32) -> String {
 /// Reads a signed integer as `strconv.ParseInt(text, base, bits)` does.
 ///
 /// Base 0 takes the base from the prefix (`0x`, `0o`, `0b`, `0`) and allows underscores between digits.
+///
+/// # Errors
+/// Fails on anything that is no such number, and on one beyond the bits.
 pub fn parse_int(text: &str, base: u32, bits: u32) -> Result<i64, NumberError> {
     let (negative, digits) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),
@@ -232,6 +235,9 @@ pub fn parse_int(text: &str, base: u32, bits: u32) -> Result<i64, NumberError> {
 }
 
 /// Reads an unsigned integer as `strconv.ParseUint(text, base, bits)` does; no sign is allowed.
+///
+/// # Errors
+/// Fails on anything that is no such number, and on one beyond the bits.
 pub fn parse_uint(text: &str, base: u32, bits: u32) -> Result<u64, NumberError> {
     let size = parse_digits(text, base)?.ok_or(NumberError::Range)?;
     if bits < 64 && size >> bits != 0 {
@@ -319,6 +325,9 @@ fn underscores_separate_digits(text: &str) -> bool {
 /// Reads a float as `strconv.ParseFloat(text, 64)` does.
 ///
 /// Decimal and hexadecimal forms, `inf`, `infinity` and `nan` in any case; underscores between digits.
+///
+/// # Errors
+/// Fails on anything that is no number, and on one beyond what a float can hold.
 pub fn parse_float(text: &str) -> Result<f64, NumberError> {
     let (negative, size) = match text.as_bytes().first() {
         Some(b'-') => (true, &text[1..]),

@@ -55,6 +55,9 @@ pub enum DecodeError {
 const DEPTH_MAX: usize = 500;
 
 /// Brings an object into form; returns the paths of unknown fields, such as `spec.containers[0].bogus`, in walking order.
+///
+/// # Errors
+/// Fails on a value whose type cannot be brought into that of its field; names the field.
 pub fn decode(
     schema: &Schema,
     ty: TypeId,

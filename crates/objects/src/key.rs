@@ -180,6 +180,9 @@ impl ObjectKey {
     /// Reads an inventory id.
     ///
     /// The first `_` ends the namespace, the last begins the kind, the one before begins the group.
+    ///
+    /// # Errors
+    /// Fails on a text with fewer than three `_`, without name or kind, or with a name that no object can have.
     pub fn from_id(id: &str) -> Result<Self, ParseKeyError> {
         let error = || ParseKeyError(id.to_owned());
         let (namespace, rest) = id.split_once('_').ok_or_else(error)?;

@@ -20,6 +20,9 @@ pub struct NotAnObject {
 
 impl Object {
     /// Wraps a JSON map; any other value is an error.
+    ///
+    /// # Errors
+    /// Fails on anything but a map.
     pub fn from_value(value: Value) -> Result<Self, NotAnObject> {
         let got = match value {
             Value::Object(map) => return Ok(Self(map)),

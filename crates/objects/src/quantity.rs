@@ -50,6 +50,9 @@ const DECIMAL: [(&str, i32); 10] = [
 
 impl Quantity {
     /// Reads a quantity.
+    ///
+    /// # Errors
+    /// Fails on anything that is no quantity.
     pub fn parse(text: &str) -> Result<Self, ParseQuantityError> {
         let (negative, rest) = match text.as_bytes().first() {
             Some(b'-') => (true, &text[1..]),

@@ -11,6 +11,9 @@ use api::{Artifact, HelmRepositorySpec, HelmRepositoryStatus};
 use crate::source::{Class, Decision, News, Pass, Problem};
 
 /// Checks what can be told from the spec alone.
+///
+/// # Errors
+/// Fails on a spec that no retry can help; the problem has reason and message.
 pub fn check(spec: &HelmRepositorySpec) -> Result<(), Problem> {
     if !spec.url.starts_with("oci://") {
         return Ok(());

@@ -79,6 +79,9 @@ pub struct Clients {
 
 impl Proxy {
     /// Checks an address as upstream does.
+    ///
+    /// # Errors
+    /// Fails on an address that is too long or of another scheme.
     pub fn validate(&self) -> Result<(), Error> {
         if self.address.chars().count() > PROXY_CHARS_MAX {
             return Err(Error::Proxy(format!(
@@ -114,6 +117,9 @@ impl Clients {
     }
 
     /// Returns a client with these settings.
+    ///
+    /// # Errors
+    /// Fails on certificates or keys that cannot be read.
     pub fn get(&self, options: &ClientOptions) -> Result<reqwest::Client, Error> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = known.get(options) {

@@ -106,6 +106,9 @@ fn without_prefix(error: &kyaml::SigsError) -> String {
 /// Builds the objects of a Kustomization from its artifact.
 ///
 /// `remote` fetches remote bases; without it they are refused.
+///
+/// # Errors
+/// Fails on a path that is not there, a build that fails, variables and keys that cannot be resolved; the failure has the reason of its condition.
 pub fn build(
     request: &BuildRequest,
     remote: Option<&dyn RemoteResolver>,

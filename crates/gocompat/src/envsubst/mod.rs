@@ -40,6 +40,9 @@ pub enum EnvsubstError {
 /// Substitutes all expressions of a text.
 ///
 /// `values` answers `None` for variables that do not exist; an answer of "" makes undefined variables empty.
+///
+/// # Errors
+/// Fails on a malformed expression, and on a variable without a value that has to have one.
 pub fn eval(text: &str, values: &dyn Fn(&str) -> Option<String>) -> Result<String, EnvsubstError> {
     let nodes = parse::parse(text)?;
     let mut out = String::with_capacity(text.len());

@@ -27,6 +27,9 @@ pub enum Unfit {
 
 /// Checks that a CEL text may be parsed and evaluated; quoted texts count like the rest for its size, which errs on the safe
 /// side.
+///
+/// # Errors
+/// Says which bound the text exceeds.
 pub fn check_bounds(text: &str) -> Result<(), Unfit> {
     check_size(text)?;
     if builds_message(text) {

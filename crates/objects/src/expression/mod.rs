@@ -30,6 +30,9 @@ pub enum Refusal {
 }
 
 /// Returns the type of an expression over variables.
+///
+/// # Errors
+/// Fails on an expression that does not parse, or has no type.
 pub fn check<'a>(
     source: &str,
     library: Library,

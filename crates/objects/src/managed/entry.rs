@@ -105,6 +105,9 @@ impl Managed {
     }
 
     /// Reads the list of an object.
+    ///
+    /// # Errors
+    /// Fails on a list whose entries cannot be read.
     pub fn decode(entries: &Value) -> Result<Self, EntryError> {
         let mut managed = Self::default();
         for (at, entry) in entries

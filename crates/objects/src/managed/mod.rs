@@ -93,6 +93,9 @@ impl FieldManager<'_> {
     /// Merges an applied configuration into the live object; `live` is absent on create.
     ///
     /// The result has its new entries and is not defaulted yet.
+    ///
+    /// # Errors
+    /// Fails on conflicts with other managers, where they are not forced, and on objects that do not fit their schema.
     pub fn apply(
         &self,
         live: Option<&Map>,

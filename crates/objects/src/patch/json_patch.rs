@@ -26,6 +26,9 @@ pub enum JsonPatchError {
 }
 
 /// Applies a patch; on error the target is left half changed.
+///
+/// # Errors
+/// Fails on an operation that cannot be read, or does not fit the target.
 pub fn json_patch(target: &mut Value, patch: &Value) -> Result<(), JsonPatchError> {
     let operations = patch.as_array().ok_or(JsonPatchError::NotAList)?;
     if operations.len() > OPERATIONS_MAX {

@@ -10,6 +10,9 @@ use super::{Field, List, Map, PatchRule, Relationship, Scalar, Schema, Type, Typ
 pub struct SchemaError(String);
 
 /// Builds the graph of a type list. References to types that are not in it fail when a value meets them.
+///
+/// # Errors
+/// Fails on a document of another form.
 pub fn load(document: &Value) -> Result<Schema, SchemaError> {
     let types = document
         .get("types")

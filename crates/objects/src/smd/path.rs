@@ -63,6 +63,9 @@ impl PathElement {
     }
 
     /// Reads the serialised form, such as `f:spec` or `k:{"name":"a"}`.
+    ///
+    /// # Errors
+    /// Fails on a prefix that there is not, and on malformed JSON behind it.
     pub fn parse(text: &str) -> Result<Self, PathElementError> {
         let malformed = || PathElementError::Malformed(text.to_owned());
         let bytes = text.as_bytes();

@@ -9,6 +9,9 @@ use super::set::FieldSet;
 use super::typed::{Handler, ValidationErrors, select};
 
 /// Fits a recorded set to the present schema; `None` where it fits already.
+///
+/// # Errors
+/// Lists what in the set and the schema does not fit together.
 pub fn reconcile_field_set(
     set: &FieldSet,
     schema: &Schema,

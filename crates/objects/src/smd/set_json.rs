@@ -33,6 +33,9 @@ const DEPTH_MAX: usize = 200;
 
 impl FieldSet {
     /// Reads FieldsV1 text; elements of unknown kinds are skipped.
+    ///
+    /// # Errors
+    /// Fails on text that is no JSON, and as [`FieldSet::from_value`].
     pub fn from_json(text: &str) -> Result<Self, FieldSetError> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
         let (set, _) = Level.deserialize(&mut deserializer)?;
@@ -41,6 +44,9 @@ impl FieldSet {
     }
 
     /// Reads a FieldsV1 value, as it stands in `metadata.managedFields[].fieldsV1`.
+    ///
+    /// # Errors
+    /// Fails on a value that is no map of maps, and on malformed elements.
     pub fn from_value(value: &Value) -> Result<Self, FieldSetError> {
         Ok(read_level(value, "", DEPTH_MAX)?.0)
     }

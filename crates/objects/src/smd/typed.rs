@@ -56,6 +56,9 @@ impl Typed {
     }
 
     /// Wraps a value after checking that it fits.
+    ///
+    /// # Errors
+    /// Lists what in the value does not fit.
     pub fn new(
         schema: &Arc<Schema>,
         ty: TypeId,
@@ -72,6 +75,9 @@ impl Typed {
     }
 
     /// Merges an applied value into this one.
+    ///
+    /// # Errors
+    /// Lists what in either value does not fit the schema.
     pub fn merge(&self, applied: &Self) -> Result<Self, ValidationErrors> {
         let value = merge::merge(
             &self.schema,
@@ -83,6 +89,9 @@ impl Typed {
     }
 
     /// Lists the fields in which the other value differs.
+    ///
+    /// # Errors
+    /// Lists what in either value does not fit the schema.
     pub fn compare(&self, other: &Self) -> Result<Comparison, ValidationErrors> {
         if let (Some(a), Some(b)) = (&self.value, &other.value)
             && Arc::ptr_eq(a, b)

@@ -31,6 +31,9 @@ pub type Managers = BTreeMap<String, ManagedSet>;
 /// Translates objects between the versions of their kind.
 pub trait Converter {
     /// Returns the object in another version.
+    ///
+    /// # Errors
+    /// Fails on a version that there is not, or an object that it cannot express.
     fn convert(&self, object: &Typed, api_version: &str) -> Result<Typed, ConvertError>;
 }
 
@@ -105,6 +108,9 @@ impl<'a> Updater<'a> {
     }
 
     /// Records an update (create, replace or patch): `manager` takes every field that changed.
+    ///
+    /// # Errors
+    /// Fails on objects that do not fit the schema or cannot be converted.
     pub fn update(
         &self,
         live: &Typed,
@@ -134,6 +140,9 @@ impl<'a> Updater<'a> {
     }
 
     /// Applies `config` for `manager`.
+    ///
+    /// # Errors
+    /// Fails on conflicts, unless forced, and as [`Updater::update`].
     pub fn apply(
         &self,
         live: &Typed,

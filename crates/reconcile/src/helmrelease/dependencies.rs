@@ -9,6 +9,9 @@ use crate::dependencies::{Dependent, Lookup, check};
 /// Checks the dependencies in order; the first that is not met is the answer.
 ///
 /// `additive` makes `readyExpr` an addition to the built-in check (gate `AdditiveCELDependencyCheck`).
+///
+/// # Errors
+/// Names the dependency that is not met, or whose expression cannot be evaluated.
 pub fn check_dependencies(
     own: &HelmRelease,
     own_object: &Object,

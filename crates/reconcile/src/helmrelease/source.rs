@@ -4,6 +4,9 @@ use api::names::{EXTERNAL_ARTIFACT, READY, STALLED};
 use objects::{Object, Value};
 
 /// Tells why a source cannot be used yet. A source that failed but still has a current artifact can be used.
+///
+/// # Errors
+/// Says why, in the words of the condition.
 pub fn source_ready(kind: &str, source: &Object) -> Result<(), String> {
     let not_ready = |why: &str| {
         let (namespace, name) = (source.namespace(), source.name());

@@ -12,6 +12,9 @@ use crate::dependencies::{Dependent, Lookup, check};
 ///
 /// `revision` is the present one of the own source; `additive` makes `readyExpr` an addition to the built-in check
 /// (gate `AdditiveCELDependencyCheck`).
+///
+/// # Errors
+/// Names the dependency that is not met, or whose expression cannot be evaluated.
 pub fn check_dependencies(
     own: &Kustomization,
     own_object: &Object,

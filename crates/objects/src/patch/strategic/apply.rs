@@ -10,6 +10,9 @@ use super::{
 };
 
 /// Applies a patch to an object of a type; fields of unknown types are merged as maps or replaced.
+///
+/// # Errors
+/// Fails on directives that cannot be read, and on lists and keys that do not fit the schema.
 pub fn apply(
     original: Map,
     patch: Map,

@@ -13,6 +13,9 @@ use super::{
 };
 
 /// Computes the patch that turns `original` into `modified`; empty where they are equal.
+///
+/// # Errors
+/// Fails on objects that are nested too deeply, and on directives in the objects themselves.
 pub fn two_way(
     original: &Map,
     modified: &Map,
@@ -28,6 +31,9 @@ pub fn two_way(
 
 /// Computes the patch of a client-side apply: what `modified` adds to or changes in `current`, and what it no longer has
 /// of `original` (the last applied object). Changes by others are overwritten without a conflict.
+///
+/// # Errors
+/// As [`two_way`].
 pub fn three_way(
     original: &Map,
     modified: &Map,
