@@ -66,6 +66,10 @@ pub trait Printable: Sized {
     fn type_name(&self) -> Cow<'static, str>;
     /// The value by kind.
     fn view(&self) -> View<'_, Self>;
+    /// What `%#v` prints, of types that say so themselves.
+    fn go_string(&self) -> Option<Vec<u8>> {
+        None
+    }
 }
 
 /// Formats as `fmt.Sprintf`.
@@ -137,6 +141,12 @@ impl Printer {
         }
         if depth == 0 && verb == 'T' {
             return self.text(value.type_name().as_bytes(), 's');
+        }
+        if self.spec.sharp_v
+            && !self.erroring
+            && let Some(text) = value.go_string()
+        {
+            return self.text(&text, 's');
         }
         // Only errors can be wrapped: `%w` shows anything else as a whole, unless it is a basic value.
         let whole = verb == 'w'

@@ -4,7 +4,6 @@
 //! base prefixes, underscores and range errors; values flow out through [`format_float`], [`format_int`],
 //! [`format_uint`] and [`json_float`]. Hexadecimal float output (`%x`) is left out.
 
-use std::num::IntErrorKind;
 
 /// Why a text is no number of the wanted kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -246,37 +245,29 @@ pub fn parse_uint(text: &str, base: u32, bits: u32) -> Result<u64, NumberError> 
     Ok(size)
 }
 
-/// Reads unsigned digits; `None` stands for a value beyond 64 bits.
+/// Reads unsigned digits; `None` stands for a value beyond 64 bits, which is told before faults behind it.
 fn parse_digits(text: &str, base: u32) -> Result<Option<u64>, NumberError> {
     let free = base == 0;
     let (base, digits) = if free { base_of(text) } else { (base, text) };
-    if digits.is_empty() {
+    if digits.is_empty() || !(2..=36).contains(&base) {
         return Err(NumberError::Syntax);
     }
-    let plain;
-    let digits = if free && digits.contains('_') {
-        if !underscores_separate_digits(text) {
-            return Err(NumberError::Syntax);
+    let mut value = 0_u64;
+    for c in digits.chars() {
+        if free && c == '_' {
+            continue;
         }
-        plain = digits.replace('_', "");
-        plain.as_str()
-    } else {
-        digits
-    };
-    if digits.starts_with(['+', '-']) || !(2..=36).contains(&base) {
+        let digit = c.to_digit(base).ok_or(NumberError::Syntax)?;
+        let more = value.checked_mul(base.into());
+        match more.and_then(|more| more.checked_add(digit.into())) {
+            Some(more) => value = more,
+            None => return Ok(None),
+        }
+    }
+    if free && digits.contains('_') && !underscores_separate_digits(text) {
         return Err(NumberError::Syntax);
     }
-    match u64::from_str_radix(digits, base) {
-        Ok(value) => Ok(Some(value)),
-        Err(error) if *error.kind() == IntErrorKind::PosOverflow => {
-            if digits.chars().all(|c| c.is_digit(base)) {
-                Ok(None)
-            } else {
-                Err(NumberError::Syntax)
-            }
-        }
-        Err(_) => Err(NumberError::Syntax),
-    }
+    Ok(Some(value))
 }
 
 /// Splits off a base prefix as Go's base 0 does.

@@ -11,6 +11,13 @@ impl Printable for Value {
         Self::type_name(self)
     }
 
+    fn go_string(&self) -> Option<Vec<u8>> {
+        match self {
+            Self::Object(object) => object.go_string(),
+            _ => None,
+        }
+    }
+
     fn view(&self) -> View<'_, Self> {
         match self {
             Self::Nil => View::Nil,

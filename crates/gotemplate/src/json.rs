@@ -5,7 +5,7 @@ mod read;
 use crate::text::Text;
 use crate::value::{Map, Value};
 
-pub use read::{JsonError, parse, parse_partly};
+pub use read::{JsonError, parse, parse_first, parse_partly};
 
 /// Deepest nesting that is written.
 const DEPTH_MAX: usize = 1_000;

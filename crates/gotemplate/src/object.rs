@@ -47,6 +47,11 @@ pub trait Object: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// The text of a `GoString` method, where the type has one: what `%#v` prints.
+    fn go_string(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// The elements, where the kind is a slice.
     fn elements(&self) -> Option<Vec<Value>> {
         None

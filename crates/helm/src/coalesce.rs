@@ -14,7 +14,7 @@ const DEPTH_MAX: usize = 1_000;
 
 /// A merge of a chart's defaults with values.
 pub(crate) struct Coalescer {
-    version: Version,
+    pub(crate) version: Version,
     /// What upstream would warn of.
     pub(crate) warnings: Vec<Note>,
 }

@@ -45,37 +45,68 @@ pub(crate) fn process_with(
     import(chart, coalescer)
 }
 
+/// Charts whose dependencies got their aliases for names, by their places in the chart around them.
+///
+/// In Helm 3 the copies that aliases make of one chart share what it declares: the second copy finds the names that
+/// the first one left.
+#[derive(Default)]
+struct Renamed {
+    below: Vec<(usize, Renamed)>,
+}
+
+impl Renamed {
+    /// Gives another copy of the same chart the names that the first one left.
+    fn repeat(&self, chart: &mut Chart) {
+        for dependency in chart.metadata.dependencies.iter_mut().flatten() {
+            dependency.go_by_alias();
+        }
+        for (index, renamed) in &self.below {
+            if let Some(sub) = chart.dependencies.get_mut(*index) {
+                renamed.repeat(sub);
+            }
+        }
+    }
+}
+
+impl Dependency {
+    fn go_by_alias(&mut self) {
+        if !self.alias.is_empty() {
+            self.name.clone_from(&self.alias);
+        }
+    }
+}
+
 fn enable(
     chart: &mut Chart,
     values: &Map,
     path: &str,
     coalescer: &mut Coalescer,
-) -> Result<(), String> {
+) -> Result<Renamed, String> {
+    let mut renamed = Renamed::default();
     let Some(mut declared) = chart.metadata.dependencies.take() else {
-        return Ok(());
+        return Ok(renamed);
     };
     let matches = |sub: &Chart, dependency: &Dependency| {
         sub.name() == dependency.name && in_range(&dependency.version, &sub.metadata.version)
     };
     let present = std::mem::take(&mut chart.dependencies);
-    let undeclared = present
-        .iter()
-        .filter(|sub| !declared.iter().any(|d| matches(sub, d)));
-    let mut charts: Vec<Chart> = undeclared.cloned().collect();
+    let undeclared = |sub: &Chart| !declared.iter().any(|d| matches(sub, d));
+    let mut places: Vec<usize> = (0..present.len())
+        .filter(|index| undeclared(&present[*index]))
+        .collect();
+    chart.dependencies = places.iter().map(|index| present[*index].clone()).collect();
     for dependency in &mut declared {
-        if let Some(sub) = present.iter().find(|sub| matches(sub, dependency)) {
-            let mut sub = sub.clone();
+        if let Some(index) = present.iter().position(|sub| matches(sub, dependency)) {
+            let mut sub = present[index].clone();
             if !dependency.alias.is_empty() {
                 sub.metadata.name.clone_from(&dependency.alias);
             }
-            charts.push(sub);
+            chart.dependencies.push(sub);
+            places.push(index);
         }
-        if !dependency.alias.is_empty() {
-            dependency.name.clone_from(&dependency.alias);
-        }
+        dependency.go_by_alias();
         dependency.enabled = true;
     }
-    chart.dependencies = charts;
     let all = coalescer.coalesce(chart, values)?;
     apply_tags(&mut declared, &all, coalescer);
     apply_conditions(&mut declared, &all, path, coalescer);
@@ -84,16 +115,34 @@ fn enable(
         .filter(|d| !d.enabled)
         .map(|d| d.name.clone())
         .collect();
-    chart
+    let is_on = |sub: &Chart| !disabled.iter().any(|name| name == sub.name());
+    let mut on = chart
         .dependencies
-        .retain(|sub| !disabled.iter().any(|name| name == sub.name()));
+        .iter()
+        .map(is_on)
+        .collect::<Vec<_>>()
+        .into_iter();
+    places.retain(|_| on.next() == Some(true));
+    chart.dependencies.retain(is_on);
     declared.retain(|d| !disabled.contains(&d.name));
-    for sub in &mut chart.dependencies {
+    let mut rest = &mut chart.dependencies[..];
+    for (at, place) in places.iter().enumerate() {
+        let Some((sub, later)) = rest.split_first_mut() else {
+            break;
+        };
         let path = format!("{path}{}.", sub.name());
-        enable(sub, &all, &path, coalescer)?;
+        let below = enable(sub, &all, &path, coalescer)?;
+        if coalescer.version == Version::V3 {
+            let copies = later.iter_mut().zip(&places[at + 1..]);
+            for (copy, _) in copies.filter(|(_, other)| *other == place) {
+                below.repeat(copy);
+            }
+            renamed.below.push((*place, below));
+        }
+        rest = later;
     }
     chart.metadata.dependencies = (!declared.is_empty()).then_some(declared);
-    Ok(())
+    Ok(renamed)
 }
 
 fn apply_tags(declared: &mut [Dependency], values: &Map, coalescer: &mut Coalescer) {

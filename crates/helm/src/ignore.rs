@@ -92,13 +92,17 @@ impl Rule {
     }
 
     fn matches(&self, path: &str) -> bool {
-        let text = if self.whole_path {
-            path
-        } else {
-            filetree::base_name(path)
-        };
+        let text = if self.whole_path { path } else { base(path) };
         // A fault that the trial did not reach matches nothing.
         glob::matches(&self.pattern, text).unwrap_or(false)
+    }
+}
+
+/// `filepath.Base`: the last element, whatever slashes stand behind it.
+fn base(path: &str) -> &str {
+    match path.trim_end_matches('/') {
+        "" => "/",
+        path => filetree::base_name(path),
     }
 }
 

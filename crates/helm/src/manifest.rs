@@ -45,16 +45,19 @@ fn split_v3(text: &str) -> Vec<String> {
         if !alone {
             continue;
         }
-        documents.push(text[start..at].trim());
+        documents.push(text[start..at].trim_end_matches(is_space));
         let behind = &text[at + 3..];
-        start = text.len() - behind.trim_start().len();
+        start = text.len() - behind.trim_start_matches(is_space).len();
     }
-    documents.push(text[start..].trim());
-    documents
-        .into_iter()
-        .filter(|d| !d.is_empty())
-        .map(str::to_owned)
-        .collect()
+    documents.push(&text[start..]);
+    // A document of other white space is kept, as an empty one.
+    let documents = documents.into_iter().filter(|d| !d.is_empty());
+    documents.map(|d| d.trim().to_owned()).collect()
+}
+
+/// White space as a regular expression knows it.
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0c')
 }
 
 /// Where lines start with a separator.

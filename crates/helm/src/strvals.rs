@@ -3,10 +3,13 @@
 //! Text flows in character by character, because a key may end anywhere; each flag has its [`Mode`]. Limits
 //! and texts are Helm's. What was assigned before an error stays assigned.
 
+use gocompat::number::{NumberError, parse_int};
 use gocompat::quote::{quote, quote_rune};
+use gotemplate::json;
 use objects::{Map, Value};
 
 use crate::Version;
+use crate::convert::to_json_floats;
 
 /// Largest list index.
 const INDEX_MAX: i64 = 65_536;
@@ -242,20 +245,16 @@ impl Parser<'_> {
             });
         }
         let text = run.string();
-        text.strip_prefix('+')
-            .unwrap_or(&text)
-            .parse()
-            .map_err(|error: std::num::ParseIntError| {
-                use std::num::IntErrorKind::{NegOverflow, PosOverflow};
-                let words = match error.kind() {
-                    PosOverflow | NegOverflow => "value out of range",
-                    _ => "invalid syntax",
-                };
-                SetError::Index(format!(
-                    "strconv.Atoi: parsing {}: {words}",
-                    quote(text.as_bytes())
-                ))
-            })
+        parse_int(&text, 10, 64).map_err(|error| {
+            let words = match error {
+                NumberError::Range => "value out of range",
+                NumberError::Syntax => "invalid syntax",
+            };
+            SetError::Index(format!(
+                "strconv.Atoi: parsing {}: {words}",
+                quote(text.as_bytes())
+            ))
+        })
     }
 
     /// Reads what follows `name[index]`.
@@ -267,7 +266,11 @@ impl Parser<'_> {
         }
         match run.stop {
             None => Err(SetError::End),
-            Some('=') => self.value(|value| set_index(list, index, value)),
+            // Other than behind a name, the end of the input is nothing special here.
+            Some('=') => match self.value(|value| set_index(list, index, value)) {
+                Err(SetError::End) => Ok(()),
+                outcome => outcome,
+            },
             Some('[') => {
                 let next = self.index()?;
                 let mut inner = match list.get_mut(position) {
@@ -275,8 +278,8 @@ impl Parser<'_> {
                     Some(Value::Array(inner)) => std::mem::take(inner),
                     Some(other) => return Err(conversion(other, LIST_TYPE)),
                 };
-                self.item(&mut inner, next, depth)?;
-                set_index(list, index, Value::Array(inner))
+                let outcome = self.item(&mut inner, next, depth);
+                assign_below(list, index, Value::Array(inner), outcome)
             }
             Some(_) => {
                 if depth + 1 > NESTING_MAX {
@@ -286,8 +289,8 @@ impl Parser<'_> {
                     Some(Value::Object(inner)) => std::mem::take(inner),
                     _ => Map::new(),
                 };
-                self.key(&mut inner, depth + 1)?;
-                set_index(list, index, Value::Object(inner))
+                let outcome = self.key(&mut inner, depth + 1);
+                assign_below(list, index, Value::Object(inner), outcome)
             }
         }
     }
@@ -383,16 +386,11 @@ impl Parser<'_> {
     /// Reads one JSON value; numbers are floats, as Go decodes them.
     fn json_value(&mut self) -> Result<Value, SetError> {
         let rest: String = self.text[self.at..].iter().collect();
-        let mut stream = serde_json::Deserializer::from_str(&rest).into_iter::<Value>();
-        match stream.next() {
-            Some(Ok(mut value)) => {
-                self.at += rest[..stream.byte_offset()].chars().count();
-                numbers_to_floats(&mut value);
-                Ok(value)
-            }
-            Some(Err(error)) if error.is_eof() => Err(SetError::Json("unexpected EOF".into())),
-            _ => Err(SetError::Json(json_error(&rest))),
-        }
+        let told = |error: String| SetError::Json(error);
+        let (value, bytes) =
+            json::parse_first(rest.as_bytes()).map_err(|error| told(error.to_string()))?;
+        self.at += rest[..bytes].chars().count();
+        to_json_floats(&value).map_err(|error| told(error.to_string()))
     }
 }
 
@@ -423,6 +421,24 @@ fn set(map: &mut Map, name: &str, value: Value) {
     }
 }
 
+/// Puts back what stood at an index, with what was assigned below it even where that ended with an error; what is new
+/// there comes only without one.
+fn assign_below(
+    list: &mut Vec<Value>,
+    index: i64,
+    value: Value,
+    outcome: Result<(), SetError>,
+) -> Result<(), SetError> {
+    let existing = usize::try_from(index).ok().and_then(|at| list.get_mut(at));
+    match (existing, &outcome) {
+        (Some(Value::Null), Err(_)) if value.is_array() => {}
+        (Some(place), Err(_)) => *place = value,
+        (None, Err(_)) => {}
+        (_, Ok(())) => set_index(list, index, value)?,
+    }
+    outcome
+}
+
 fn set_index(list: &mut Vec<Value>, index: i64, value: Value) -> Result<(), SetError> {
     let position = usize::try_from(index).map_err(|_| SetError::NegativeIndex(index))?;
     if index > INDEX_MAX {
@@ -448,50 +464,10 @@ fn conversion(found: &Value, wanted: &'static str) -> SetError {
     SetError::Conversion { found, wanted }
 }
 
-/// Turns every number of a decoded JSON document into a float.
-fn numbers_to_floats(value: &mut Value) {
-    match value {
-        Value::Number(number) => {
-            if let Some(float) = number.as_f64().and_then(serde_json::Number::from_f64) {
-                *number = float;
-            }
-        }
-        Value::Array(items) => items.iter_mut().for_each(numbers_to_floats),
-        Value::Object(map) => map.values_mut().for_each(numbers_to_floats),
-        _ => {}
-    }
-}
-
-/// Words Go's complaint about the first character that cannot begin a value.
-fn json_error(rest: &str) -> String {
-    let first = rest
-        .trim_start_matches([' ', '\t', '\r', '\n'])
-        .chars()
-        .next()
-        .unwrap_or(' ');
-    let begins_value =
-        matches!(first, '{' | '[' | '"' | '-' | 't' | 'f' | 'n') || first.is_ascii_digit();
-    if begins_value {
-        return serde_json::from_str::<Value>(rest).map_or_else(
-            |error| error.to_string(),
-            |_| {
-                format!(
-                    "invalid character {} after top-level value",
-                    quote_rune(first, false)
-                )
-            },
-        );
-    }
-    format!(
-        "invalid character {} looking for beginning of value",
-        quote_rune(first, false)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use objects::json;
+    use objects::json as object;
 
     fn check(text: &str, expected: Value) {
         let mut values = Map::new();
@@ -503,10 +479,10 @@ mod tests {
     fn names_lists_and_types() {
         check(
             "a.b[1].c=1,d={x,2},e=1.5",
-            json!({"a": {"b": [null, {"c": 1}]}, "d": ["x", 2], "e": "1.5"}),
+            object!({"a": {"b": [null, {"c": 1}]}, "d": ["x", 2], "e": "1.5"}),
         );
-        check(r"a\.b=c\,d", json!({"a.b": "c,d"}));
-        check("a=null,b=TRUE,c=", json!({"a": null, "b": true, "c": ""}));
+        check(r"a\.b=c\,d", object!({"a.b": "c,d"}));
+        check("a=null,b=TRUE,c=", object!({"a": null, "b": true, "c": ""}));
     }
 
     proptest::proptest! {

@@ -33,11 +33,7 @@ pub fn parse(text: &[u8]) -> Result<Value, JsonError> {
 /// # Errors
 /// The text is not JSON.
 pub fn parse_partly(text: &[u8]) -> Result<(Value, Option<JsonError>), JsonError> {
-    let mut reader = Reader {
-        text,
-        at: 0,
-        range: None,
-    };
+    let mut reader = Reader::new(text);
     reader.space();
     let value = reader.value(0)?;
     reader.space();
@@ -47,11 +43,27 @@ pub fn parse_partly(text: &[u8]) -> Result<(Value, Option<JsonError>), JsonError
     }
 }
 
+/// Reads the value at the start of a text, and gives the number of bytes it takes: Go's decoder of a stream.
+///
+/// # Errors
+/// The text does not begin with a JSON value, or a number has no float.
+pub fn parse_first(text: &[u8]) -> Result<(Value, usize), JsonError> {
+    let mut reader = Reader::new(text);
+    reader.space();
+    match (reader.value(0), reader.range) {
+        (Err(_), _) if reader.ended => Err(JsonError::new("unexpected EOF")),
+        (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+        (Ok(value), None) => Ok((value, reader.at)),
+    }
+}
+
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
     /// The first number out of range; the syntax of the whole text comes before that.
     range: Option<JsonError>,
+    /// Whether more was wanted than there is.
+    ended: bool,
 }
 
 fn invalid(byte: u8, context: &str) -> JsonError {
@@ -71,19 +83,35 @@ fn ended() -> JsonError {
     JsonError::new("unexpected end of JSON input")
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
+    fn new(text: &'t [u8]) -> Self {
+        Self {
+            text,
+            at: 0,
+            range: None,
+            ended: false,
+        }
+    }
+
     fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
+    /// The next byte where there must be one.
+    fn wanted(&mut self) -> Result<u8, JsonError> {
+        self.ended = self.at >= self.text.len();
+        self.peek().ok_or_else(ended)
+    }
+
     fn next(&mut self) -> Result<u8, JsonError> {
-        let byte = self.peek().ok_or_else(ended)?;
+        let byte = self.wanted()?;
         self.at += 1;
         Ok(byte)
     }
 
     /// The next byte where white space would be wrong; the end of the text passes for a space.
-    fn peek_within(&self) -> u8 {
+    fn peek_within(&mut self) -> u8 {
+        self.ended = self.at >= self.text.len();
         self.peek().unwrap_or(b' ')
     }
 
@@ -97,7 +125,7 @@ impl Reader<'_> {
         if depth > DEPTH_MAX {
             return Err(JsonError::new("exceeded max depth"));
         }
-        match self.peek().ok_or_else(ended)? {
+        match self.wanted()? {
             b'{' => self.object(depth),
             b'[' => self.array(depth),
             b'"' => Ok(Value::Text(self.string()?)),
@@ -132,7 +160,7 @@ impl Reader<'_> {
         }
         loop {
             self.space();
-            match self.peek().ok_or_else(ended)? {
+            match self.wanted()? {
                 b'"' => {}
                 byte => return Err(invalid(byte, "looking for beginning of object key string")),
             }

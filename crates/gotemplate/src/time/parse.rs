@@ -274,7 +274,7 @@ impl Fields {
         }
         let seconds = (sign * seconds) as i32;
         self.zone = Some(if seconds == 0 {
-            Zone::Utc
+            Zone::Local
         } else {
             Zone::Fixed(seconds, Arc::from(""))
         });
@@ -305,7 +305,7 @@ impl Fields {
         }
         self.civil.month = month;
         self.civil.day = day;
-        let zone = self.zone.unwrap_or(Zone::Utc);
+        let zone = self.zone.unwrap_or(Zone::Local);
         Ok(Time::of_civil(self.civil, self.nanoseconds, zone))
     }
 }

@@ -11,6 +11,7 @@ mod explain;
 mod functions;
 mod goldens;
 mod known;
+mod language;
 mod lint;
 mod package;
 mod properties;

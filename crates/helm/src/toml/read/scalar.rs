@@ -133,7 +133,14 @@ fn float(text: &str) -> Result<Value, String> {
             "Invalid float {shown}: '.' must be followed by one or more digits"
         ));
     }
-    match parse_float(&text.replace('_', "")) {
+    // The sign of NaN is not read elsewhere.
+    let plain = text.replace('_', "");
+    let plain = if plain.ends_with("nan") {
+        "nan"
+    } else {
+        &plain
+    };
+    match parse_float(plain) {
         Ok(number) => Ok(Value::Float(number)),
         Err(NumberError::Range) => Err(format!("{text} is out of range for float64")),
         Err(NumberError::Syntax) => Err(format!("Invalid float value: {shown}")),
