@@ -324,15 +324,9 @@ impl<'t> Lexer<'t> {
         let Some(byte) = self.byte() else {
             return self.error("unclosed action");
         };
-        let may_close = byte == b'}' || byte_is_space(byte);
-        if may_close && self.right_delim_here().is_some() {
-            if self.parens == 0 {
-                return self.right_delim();
-            }
-            return self.error("unclosed left paren");
-        }
         match byte {
             b' ' | b'\t' | b'\r' | b'\n' => self.space(),
+            b'}' if self.rest().starts_with(RIGHT) => self.close(),
             b'+' | b'-' | b'0'..=b'9' => self.number(),
             // A dot that ends the text is taken for a number too.
             b'.' if self.rest().get(1).is_none_or(u8::is_ascii_digit) => self.number(),
@@ -389,20 +383,26 @@ impl<'t> Lexer<'t> {
         self.error(format!("unrecognized character in action: {}", unicode(c)))
     }
 
+    /// The end of an action, unless parentheses are open.
+    fn close(&mut self) -> Token {
+        if self.parens == 0 {
+            return self.right_delim();
+        }
+        self.error("unclosed left paren")
+    }
+
     fn space(&mut self) -> Token {
         let rest = self.rest();
         let count = trim_start(rest);
-        self.pos += count;
-        self.line += newlines(&rest[..count]);
         // The last space may belong to a trimming right delimiter.
         let last = &rest[count - 1..];
-        if right_marker(last) && last[MARKER..].starts_with(RIGHT) {
-            self.pos -= 1;
-            self.line -= u32::from(last[0] == b'\n');
-            if count == 1 {
-                return self.right_delim();
-            }
+        let closes = right_marker(last) && last[MARKER..].starts_with(RIGHT);
+        if closes && count == 1 {
+            return self.close();
         }
+        let taken = count - usize::from(closes);
+        self.pos += taken;
+        self.line += newlines(&rest[..taken]);
         self.emit(Kind::Space)
     }
 
@@ -566,6 +566,10 @@ fn is_alphanumeric(c: char) -> bool {
 }
 
 fn newlines(bytes: &[u8]) -> u32 {
+    const SHORT: usize = 32;
+    if bytes.len() < SHORT {
+        return bytes.iter().map(|&b| u32::from(b == b'\n')).sum();
+    }
     memchr::memchr_iter(b'\n', bytes).count() as u32
 }
 

@@ -1,6 +1,6 @@
 //! Files out of gzipped tar archives, all at once or as they are asked for.
 
-use std::io::Read;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
@@ -143,13 +143,48 @@ fn too_large<T>() -> Result<T, LoadError> {
     ))
 }
 
-fn io(error: std::io::Error) -> LoadError {
+fn io(error: io::Error) -> LoadError {
     let text = error.to_string();
     // The words of Go for a stream that is no gzip.
     LoadError(match text.as_str() {
         "invalid gzip header" => "gzip: invalid header".to_owned(),
         _ => text,
     })
+}
+
+/// A stream that passes over bytes by reading them: the archive's own way clears a large buffer for each padding.
+struct Forward<R> {
+    reader: R,
+    position: u64,
+}
+
+impl<R: Read> Read for Forward<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: Read> Seek for Forward<R> {
+    /// Only forwards from where it stands.
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let SeekFrom::Current(step) = to else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let mut left = u64::try_from(step).map_err(|_| io::ErrorKind::Unsupported)?;
+        let mut buffer = [0; 512];
+        while left > 0 {
+            let step = usize::try_from(left)
+                .unwrap_or(buffer.len())
+                .min(buffer.len());
+            match self.read(&mut buffer[..step])? {
+                0 => return Err(io::Error::other("unexpected EOF during skip")),
+                read => left -= read as u64,
+            }
+        }
+        Ok(self.position)
+    }
 }
 
 /// Hands every file with its path inside the chart to `take`, which reads it to its end.
@@ -160,12 +195,15 @@ fn read(
     if bytes.len() < 3 || bytes[..2] != [0x1f, 0x8b] {
         return fail("gzip: invalid header");
     }
-    let mut archive = tar::Archive::new(MultiGzDecoder::new(bytes).take(CHART_BYTES_MAX * 2));
+    let mut archive = tar::Archive::new(Forward {
+        reader: MultiGzDecoder::new(bytes).take(CHART_BYTES_MAX * 2),
+        position: 0,
+    });
     let mut remaining = CHART_BYTES_MAX;
     // One buffer for all files: memory that was used before is cheaper than memory that is new.
     let mut buffer = Vec::new();
     let mut count = 0;
-    for entry in archive.entries().map_err(io)? {
+    for entry in archive.entries_with_seek().map_err(io)? {
         let mut entry = entry.map_err(io)?;
         let kind = entry.header().entry_type();
         if kind.is_dir() || kind.is_pax_global_extensions() || kind.is_pax_local_extensions() {
