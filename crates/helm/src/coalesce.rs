@@ -3,7 +3,7 @@
 //! Maps are shared by reference as upstream shares them, because nested globals that parent and subchart
 //! share are seen by both. Warnings are collected, not printed.
 
-use gotemplate::{List, Map, Tree, Value};
+use gotemplate::{List, Map, Text, Tree, Value};
 
 use crate::Version;
 use crate::chart::Chart;
@@ -32,23 +32,27 @@ pub(crate) fn deep_copy(map: &Map) -> Map {
 }
 
 fn copy_tree(map: &Map, depth: usize) -> Tree {
-    let entries = map.snapshot().into_iter();
-    entries
-        .map(|(key, value)| (key, copy_value(value, depth + 1)))
-        .collect()
+    let mut tree = map.snapshot();
+    for value in tree.values_mut() {
+        unshare(value, depth + 1);
+    }
+    tree
 }
 
-fn copy_value(value: Value, depth: usize) -> Value {
+/// Puts copies in the place of containers.
+fn unshare(value: &mut Value, depth: usize) {
     match value {
         Value::Map(map) if depth < DEPTH_MAX => {
-            Value::Map(Map::of(map.kind(), copy_tree(&map, depth)))
+            *map = Map::of(map.kind(), copy_tree(map, depth));
         }
         Value::List(list) if depth < DEPTH_MAX => {
-            let items = list.items().iter().cloned();
-            let items = items.map(|item| copy_value(item, depth + 1)).collect();
-            Value::List(List::of(list.element(), items).with_room(list.room()))
+            let mut items = list.items().to_vec();
+            for item in &mut items {
+                unshare(item, depth + 1);
+            }
+            *list = List::of(list.element(), items).with_room(list.room());
         }
-        other => other,
+        _ => {}
     }
 }
 
@@ -164,8 +168,12 @@ impl Coalescer {
 
     fn defaults(&mut self, chart: &Chart, values: &Map, prefix: &str, merge: bool) {
         let prefix = child(prefix, chart.name());
-        for (key, default) in deep_copy(&chart.values).snapshot() {
-            match values.get(&key) {
+        for (key, mut default) in chart.values.snapshot() {
+            let given = values.get(&key);
+            if matches!(given, None | Some(Value::Map(_))) {
+                unshare(&mut default, 1);
+            }
+            match given {
                 Some(Value::Nil) if !merge => {
                     values.write().remove(&key);
                 }
@@ -214,18 +222,17 @@ impl Coalescer {
         if depth > DEPTH_MAX || target.same(source) {
             return;
         }
-        let had: std::collections::BTreeSet<_> = {
-            let snapshot = source.snapshot();
-            snapshot
-                .into_iter()
-                .filter(|(_, value)| !value.is_nil())
-                .map(|(key, _)| key)
-                .collect()
+        let nils: Vec<Text> = {
+            let entries = target.read();
+            let nils = entries.iter().filter(|(_, value)| value.is_nil());
+            nils.map(|(key, _)| key.clone()).collect()
         };
-        for (key, value) in target.snapshot() {
-            if value.is_nil() {
-                source.set(key, Value::Nil);
+        let mut had = Vec::new();
+        for key in nils {
+            if source.get(&key).is_some_and(|value| !value.is_nil()) {
+                had.push(key.clone());
             }
+            source.set(key, Value::Nil);
         }
         for (key, value) in source.snapshot() {
             let old = target.get(&key);

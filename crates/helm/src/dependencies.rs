@@ -262,9 +262,13 @@ fn import(chart: &mut Chart, coalescer: &mut Coalescer) -> Result<(), String> {
         }
         dependency.import_values = resolved;
     }
-    let defaults = deep_copy(&merged);
-    coalescer.tables(&defaults, &imported, "", true, 0);
-    chart.values = defaults;
+    chart.values = if imported.is_empty() {
+        merged
+    } else {
+        let defaults = deep_copy(&merged);
+        coalescer.tables(&defaults, &imported, "", true, 0);
+        defaults
+    };
     chart.metadata.dependencies = Some(declared);
     Ok(())
 }
