@@ -70,8 +70,8 @@ impl World {
         });
     }
 
-    /// Runs the program; returns exit code, stdout and stderr as one text.
-    pub fn run(&self, arguments: &[&str]) -> String {
+    /// Runs the program; returns stdout, stderr and exit code as one text.
+    fn run(&self, arguments: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_flux"))
             .args(arguments)
             .current_dir(tests().join("data"))
@@ -83,7 +83,7 @@ impl World {
         let data = tests().join("data");
         let data = data.to_string_lossy();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).replace(&*data, "[DATA]");
-        let mut shown = format!("$ flux {}\n", arguments.join(" "));
+        let mut shown = String::new();
         for (stream, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
             if !bytes.is_empty() {
                 shown.push_str(&format!("--- {stream}\n{}", text(bytes)));
@@ -113,17 +113,34 @@ impl World {
         line
     }
 
-    /// Runs several commands one after the other and compares them with a golden.
-    pub fn check(&self, golden: &str, commands: &[&[&str]]) {
-        let shown: String = commands
-            .iter()
-            .map(|arguments| self.run(arguments) + "\n")
-            .collect();
+    /// Runs the commands of a golden (its lines `$ flux …`) one after the other and compares what they say with it.
+    pub fn check(&self, golden: &str) {
         let path = tests().join("golden").join(format!("{golden}.txt"));
+        let expected = std::fs::read_to_string(&path).unwrap();
+        let shown: String = expected
+            .lines()
+            .filter_map(|line| line.strip_prefix("$ flux "))
+            .map(|line| format!("$ flux {line}\n{}\n", self.run(&words(line))))
+            .collect();
         if std::env::var_os("FERROFLUX_BLESS").is_some() {
             std::fs::write(&path, &shown).unwrap();
         }
-        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(!shown.is_empty(), "{golden} has no commands");
         assert_eq!(shown, expected, "{golden} differs from {}", path.display());
     }
+}
+
+/// Takes a command line apart at its spaces; single quotes keep some of them.
+fn words(line: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = line;
+    while !rest.is_empty() {
+        let (word, behind) = match rest.strip_prefix('\'') {
+            Some(quoted) => quoted.split_once('\'').expect("quotes come in pairs"),
+            None => rest.split_at(rest.find(' ').unwrap_or(rest.len())),
+        };
+        words.push(word);
+        rest = behind.trim_start();
+    }
+    words
 }
