@@ -4,7 +4,6 @@
 //! base prefixes, underscores and range errors; values flow out through [`format_float`], [`format_int`],
 //! [`format_uint`] and [`json_float`]. Hexadecimal float output (`%x`) is left out.
 
-
 /// Why a text is no number of the wanted kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NumberError {

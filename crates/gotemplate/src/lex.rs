@@ -1,107 +1,14 @@
 //! The lexer: template text in, tokens with offset and line out. Rules are those of Go 1.26.
 
-use gocompat::unicode::{is_digit, is_letter, is_print};
+mod characters;
+mod token;
 
-/// What a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Error,
-    Bool,
-    Char,
-    CharConstant,
-    Complex,
-    Assign,
-    Declare,
-    Eof,
-    Field,
-    Identifier,
-    LeftDelim,
-    LeftParen,
-    Number,
-    Pipe,
-    RawString,
-    RightDelim,
-    RightParen,
-    Space,
-    Str,
-    Text,
-    Variable,
-    Block,
-    Break,
-    Continue,
-    Dot,
-    Define,
-    Else,
-    End,
-    If,
-    Nil,
-    Range,
-    Template,
-    With,
-}
+use characters::{
+    byte_is_space, decode, find, is_alphanumeric, left_marker, newlines, right_marker, trim_end,
+    trim_start, unicode,
+};
 
-impl Kind {
-    /// What a word inside an action is.
-    fn of_word(word: &[u8]) -> Self {
-        match word {
-            b"block" => Self::Block,
-            b"break" => Self::Break,
-            b"continue" => Self::Continue,
-            b"define" => Self::Define,
-            b"else" => Self::Else,
-            b"end" => Self::End,
-            b"if" => Self::If,
-            b"nil" => Self::Nil,
-            b"range" => Self::Range,
-            b"template" => Self::Template,
-            b"with" => Self::With,
-            b"true" | b"false" => Self::Bool,
-            _ => Self::Identifier,
-        }
-    }
-
-    fn is_keyword(self) -> bool {
-        matches!(
-            self,
-            Self::Block
-                | Self::Break
-                | Self::Continue
-                | Self::Dot
-                | Self::Define
-                | Self::Else
-                | Self::End
-                | Self::If
-                | Self::Nil
-                | Self::Range
-                | Self::Template
-                | Self::With
-        )
-    }
-}
-
-/// A token: kind, bytes of the text that it takes, line counted from 1.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Token {
-    pub(crate) kind: Kind,
-    pub(crate) pos: u32,
-    end: u32,
-    pub(crate) line: u32,
-}
-
-impl Token {
-    pub(crate) fn none() -> Self {
-        Self {
-            kind: Kind::Error,
-            pos: 0,
-            end: 0,
-            line: 0,
-        }
-    }
-
-    pub(crate) fn range(self) -> std::ops::Range<usize> {
-        self.pos as usize..self.end as usize
-    }
-}
+pub(crate) use token::{Kind, Token};
 
 const LEFT: &[u8] = b"{{";
 const RIGHT: &[u8] = b"}}";
@@ -543,81 +450,5 @@ impl<'t> Lexer<'t> {
             return false;
         }
         true
-    }
-}
-
-/// First rune and its width; malformed bytes are one replacement character each.
-fn decode(bytes: &[u8]) -> Option<(char, usize)> {
-    let first = *bytes.first()?;
-    if first < 0x80 {
-        return Some((char::from(first), 1));
-    }
-    let head = &bytes[..bytes.len().min(4)];
-    let c = head.utf8_chunks().next()?.valid().chars().next();
-    Some(c.map_or(('\u{fffd}', 1), |c| (c, c.len_utf8())))
-}
-
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n')
-}
-
-fn is_alphanumeric(c: char) -> bool {
-    c == '_' || is_letter(c) || is_digit(c)
-}
-
-fn newlines(bytes: &[u8]) -> u32 {
-    const SHORT: usize = 32;
-    if bytes.len() < SHORT {
-        return bytes.iter().map(|&b| u32::from(b == b'\n')).sum();
-    }
-    memchr::memchr_iter(b'\n', bytes).count() as u32
-}
-
-fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
-    let mut from = 0;
-    loop {
-        let candidate = from + memchr::memchr(needle[0], &haystack[from..])?;
-        if haystack[candidate..].starts_with(needle) {
-            return Some(candidate);
-        }
-        from = candidate + 1;
-    }
-}
-
-fn byte_is_space(byte: u8) -> bool {
-    is_space(char::from(byte))
-}
-
-fn left_marker(bytes: &[u8]) -> bool {
-    bytes.len() >= 2 && bytes[0] == b'-' && byte_is_space(bytes[1])
-}
-
-fn right_marker(bytes: &[u8]) -> bool {
-    bytes.len() >= 2 && byte_is_space(bytes[0]) && bytes[1] == b'-'
-}
-
-/// Length without trailing space.
-fn trim_end(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .rposition(|&b| !byte_is_space(b))
-        .map_or(0, |last| last + 1)
-}
-
-/// Number of leading space bytes.
-fn trim_start(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .position(|&b| !byte_is_space(b))
-        .unwrap_or(bytes.len())
-}
-
-/// Go's `%#U`.
-fn unicode(c: char) -> String {
-    let code = c as u32;
-    if is_print(c) {
-        format!("U+{code:04X} '{c}'")
-    } else {
-        format!("U+{code:04X}")
     }
 }
