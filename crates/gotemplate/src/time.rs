@@ -24,6 +24,8 @@ pub struct Time {
     seconds: i64,
     nanoseconds: u32,
     zone: Zone,
+    /// What the monotonic clock showed, in nanoseconds; printed as long as only durations are added.
+    reading: Option<i64>,
 }
 
 /// A time zone.
@@ -118,7 +120,14 @@ impl Time {
             seconds,
             nanoseconds,
             zone: Zone::Local,
+            reading: None,
         }
+    }
+
+    /// The same instant, read from a clock of the process that shows so many nanoseconds.
+    pub fn with_reading(self, nanoseconds: i64) -> Self {
+        let reading = Some(nanoseconds);
+        Self { reading, ..self }
     }
 
     /// Go's zero time, the first moment of the year 1.
@@ -137,6 +146,7 @@ impl Time {
             seconds: wall - i64::from(zone.offset_of_wall(wall)),
             nanoseconds,
             zone,
+            reading: None,
         }
     }
 
@@ -184,6 +194,7 @@ impl Time {
     pub fn in_zone(&self, zone: Zone) -> Self {
         Self {
             zone,
+            reading: None,
             ..self.clone()
         }
     }
@@ -216,6 +227,9 @@ impl Time {
             seconds: self.seconds.saturating_add(carry),
             nanoseconds: total.rem_euclid(1_000_000_000) as u32,
             zone: self.zone.clone(),
+            reading: self
+                .reading
+                .and_then(|shown| shown.checked_add(nanoseconds)),
         }
     }
 
@@ -322,6 +336,9 @@ static WITH_TEXT: Signature = method(&[Type::Text]);
 static WITH_DATE: Signature = method(&[Type::Int, Type::Int, Type::Int]);
 static WITH_TIME: Signature = method(&[Type::Object("time.Time")]);
 
+/// Nanoseconds of a second.
+const SECOND: u64 = 1_000_000_000;
+
 impl Object for Time {
     fn type_name(&self) -> Cow<'static, str> {
         "time.Time".into()
@@ -336,10 +353,13 @@ impl Object for Time {
     }
 
     fn string(&self) -> Option<Vec<u8>> {
-        Some(
-            self.format("2006-01-02 15:04:05.999999999 -0700 MST")
-                .into_bytes(),
-        )
+        let mut text = self.format("2006-01-02 15:04:05.999999999 -0700 MST");
+        if let Some(shown) = self.reading {
+            let sign = if shown < 0 { '-' } else { '+' };
+            let (seconds, rest) = (shown.unsigned_abs() / SECOND, shown.unsigned_abs() % SECOND);
+            text.push_str(&format!(" m={sign}{seconds}.{rest:09}"));
+        }
+        Some(text.into_bytes())
     }
 
     fn go_string(&self) -> Option<Vec<u8>> {

@@ -78,6 +78,37 @@ fn dates_follow_layouts() {
 }
 
 #[test]
+fn a_clock_reading_is_printed_until_the_wall_clock_is_used() {
+    let printed = |template: &str| {
+        let mut registry = Registry::new();
+        registry.add(&sprig::functions());
+        let mut set = Set::new("set", Arc::new(registry), MissingKey::Zero);
+        set.parse("t", &Text::from(template)).unwrap();
+        let time = gotemplate::time::Time::unix(86_400, 500_000_000).with_reading(69_537_130);
+        let data = Value::object(time);
+        let out = Arc::new(set).execute("t", &data, &FixedHost::default());
+        String::from_utf8(out.unwrap()).unwrap()
+    };
+    let cases = [
+        ("{{ . }}", "1970-01-02 00:00:00.5 +0000 UTC m=+0.069537130"),
+        (
+            "{{ dateModify \"1h\" . | quote }}",
+            "\"1970-01-02 01:00:00.5 +0000 UTC m=+3600.069537130\"",
+        ),
+        (
+            "{{ dateModify \"-1s\" . }}",
+            "1970-01-01 23:59:59.5 +0000 UTC m=-0.930462870",
+        ),
+        ("{{ .UTC }}", "1970-01-02 00:00:00.5 +0000 UTC"),
+        ("{{ .AddDate 0 0 1 }}", "1970-01-03 00:00:00.5 +0000 UTC"),
+        ("{{ toJson . }}", "\"1970-01-02T00:00:00.5Z\""),
+    ];
+    for (template, expected) in cases {
+        assert_eq!(printed(template), expected, "{template}");
+    }
+}
+
+#[test]
 fn keys_and_certificates_are_made() {
     check(
         "{{ genPrivateKey \"ecdsa\" | hasPrefix \"-----BEGIN EC PRIVATE KEY-----\" }}",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::PoisonError;
+use std::sync::{LazyLock, PoisonError};
 
 use helm::Version;
 use helm::capabilities::KubeVersion;
@@ -265,12 +265,17 @@ pub fn now() -> i64 {
 
 /// The present time and the system's randomness.
 pub fn world() -> World {
-    let now = jiff::Timestamp::now();
-    World::offline(
+    static START: LazyLock<jiff::Timestamp> = LazyLock::new(jiff::Timestamp::now);
+    let (start, now) = (*START, jiff::Timestamp::now());
+    let mut world = World::offline(
         now.as_second(),
         now.subsec_nanosecond().unsigned_abs(),
         random,
-    )
+    );
+    // Times that are printed whole end in what the clock of the process shows.
+    let shown = i64::try_from(now.duration_since(start).as_nanos()).unwrap_or(i64::MAX);
+    world.now = world.now.with_reading(shown);
+    world
 }
 
 fn random(buffer: &mut [u8]) {
