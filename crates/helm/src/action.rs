@@ -199,7 +199,7 @@ pub fn render_release_with(
     };
     let values = values.map_err(|error| failed(shown(error)))?;
     if !options.skip_schema {
-        schema::validate(&chart, &values)?;
+        schema::validate(&chart, &values, world)?;
     }
     let range = &chart.metadata.kube_version;
     let kube = &options.capabilities.kube_version;

@@ -13,6 +13,7 @@ use kyaml::json_kind;
 
 use crate::convert::{Unsupported, from_json, to_json, to_json_floats};
 use crate::note::Note;
+use crate::schema::{SchemaLoader, SingleError, validate_single};
 use crate::{Version, toml};
 
 const T: Type = Type::Text;
@@ -41,6 +42,8 @@ pub struct World {
     pub random: fn(&mut [u8]),
     /// The cluster, where there is one.
     pub lookup: Option<Arc<dyn Lookup>>,
+    /// Who brings documents that schemas refer to; without it they are refused.
+    pub schemas: Option<Arc<dyn SchemaLoader>>,
     /// Lint mode: `required` and `fail` let the render go on.
     pub lint: bool,
     /// Whether a template asked for the time, for randomness or for objects of the cluster.
@@ -61,11 +64,26 @@ impl World {
             now: Time::unix(unix_seconds, nanoseconds),
             random,
             lookup: None,
+            schemas: None,
             lint: false,
             debug: false,
             asked: AtomicBool::new(false),
             notes: Mutex::default(),
         }
+    }
+
+    /// Checks values against a schema, with what this world has to say about it.
+    pub(crate) fn check(&self, schema: &[u8], values: &Map) -> Result<(), SingleError> {
+        let mut notes = Vec::new();
+        let outcome = validate_single(schema, values, self.schemas.as_deref(), &mut notes);
+        let mut told = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        for note in notes {
+            // Each reference is told once.
+            if told.len() < NOTES_MAX && !told.contains(&note) {
+                told.push(note);
+            }
+        }
+        outcome
     }
 
     pub(crate) fn say(&self, note: Note) {

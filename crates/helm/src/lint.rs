@@ -19,7 +19,6 @@ use crate::coalesce::Coalescer;
 use crate::functions::World;
 use crate::load::load_any_directory;
 use crate::note::Note;
-use crate::schema;
 use crate::values::read_values_file;
 
 /// How bad something is.
@@ -180,7 +179,10 @@ impl Linter<'_> {
         if schema.is_empty() || skipped {
             return Ok(());
         }
-        schema::validate_single(&schema, &all).map_err(|error| error.text)
+        self.input
+            .world
+            .check(&schema, &all)
+            .map_err(|error| error.text)
     }
 
     fn dependencies(&mut self) {

@@ -1,7 +1,7 @@
 //! `values.schema.json`: values of every chart checked after coalescing.
 //!
 //! The checker walks schemas as the library that Helm uses does, so that the lines of violations and their
-//! nesting agree. Schemas are read from the chart alone: references to other documents are an error.
+//! nesting agree. References to other documents lead to a loader of the caller's; without one they are an error.
 
 mod compile;
 mod decimal;
@@ -9,6 +9,7 @@ mod direct;
 mod document;
 mod fault;
 mod format;
+mod outside;
 mod plain;
 mod run;
 mod tree;
@@ -18,6 +19,9 @@ use gotemplate::{Map, Value, with_deep_stack};
 use crate::chart::Chart;
 use crate::convert::to_json;
 use crate::explain::Violation;
+use crate::functions::World;
+use crate::note::Note;
+use outside::{Loaded, Outside};
 
 use tree::Tree;
 
@@ -35,12 +39,12 @@ pub struct SchemaError {
 ///
 /// # Errors
 /// Some value is not allowed, or a schema cannot be used.
-pub fn validate(chart: &Chart, values: &Map) -> Result<(), SchemaError> {
+pub fn validate(chart: &Chart, values: &Map, world: &World) -> Result<(), SchemaError> {
     let mut error = SchemaError {
         text: String::new(),
         violations: Vec::new(),
     };
-    collect(chart, values, &mut Vec::new(), &mut error);
+    collect(chart, values, world, &mut Vec::new(), &mut error);
     if error.text.is_empty() {
         Ok(())
     } else {
@@ -48,9 +52,15 @@ pub fn validate(chart: &Chart, values: &Map) -> Result<(), SchemaError> {
     }
 }
 
-fn collect(chart: &Chart, values: &Map, charts: &mut Vec<String>, error: &mut SchemaError) {
+fn collect(
+    chart: &Chart,
+    values: &Map,
+    world: &World,
+    charts: &mut Vec<String>,
+    error: &mut SchemaError,
+) {
     if let Some(schema) = &chart.schema
-        && let Err(found) = validate_single(schema, values)
+        && let Err(found) = world.check(schema, values)
     {
         error
             .text
@@ -65,7 +75,7 @@ fn collect(chart: &Chart, values: &Map, charts: &mut Vec<String>, error: &mut Sc
         match values.get(sub.name().as_bytes()) {
             Some(Value::Map(inner)) => {
                 charts.push(sub.name().to_owned());
-                collect(sub, &inner, charts, error);
+                collect(sub, &inner, world, charts, error);
                 charts.pop();
             }
             None | Some(Value::Nil) => {}
@@ -101,11 +111,25 @@ impl From<String> for SingleError {
     }
 }
 
-/// Checks values against one schema.
+/// Brings documents that a schema refers to.
+pub trait SchemaLoader: Send + Sync {
+    /// The document at an address (`http`, `https` or `file`).
+    ///
+    /// # Errors
+    /// It cannot be had; the schema is refused with this text.
+    fn load(&self, url: &str) -> Result<Vec<u8>, String>;
+}
+
+/// Checks values against one schema. Documents elsewhere are refused where there is no loader.
 ///
 /// # Errors
 /// Some value is not allowed, or the schema cannot be used.
-pub fn validate_single(schema: &[u8], values: &Map) -> Result<(), SingleError> {
+pub fn validate_single(
+    schema: &[u8],
+    values: &Map,
+    loader: Option<&dyn SchemaLoader>,
+    notes: &mut Vec<Note>,
+) -> Result<(), SingleError> {
     let tree = Tree::read(schema);
     let whole = match &tree {
         Some(_) => None,
@@ -117,11 +141,21 @@ pub fn validate_single(schema: &[u8], values: &Map) -> Result<(), SingleError> {
     }
     let schema = whole.map_or_else(|| read_schema(schema), Ok)?;
     // Schemas nest as deep as they like to; the check has a stack of its own.
-    let outcome = with_deep_stack(|| {
-        let program = compile::compile(&schema)?;
-        Ok::<_, String>(run::check(&program, &values))
-    });
-    let Some(fault) = outcome?? else {
+    let mut loaded = Loaded::new();
+    let outcome = loop {
+        let (outcome, wanted, urns) = with_deep_stack(|| {
+            let outside = Outside::new(&loaded);
+            let program = compile::compile(&schema, &outside);
+            let outcome = program.map(|program| run::check(&program, &values));
+            (outcome, outside.wanted(), outside.urns.take())
+        })?;
+        if outcome.is_err() && loader.is_some_and(|it| outside::bring(&mut loaded, wanted, it)) {
+            continue;
+        }
+        notes.extend(urns);
+        break outcome;
+    };
+    let Some(fault) = outcome? else {
         return Ok(());
     };
     let mut error = SingleError::from(String::new());

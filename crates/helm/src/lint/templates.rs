@@ -65,7 +65,7 @@ impl Linter<'_> {
         let values = coalescer.coalesce(&chart, &values).ok()?;
         self.tell(coalescer);
         if !self.input.skip_schema
-            && let Err(error) = schema::validate(&chart, &values)
+            && let Err(error) = schema::validate(&chart, &values, self.input.world)
         {
             let text = format!(
                 "values don't meet the specifications of the schema(s) in the following chart(s):\n{}",

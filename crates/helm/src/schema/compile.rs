@@ -12,6 +12,7 @@ use serde_json::{Map, Number, Value};
 
 use super::decimal::Decimal;
 use super::document::{Documents, Draft, OWN, Place, Target, encode, escape, metaschema};
+use super::outside::{Loaded, Outside};
 use super::tree::Tree;
 use super::{plain, run};
 
@@ -135,8 +136,8 @@ impl Part {
 ///
 /// # Errors
 /// In the words of the library that Helm uses.
-pub(super) fn compile(schema: &Value) -> Result<Program, String> {
-    let mut compiler = Compiler::new(schema, false);
+pub(super) fn compile<'v>(schema: &'v Value, outside: &'v Outside<'v>) -> Result<Program, String> {
+    let mut compiler = Compiler::new(schema, outside, false);
     compiler.program(Place {
         url: OWN.to_owned(),
         pointer: String::new(),
@@ -148,7 +149,9 @@ pub(super) fn compiled_metaschema(draft: Draft) -> Arc<Program> {
     static COMPILED: LazyLock<Mutex<HashMap<Draft, Arc<Program>>>> = LazyLock::new(Mutex::default);
     let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
     let program = compiled.entry(draft).or_insert_with(|| {
-        let mut compiler = Compiler::new(&Value::Null, true);
+        let nothing = Loaded::new();
+        let outside = Outside::new(&nothing);
+        let mut compiler = Compiler::new(&Value::Null, &outside, true);
         let program = compiler.program(Place {
             url: metaschema(draft).to_owned(),
             pointer: String::new(),
@@ -166,9 +169,9 @@ struct Compiler<'v> {
 }
 
 impl<'v> Compiler<'v> {
-    fn new(own: &'v Value, assert_format: bool) -> Self {
+    fn new(own: &'v Value, outside: &'v Outside<'v>, assert_format: bool) -> Self {
         Self {
-            documents: Documents::new(own),
+            documents: Documents::new(own, outside),
             assert_format,
             queue: Vec::new(),
             known: HashMap::new(),

@@ -1,6 +1,6 @@
 //! Schema documents: which parts are schemas, their identifiers and anchors, and where references lead.
 //!
-//! Only the chart's own schema and the metaschemas of the drafts exist; everything else is refused by name.
+//! There are the chart's own schema, the metaschemas of the drafts, and what a loader brings; all else is refused by name.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
@@ -8,6 +8,9 @@ use std::sync::LazyLock;
 use gocompat::quote::quote;
 use gotemplate::url::Url;
 use serde_json::{Map, Value};
+
+use super::outside::Outside;
+use crate::note::Note;
 
 /// A version of JSON Schema by its number.
 pub(super) type Draft = u32;
@@ -262,6 +265,7 @@ impl Resource {
 /// A document and what was found in it.
 struct Document<'v> {
     root: &'v Value,
+    outside: &'v Outside<'v>,
     resources: BTreeMap<String, Resource>,
     processed: HashSet<String>,
 }
@@ -269,6 +273,7 @@ struct Document<'v> {
 /// All documents that a schema leads to.
 pub(super) struct Documents<'v> {
     own: &'v Value,
+    outside: &'v Outside<'v>,
     documents: HashMap<String, Document<'v>>,
 }
 
@@ -306,9 +311,10 @@ const KEYWORDS: &[(Draft, &str, Shape)] = &[
 ];
 
 impl<'v> Documents<'v> {
-    pub(super) fn new(own: &'v Value) -> Self {
+    pub(super) fn new(own: &'v Value, outside: &'v Outside<'v>) -> Self {
         Self {
             own,
+            outside,
             documents: HashMap::new(),
         }
     }
@@ -321,6 +327,7 @@ impl<'v> Documents<'v> {
         let root = self.find(url)?;
         let mut document = Document {
             root,
+            outside: self.outside,
             resources: BTreeMap::new(),
             processed: HashSet::new(),
         };
@@ -333,25 +340,7 @@ impl<'v> Documents<'v> {
         if url == OWN {
             return Ok(self.own);
         }
-        let secure = url.replacen(
-            "http://json-schema.org/draft/",
-            "https://json-schema.org/draft/",
-            1,
-        );
-        let plain = url.replacen(
-            "https://json-schema.org/draft-",
-            "http://json-schema.org/draft-",
-            1,
-        );
-        let known = METASCHEMAS.get(&secure).or_else(|| METASCHEMAS.get(&plain));
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        let shown = quote(url.as_bytes());
-        if url.starts_with("urn:") {
-            return Ok(&Value::Bool(true));
-        }
-        Err(format!("failing loading {shown}: {}", unloadable(url)))
+        elsewhere(self.outside, url)
     }
 
     fn document(&self, url: &str) -> &Document<'v> {
@@ -495,7 +484,7 @@ impl<'v> Document<'v> {
     ) -> Result<(String, Draft), String> {
         let map = schema.as_object();
         let mut draft = match map {
-            Some(map) => declared_draft(map, url, pointer)?.unwrap_or(fallback),
+            Some(map) => declared_draft(self.outside, map, url, pointer)?.unwrap_or(fallback),
             None => fallback,
         };
         let mut own_draft = draft;
@@ -636,28 +625,73 @@ fn id_of(map: &Map<String, Value>, draft: Draft) -> &str {
     id.map_or("", |id| split(id).0)
 }
 
-/// The draft that `$schema` names.
+/// The draft that `$schema` names, or the one that the document it names follows.
 fn declared_draft(
+    outside: &Outside<'_>,
     map: &Map<String, Value>,
     url: &str,
     pointer: &str,
 ) -> Result<Option<Draft>, String> {
-    let Some(address) = map.get("$schema").and_then(Value::as_str) else {
-        return Ok(None);
+    let (mut map, mut place) = (map, (url.to_owned(), pointer));
+    let mut seen = HashSet::new();
+    loop {
+        let Some(address) = map.get("$schema").and_then(Value::as_str) else {
+            return Ok(None);
+        };
+        if let Some(draft) = draft_of(address) {
+            return Ok(Some(draft));
+        }
+        let (address, _) = split(address);
+        let shown = quote(address.as_bytes());
+        if let Err(error) = Url::parse(address) {
+            let place = quote(format!("{}#{}", place.0, encode(place.1)).as_bytes());
+            return Err(format!("invalid $schema in {place}: {error}"));
+        }
+        if place.1.is_empty() && address == place.0 {
+            return Err(format!("draft {shown} is not supported"));
+        }
+        if !seen.insert(address.to_owned()) {
+            return Err(format!("cycle in resolving $schema in {shown}"));
+        }
+        let Value::Object(next) = elsewhere(outside, address)? else {
+            return Ok(None);
+        };
+        (map, place) = (next, (address.to_owned(), ""));
+    }
+}
+
+/// A document that is not the chart's own.
+fn elsewhere<'v>(outside: &Outside<'v>, url: &str) -> Result<&'v Value, String> {
+    let secure = url.replacen(
+        "http://json-schema.org/draft/",
+        "https://json-schema.org/draft/",
+        1,
+    );
+    let plain = url.replacen(
+        "https://json-schema.org/draft-",
+        "http://json-schema.org/draft-",
+        1,
+    );
+    let known = METASCHEMAS.get(&secure).or_else(|| METASCHEMAS.get(&plain));
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let shown = quote(url.as_bytes());
+    if url.starts_with("urn:") {
+        let note = Note::Urn(url.to_owned());
+        outside.urns.borrow_mut().push(note);
+        return Ok(&Value::Bool(true));
+    }
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme);
+    let reason = match scheme {
+        Some("file" | "http" | "https") => match outside.find(url) {
+            Some(Ok(document)) => return Ok(document),
+            Some(Err(error)) => error.clone(),
+            None => unloadable(url),
+        },
+        _ => unloadable(url),
     };
-    if let Some(draft) = draft_of(address) {
-        return Ok(Some(draft));
-    }
-    let (address, _) = split(address);
-    let shown = quote(address.as_bytes());
-    if let Err(error) = Url::parse(address) {
-        let place = quote(format!("{url}#{}", encode(pointer)).as_bytes());
-        return Err(format!("invalid $schema in {place}: {error}"));
-    }
-    if pointer.is_empty() && address == url {
-        return Err(format!("draft {shown} is not supported"));
-    }
-    Err(format!("failing loading {shown}: {}", unloadable(address)))
+    Err(format!("failing loading {shown}: {reason}"))
 }
 
 /// Why a document that is not part of the chart is not there.

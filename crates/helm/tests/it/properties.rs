@@ -248,7 +248,7 @@ proptest! {
         ];
         let joined: Vec<&str> = pieces.iter().map(|index| PIECES[*index]).collect();
         let values = helm::values::untyped(serde_json::json!({"a": {"a": ["2020-01-01T00:00:00Z", 1e300, "é"]}}).as_object().unwrap());
-        let _ = schema::validate_single(text.as_bytes(), &values);
-        let _ = schema::validate_single(format!("{{{}}}", joined.join(", ")).as_bytes(), &values);
+        let _ = schema::validate_single(text.as_bytes(), &values, None, &mut Vec::new());
+        let _ = schema::validate_single(format!("{{{}}}", joined.join(", ")).as_bytes(), &values, None, &mut Vec::new());
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! `tests/golden/signatures.jsonl` has key rings, clear-signed messages, and the error (or none) of each pair.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use filetree::disk::DirectoryTree;
 use filetree::{FileTree, MemoryTree};
@@ -12,6 +13,7 @@ use helm::metadata::Metadata;
 use helm::{Values, Version};
 
 use super::chart::{ValueFlags, clean, helm_version, io_text, read_text, tell_all, world};
+use super::fetch::Fetcher;
 use crate::context::Context;
 
 /// Arguments of `flux helm lint`.
@@ -183,6 +185,7 @@ impl Run<'_> {
     fn lint(&self, tree: &dyn FileTree, directory: &str, shown: &str) -> Vec<Message> {
         let mut world = world();
         world.lint = true;
+        world.schemas = Some(Arc::<Fetcher>::default());
         let namespace = self.ctx.settings.namespace_flag.as_deref();
         let Report { messages } = lint(&Input {
             tree,

@@ -1,6 +1,7 @@
 //! `flux helm`: charts rendered, shown and checked without a cluster and without the helm program.
 
 pub mod chart;
+mod fetch;
 mod files;
 mod install_flags;
 mod lint;

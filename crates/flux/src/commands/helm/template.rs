@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use helm::action::{
     ActionError, DEPENDENCIES_FAILED, Options, PrintOptions, Rendered, check_installable, pieces,
@@ -18,6 +19,7 @@ use helm::{Release, Version};
 use super::chart::{
     ValueFlags, helm_version, io_text, kube_version, load, read_text, tell, tell_all, world,
 };
+use super::fetch::Fetcher;
 use super::install_flags::InstallFlags;
 use super::location::LocationFlags;
 use crate::context::Context;
@@ -89,7 +91,8 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
     let chart = load(path, version, &mut notes);
     tell(ctx, version, &notes);
     let chart = chart?;
-    let world = world();
+    let mut world = world();
+    world.schemas = Some(Arc::<Fetcher>::default());
     let name = match &args.name_template {
         Some(template) => helm::template::render_name(template, version, &world)?,
         None => name.to_owned(),
