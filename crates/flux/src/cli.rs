@@ -9,9 +9,11 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgMatches, Args as _, Command as ClapCommand, CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
+use crate::commands::helm::flagset;
 use crate::error::{CliError, CliResult};
 use crate::flags::go_style;
 use crate::globals::GlobalArgs;
+use crate::output::Output;
 
 /// Exit code of `flux dev` for wrong arguments; all other commands use 1, as upstream does.
 const DEV_USAGE_EXIT_CODE: u8 = 2;
@@ -64,6 +66,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> CliResult<Parsed> {
     if args.len() == 2 && (args[1] == "--version" || args[1] == "-v") {
         return Ok(Parsed::Text(format!("flux version {}\n", crate::VERSION)));
     }
+    let args = plain_helm(args)?;
     if let Some(parsed) = parse_branch(&args) {
         return Ok(parsed);
     }
@@ -80,6 +83,26 @@ fn matches(mut tree: ClapCommand, args: &[OsString]) -> Result<ArgMatches, clap:
     // Taking the tree apart would cost as much as a small build.
     std::mem::forget(tree);
     matches
+}
+
+/// Arguments of `flux helm` are read as helm reads them, and handed on in a plain form.
+fn plain_helm(args: Vec<OsString>) -> CliResult<Vec<OsString>> {
+    let texts: Option<Vec<String>> = args.iter().map(|a| a.to_str().map(str::to_owned)).collect();
+    let around = texts.and_then(|texts| flagset::around_helm(texts.get(1..)?));
+    let Some(around) = around else {
+        return Ok(args);
+    };
+    match flagset::read(&around, Output::new()) {
+        flagset::Outcome::Tree => Ok(args),
+        flagset::Outcome::Wrong(error) => Err(CliError::user(error).plain()),
+        flagset::Outcome::Plain(rest) => {
+            let rest = rest.into_iter().map(OsString::from);
+            Ok([args[0].clone(), "helm".into()]
+                .into_iter()
+                .chain(rest)
+                .collect())
+        }
+    }
 }
 
 /// Parses the commands that run in a few milliseconds by their own branch of the tree: the whole one would cost

@@ -1,6 +1,7 @@
 //! What the cluster can do, as templates see it: versions of Kubernetes, of the API and of Helm.
 
 use crate::Version;
+use gocompat::quote::quote;
 
 /// API versions that exist where there is no cluster to ask: those the client library of both versions knows, in
 /// the order in which both list them.
@@ -81,11 +82,17 @@ pub struct KubeVersion {
 /// A text that is no Kubernetes version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KubeVersionError {
-    /// Not two numbers at least.
-    #[error("could not parse {} as version", gocompat::quote::quote(.0.as_bytes()))]
+    /// No number at the beginning.
+    #[error("could not parse {} as version", quote(.0.as_bytes()))]
     Form(String),
-    /// A number with a leading zero.
-    #[error("illegal zero-prefixed version component {} in {}", gocompat::quote::quote(.0.as_bytes()), gocompat::quote::quote(.1.as_bytes()))]
+    /// One number only.
+    #[error("illegal version string {}", quote(.0.as_bytes()))]
+    TooShort(String),
+    /// A number that is too large, and the text it stands in.
+    #[error("illegal non-numeric version component {} in {}: strconv.ParseUint: parsing {}: value out of range", quote(.0.as_bytes()), quote(.1.as_bytes()), quote(.0.as_bytes()))]
+    TooLarge(String, String),
+    /// The first number has a leading zero.
+    #[error("illegal zero-prefixed version component {} in {}", quote(.0.as_bytes()), quote(.1.as_bytes()))]
     LeadingZero(String, String),
 }
 
@@ -93,7 +100,7 @@ impl KubeVersion {
     /// Reads a version, with or without `v`; what follows the numbers is kept by Helm 4 only.
     ///
     /// # Errors
-    /// The text has fewer than two numbers, or one with a leading zero.
+    /// The text does not begin with two numbers, or the first one has a leading zero.
     pub fn parse(text: &str, version: Version) -> Result<Self, KubeVersionError> {
         let form = || KubeVersionError::Form(text.to_owned());
         let trimmed = text.trim_start();
@@ -111,18 +118,21 @@ impl KubeVersion {
                 _ => break,
             }
         }
-        if numbers.len() < 2 {
+        if numbers.is_empty() {
             return Err(form());
         }
-        for number in &numbers {
-            if number.len() > 1 && number.starts_with('0') {
-                return Err(KubeVersionError::LeadingZero(
-                    (*number).to_owned(),
-                    text.to_owned(),
-                ));
-            }
-            number.parse::<u64>().map_err(|_| form())?;
+        if numbers.len() < 2 {
+            return Err(KubeVersionError::TooShort(text.to_owned()));
         }
+        if numbers[0].len() > 1 && numbers[0].starts_with('0') {
+            let number = numbers[0].to_owned();
+            return Err(KubeVersionError::LeadingZero(number, text.to_owned()));
+        }
+        let read = |number: &str| {
+            let parsed = number.parse::<u64>().map(|number| number.to_string());
+            parsed.map_err(|_| KubeVersionError::TooLarge(number.to_owned(), text.to_owned()))
+        };
+        let numbers: Vec<String> = numbers.into_iter().map(read).collect::<Result<_, _>>()?;
         let normalized = format!("v{}", numbers.join("."));
         let full = if text.starts_with('v') {
             text.to_owned()
@@ -135,8 +145,8 @@ impl KubeVersion {
             } else {
                 normalized.clone()
             },
-            major: numbers[0].to_owned(),
-            minor: numbers[1].to_owned(),
+            major: numbers[0].clone(),
+            minor: numbers[1].clone(),
             normalized,
         })
     }

@@ -41,8 +41,8 @@ pub enum Note {
     Link(String, String),
     /// A reference in a schema that nobody resolves.
     Urn(String),
-    /// How many charts a chart has, for debugging.
-    Dependencies(String, usize),
+    /// A title and named values, for debugging; Helm 3 has none of these.
+    Debug(&'static str, Vec<(&'static str, String)>),
     /// A required value that is not there.
     MissingValue(String),
     /// A required value that is empty.
@@ -203,16 +203,7 @@ impl Note {
                 "unresolved URN reference ignored; using permissive schema",
                 vec![("urn", urn.clone())],
             ),
-            Self::Dependencies(chart, count) => forms(
-                "engine.go:",
-                String::new(),
-                "DEBUG",
-                "number of dependencies in the chart",
-                vec![
-                    ("chart", chart.clone()),
-                    ("dependencies", count.to_string()),
-                ],
-            ),
+            Self::Debug(title, fields) => forms("", String::new(), "DEBUG", title, fields.clone()),
             Self::MissingValue(message) => forms(
                 "engine.go:206:",
                 format!("[INFO] Missing required value: {message}"),

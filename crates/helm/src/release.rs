@@ -592,6 +592,9 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if name.len() <= NAME_BYTES_MAX && name.split('.').all(is_label) {
         return Ok(());
     }
+    if name.is_empty() {
+        return Err("release name \"\": no name provided".to_owned());
+    }
     let shown = gocompat::quote::quote(name.as_bytes());
     Err(format!(
         "release name {shown}: invalid release name, must match regex ^{LABEL}(\\.{LABEL})*$ and the length must not be longer than {NAME_BYTES_MAX}"

@@ -59,6 +59,9 @@ fn collect(
     charts: &mut Vec<String>,
     error: &mut SchemaError,
 ) {
+    if world.debug {
+        debug(chart, world);
+    }
     if let Some(schema) = &chart.schema
         && let Err(found) = world.check(schema, values)
     {
@@ -91,6 +94,22 @@ fn collect(
             }
         }
     }
+}
+
+/// What Helm 4 tells about a chart before its inner charts, with `--debug`.
+fn debug(chart: &Chart, world: &World) {
+    let name = || chart.name().to_owned();
+    if let Some(schema) = &chart.schema {
+        world.say(Note::Debug("chart name", vec![("chart-name", name())]));
+        let text = String::from_utf8_lossy(schema).into_owned();
+        world.say(Note::Debug(
+            "unmarshalled JSON schema",
+            vec![("schema", text)],
+        ));
+    }
+    let count = chart.dependencies.len().to_string();
+    let fields = vec![("chart", name()), ("dependencies", count)];
+    world.say(Note::Debug("number of dependencies in the chart", fields));
 }
 
 /// Values that one schema does not allow.

@@ -18,7 +18,7 @@ mod envsubst;
 mod events;
 mod export;
 mod get;
-mod helm;
+pub mod helm;
 mod kustomize;
 mod leaf;
 mod list;

@@ -389,7 +389,9 @@ mod tests {
                     let value = serde_json::from_str(value).unwrap();
                     if allows(&tree, &value) {
                         allowed += 1;
-                        let program = super::super::compile::compile(&schema).unwrap();
+                        let nothing = super::super::outside::Loaded::new();
+                        let outside = super::super::outside::Outside::new(&nothing);
+                        let program = super::super::compile::compile(&schema, &outside).unwrap();
                         let fault = super::super::run::check(&program, &value);
                         assert!(fault.is_none(), "{text}: {value}");
                     }

@@ -83,7 +83,6 @@ impl Args {
 
 /// Repeatable bytes that differ from call to call; key generation needs that.
 pub fn pseudo_random(buffer: &mut [u8]) {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     static STATE: AtomicU64 = AtomicU64::new(1);
     for byte in buffer {

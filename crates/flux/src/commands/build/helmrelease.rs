@@ -15,7 +15,7 @@ use objects::Object;
 
 use crate::commands::debug::compose_values;
 use crate::commands::helm::chart::{load, world};
-use crate::commands::helm::location::locate;
+use crate::commands::helm::location::{Located, locate_here};
 use crate::context::Context;
 use crate::error::{CliError, CliResult};
 use crate::kinds::HELM_RELEASE;
@@ -77,8 +77,13 @@ impl What {
         own: &HelmRelease,
     ) -> CliResult<Chart> {
         if !self.path.is_empty() {
-            locate(&self.path).map_err(CliError::user)?;
-            return load(&self.path, Version::V4, &mut Vec::new()).map_err(CliError::user);
+            locate_here(&self.path).map_err(CliError::user)?;
+            return load(
+                &Located::Here(self.path.clone()),
+                Version::V4,
+                &mut Vec::new(),
+            )
+            .map_err(CliError::user);
         }
         let Some(cluster) = cluster else {
             return Err(CliError::user("the chart is required: --path DIR"));

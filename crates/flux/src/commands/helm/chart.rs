@@ -14,18 +14,15 @@ use helm::values::UserValues;
 
 use crate::context::Context;
 
+use super::fetch::Fetcher;
 use super::files::FollowedTree;
+use super::location::Located;
 
 /// Flags that give values.
 #[derive(clap::Args, Debug)]
 pub struct ValueFlags {
     /// Values from a YAML file (may be repeated or comma-separated).
-    #[arg(
-        short = 'f',
-        long = "values",
-        value_name = "FILE",
-        value_delimiter = ','
-    )]
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
     values: Vec<String>,
     /// Set values: key1=val1,key2=val2.
     #[arg(long, value_name = "PAIRS")]
@@ -46,7 +43,7 @@ pub struct ValueFlags {
 
 impl ValueFlags {
     /// Reads the files named by the flags.
-    pub fn read(&self) -> Result<UserValues, String> {
+    pub fn read(&self, version: Version) -> Result<UserValues, String> {
         let mut values = UserValues {
             files: Vec::new(),
             set: self.set.clone(),
@@ -56,15 +53,17 @@ impl ValueFlags {
             set_literal: self.set_literal.clone(),
         };
         for name in &self.values {
-            let text = if name.trim() == "-" {
-                let mut text = Vec::new();
-                let read = std::io::Read::read_to_end(&mut std::io::stdin(), &mut text);
-                read.map_err(|error| error.to_string())?;
-                text
-            } else {
-                fs::read(name).map_err(|error| open_error(name, &error))?
-            };
-            values.files.push((name.clone(), text));
+            match read_bytes(name) {
+                Ok(text) => values.files.push((name.clone(), text)),
+                // Faults of the files before this one come first.
+                Err(error) => {
+                    let before = UserValues {
+                        files: values.files,
+                        ..UserValues::default()
+                    };
+                    return Err(before.merge(version, &read_text).err().unwrap_or(error));
+                }
+            }
         }
         Ok(values)
     }
@@ -72,8 +71,24 @@ impl ValueFlags {
 
 /// Reads a file for `--set-file`.
 pub fn read_text(name: &str) -> Result<String, String> {
-    let bytes = fs::read(name).map_err(|error| open_error(name, &error))?;
+    let bytes = read_bytes(name)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Reads standard input, an address or a file.
+fn read_bytes(name: &str) -> Result<Vec<u8>, String> {
+    if name.trim() == "-" {
+        let mut text = Vec::new();
+        let read = std::io::Read::read_to_end(&mut std::io::stdin(), &mut text);
+        read.map_err(|error| error.to_string())?;
+        return Ok(text);
+    }
+    if name.contains([':', '%'])
+        && let Some(values) = Fetcher::default().values(name)?
+    {
+        return Ok(values);
+    }
+    fs::read(name).map_err(|error| open_error(name, &error))
 }
 
 /// Go's text for a file that cannot be read; directories can be opened.
@@ -102,7 +117,8 @@ pub fn io_text(error: &std::io::Error) -> String {
 
 /// Prints notes to stderr as that version of Helm logs them.
 pub fn tell(ctx: &Context, version: Version, notes: &[Note]) {
-    for note in notes {
+    let told = |note: &&Note| version == Version::V4 || !matches!(note, Note::Debug(..));
+    for note in notes.iter().filter(told) {
         ctx.out.note(&note.line(version));
     }
 }
@@ -129,27 +145,31 @@ pub fn helm_version(flag: u8) -> Version {
 }
 
 /// Loads a chart from a directory or an archive, and notes what is odd about its files.
-pub fn load(path: &str, version: Version, notes: &mut Vec<Note>) -> Result<Chart, String> {
-    let chart = load_with(path, version, true, notes)?;
+pub fn load(place: &Located, version: Version, notes: &mut Vec<Note>) -> Result<Chart, String> {
+    let chart = load_with(place, version, true, notes)?;
     Note::of_files(&chart, notes);
     Ok(chart)
 }
 
 /// Loads a chart as `helm show` does, whatever its API version.
-pub fn load_any(path: &str, version: Version, notes: &mut Vec<Note>) -> Result<Chart, String> {
-    let chart = load_with(path, version, false, notes)?;
+pub fn load_any(place: &Located, version: Version, notes: &mut Vec<Note>) -> Result<Chart, String> {
+    let chart = load_with(place, version, false, notes)?;
     Note::of_files(&chart, notes);
     Ok(chart)
 }
 
 fn load_with(
-    path: &str,
+    place: &Located,
     version: Version,
     detect: bool,
     notes: &mut Vec<Note>,
 ) -> Result<Chart, String> {
-    let place = Path::new(path.trim());
-    let absolute = absolute(path.trim())?;
+    let path = match place {
+        Located::Here(path) => path.trim(),
+        Located::Fetched(name, archive) => return load_bytes(archive.clone(), name, version),
+    };
+    let place = Path::new(path);
+    let absolute = absolute(path)?;
     if !place.is_dir() {
         return load_file(place, &absolute, version);
     }
@@ -185,6 +205,10 @@ fn load_file(place: &Path, shown: &str, version: Version) -> Result<Chart, Strin
         ));
     }
     let bytes = fs::read(place).map_err(failed)?;
+    load_bytes(bytes, shown, version)
+}
+
+fn load_bytes(bytes: Vec<u8>, shown: &str, version: Version) -> Result<Chart, String> {
     if !bytes.starts_with(&[0x1f, 0x8b, 8]) {
         if shown.ends_with(".yml") || shown.ends_with(".yaml") {
             return Err(format!(

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use gotemplate::url::Url;
 use helm::schema::SchemaLoader;
 use remote::Clients;
 use remote::helm::{FetchError, RepositoryOptions, fetch_bytes};
@@ -48,6 +49,33 @@ impl Fetcher {
         let clients = self.clients.get_or_init(Clients::default);
         let request = fetch_bytes(clients, options, url, limit);
         self.runtime().map_err(FetchError::Sink)?.block_on(request)
+    }
+}
+
+impl Fetcher {
+    /// Fetches the archive of a chart from a registry.
+    pub fn registry_chart(
+        &self,
+        repository: &str,
+        chart: &str,
+        version: &str,
+    ) -> Result<Vec<u8>, String> {
+        let clients = self.clients.get_or_init(Clients::default);
+        let download = controllers::download_chart(clients, repository, chart, version);
+        let archive = self.runtime()?.block_on(download)?;
+        Ok(archive.to_vec())
+    }
+
+    /// Reads values from an address; nothing where it is none.
+    pub fn values(&self, address: &str) -> Result<Option<Vec<u8>>, String> {
+        let url = Url::parse(address).map_err(|error| error.to_string())?;
+        if !matches!(url.scheme.as_str(), "http" | "https") {
+            return Ok(None);
+        }
+        let options = RepositoryOptions::default();
+        let values = self.get(&options, address, DOCUMENT_BYTES_MAX);
+        let values = values.map_err(|error| with_name_server(&error.to_string()));
+        values.map(Some)
     }
 }
 

@@ -39,6 +39,9 @@ pub struct Args {
     /// Kubernetes version that templates see, and whose deprecations count.
     #[arg(long, value_name = "VERSION")]
     kube_version: Option<String>,
+    /// Tell what is being done.
+    #[arg(long)]
+    debug: bool,
     /// Version of Helm to follow: 3 or 4.
     #[arg(long, value_name = "VERSION", default_value_t = 4, value_parser = clap::value_parser!(u8).range(3..=4))]
     helm_version: u8,
@@ -62,7 +65,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         let inner: Vec<String> = paths.iter().flat_map(|path| charts_inside(path)).collect();
         paths.extend(inner);
     }
-    let values = args.values.read()?.merge(version, &read_text)?;
+    let values = args.values.read(version)?.merge(version, &read_text)?;
     let run = Run {
         ctx,
         args,
@@ -185,8 +188,10 @@ impl Run<'_> {
     fn lint(&self, tree: &dyn FileTree, directory: &str, shown: &str) -> Vec<Message> {
         let mut world = world();
         world.lint = true;
+        world.debug = self.args.debug;
         world.schemas = Some(Arc::<Fetcher>::default());
         let namespace = self.ctx.settings.namespace_flag.as_deref();
+        let namespace = namespace.filter(|namespace| !namespace.is_empty());
         let Report { messages } = lint(&Input {
             tree,
             directory,
@@ -205,7 +210,12 @@ impl Run<'_> {
 
 /// The files of an archive as a tree.
 fn unpack(bytes: &[u8]) -> Result<MemoryTree, String> {
-    let files = archive_files(bytes).map_err(|error| error.to_string())?;
+    let files = archive_files(bytes).map_err(|error| match bytes.len() {
+        0 => "EOF".to_owned(),
+        // Shorter than the head of any.
+        1..10 => "unexpected EOF".to_owned(),
+        _ => error.to_string(),
+    })?;
     let mut name = String::new();
     for file in files.iter().filter(|file| file.name == "Chart.yaml") {
         let mut metadata = Metadata::default();

@@ -3,9 +3,11 @@
 pub mod chart;
 mod fetch;
 mod files;
+pub mod flagset;
 mod install_flags;
 mod lint;
 pub mod location;
+mod repositories;
 mod show;
 mod template;
 mod verify;

@@ -4,7 +4,7 @@ use helm::Version;
 use helm::chart::Chart;
 
 use super::chart::{helm_version, load_any, tell};
-use super::location::LocationFlags;
+use super::location::{Debug, LocationFlags};
 use crate::context::Context;
 
 /// Arguments of `flux helm show`.
@@ -16,6 +16,9 @@ pub struct Args {
     /// The chart's directory or archive.
     #[arg(value_name = "CHART")]
     charts: Vec<String>,
+    /// Tell what is being done.
+    #[arg(long)]
+    debug: bool,
     /// Version of Helm to follow: 3 or 4.
     #[arg(long, value_name = "VERSION", default_value_t = 4, value_parser = clap::value_parser!(u8).range(3..=4))]
     helm_version: u8,
@@ -78,9 +81,14 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
         return Err("--jsonpath is not supported".to_owned());
     }
     let version = helm_version(args.helm_version);
-    args.location.locate(path, version)?;
+    if args.debug {
+        let text = args.location.version.clone();
+        let debug = Debug::new(ctx, version);
+        debug.tell("original chart version", &[("version", text)]);
+    }
+    let place = args.location.locate(ctx, path, version)?;
     let mut notes = Vec::new();
-    let chart = load_any(path, version, &mut notes);
+    let chart = load_any(&place, version, &mut notes);
     tell(ctx, version, &notes);
     let chart = chart?;
     let wanted = |one: Part| part == one || part == Part::All;

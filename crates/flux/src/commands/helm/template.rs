@@ -21,7 +21,7 @@ use super::chart::{
 };
 use super::fetch::Fetcher;
 use super::install_flags::InstallFlags;
-use super::location::LocationFlags;
+use super::location::{Debug, LocationFlags};
 use crate::context::Context;
 
 /// Arguments of `flux helm template`.
@@ -37,8 +37,13 @@ pub struct Args {
     #[command(flatten)]
     install: InstallFlags,
     /// Template of the release's name.
-    #[arg(long, value_name = "TEMPLATE")]
-    name_template: Option<String>,
+    #[arg(
+        long,
+        value_name = "TEMPLATE",
+        default_value = "",
+        hide_default_value = true
+    )]
+    name_template: String,
     /// Print custom resource definitions too.
     #[arg(long)]
     include_crds: bool,
@@ -58,7 +63,7 @@ pub struct Args {
     #[arg(long, value_name = "VERSION")]
     kube_version: Option<String>,
     /// API versions that templates see besides the built-in ones.
-    #[arg(short = 'a', long, value_name = "VERSIONS", value_delimiter = ',')]
+    #[arg(short = 'a', long, value_name = "VERSIONS")]
     api_versions: Vec<String>,
     /// Do not check values against schemas.
     #[arg(long)]
@@ -80,24 +85,35 @@ pub struct Args {
 /// Renders and prints a chart.
 pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
     let version = helm_version(args.helm_version);
+    if args.words.is_empty() {
+        return Err("\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]".to_owned());
+    }
     let capabilities = capabilities(args, version)?;
+    if version == Version::V4 {
+        args.install.dry_run(ctx, version)?;
+    }
     let (name, path) = words(args)?;
+    let mut world = world();
+    world.debug = args.debug;
+    world.schemas = Some(Arc::<Fetcher>::default());
+    let name = match args.name_template.as_str() {
+        "" => name.to_owned(),
+        template => helm::template::render_name(template, version, &world)?,
+    };
     let sub_notes = args.render_subchart_notes;
-    args.install.check(ctx, version, sub_notes)?;
-    args.location.locate(path, version)?;
-    let given = args.values.read()?;
+    args.install.check()?;
+    let debug = args.debug.then(|| Debug::new(ctx, version));
+    let place = args.location.locate_telling(ctx, path, version, debug)?;
+    let given = args.values.read(version)?;
     let user = given.merge(version, &read_text)?;
     let mut notes = Vec::new();
-    let chart = load(path, version, &mut notes);
+    let chart = load(&place, version, &mut notes);
     tell(ctx, version, &notes);
     let chart = chart?;
-    let mut world = world();
-    world.schemas = Some(Arc::<Fetcher>::default());
-    let name = match &args.name_template {
-        Some(template) => helm::template::render_name(template, version, &world)?,
-        None => name.to_owned(),
-    };
     check_chart(ctx, args, &chart, version)?;
+    if version == Version::V3 {
+        args.install.dry_run(ctx, version)?;
+    }
     check_name(ctx, &name, version)?;
     let options = Options {
         release: Release {
@@ -106,6 +122,7 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
                 .settings
                 .namespace_flag
                 .clone()
+                .filter(|namespace| !namespace.is_empty())
                 .unwrap_or_else(|| "default".to_owned()),
             revision: 1,
             is_upgrade: args.is_upgrade,
@@ -160,23 +177,24 @@ pub fn run(ctx: &Context, args: &Args) -> Result<(), String> {
 
 /// The release's name and the chart's place.
 fn words(args: &Args) -> Result<(&str, &str), String> {
+    let (name, path) = match args.words.as_slice() {
+        [] => return Ok(("release-name", "")),
+        [path] => return Ok(("release-name", path)),
+        [name, path] => (name, path),
+        [_, _, rest @ ..] => {
+            return Err(format!(
+                "expected at most two arguments, unexpected arguments: {}",
+                rest.join(", ")
+            ));
+        }
+    };
     let fixed = [
         (args.install.generate_name, "--generate-name"),
-        (args.name_template.is_some(), "--name-template"),
+        (!args.name_template.is_empty(), "--name-template"),
     ];
-    for (_, flag) in fixed.iter().filter(|(given, _)| *given) {
-        if args.words.len() > 1 {
-            return Err(format!("cannot set {flag} and also specify a name"));
-        }
-    }
-    match args.words.as_slice() {
-        [] => Err("\"helm template\" requires at least 1 argument\n\nUsage:  helm template [NAME] [CHART] [flags]".to_owned()),
-        [path] => Ok(("release-name", path)),
-        [name, path] => Ok((name, path)),
-        [_, _, rest @ ..] => Err(format!(
-            "expected at most two arguments, unexpected arguments: {}",
-            rest.join(", ")
-        )),
+    match fixed.iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(format!("cannot set {flag} and also specify a name")),
+        None => Ok((name, path)),
     }
 }
 
