@@ -364,6 +364,9 @@ impl<'f> Frame<'f, '_> {
                 self.write(b"<no value>")
             }
             Item::Is(Value::Text(text)) | Item::Interface(Value::Text(text)) => self.write(text),
+            Item::Is(Value::Object(object)) if let Some(text) = object.address_string() => {
+                self.write(&text)
+            }
             Item::Is(value) | Item::Interface(value) => {
                 let text = crate::format::display(value);
                 self.write(&text)

@@ -2,7 +2,6 @@
 
 mod read;
 
-use crate::text::Text;
 use crate::value::{Map, Value};
 
 pub use read::{JsonError, parse, parse_first, parse_partly};
@@ -73,7 +72,13 @@ impl Writer {
             Value::List(list) if list.is_nil() => self.out.push_str("null"),
             Value::List(list) => self.list(list.items(), depth)?,
             Value::Map(map) => self.map(map, depth)?,
-            Value::Object(object) => self.value(&object.json(), depth + 1)?,
+            Value::Object(object) => match object.json_fields() {
+                Some(fields) => {
+                    let entries = fields.iter().map(|(name, item)| (name.as_bytes(), item));
+                    self.entries(entries, depth)?;
+                }
+                None => self.value(&object.json(), depth)?,
+            },
         }
         Ok(())
     }
@@ -94,8 +99,17 @@ impl Writer {
             return Ok(());
         }
         let entries = map.snapshot();
+        self.entries(entries.iter().map(|(key, item)| (&key[..], item)), depth)
+    }
+
+    fn entries<'v>(
+        &mut self,
+        entries: impl ExactSizeIterator<Item = (&'v [u8], &'v Value)>,
+        depth: usize,
+    ) -> Result<(), JsonError> {
+        let empty = entries.len() == 0;
         self.out.push('{');
-        for (index, (key, item)) in entries.iter().enumerate() {
+        for (index, (key, item)) in entries.enumerate() {
             self.separate(index, depth + 1);
             self.text(key);
             self.out.push_str(if self.style == Style::Pretty {
@@ -105,7 +119,7 @@ impl Writer {
             });
             self.value(item, depth + 1)?;
         }
-        self.close(entries.is_empty(), depth, '}');
+        self.close(empty, depth, '}');
         Ok(())
     }
 
@@ -130,7 +144,7 @@ impl Writer {
         }
     }
 
-    fn text(&mut self, text: &Text) {
+    fn text(&mut self, text: &[u8]) {
         self.out.push('"');
         for chunk in text.utf8_chunks() {
             for c in chunk.valid().chars() {

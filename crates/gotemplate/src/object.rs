@@ -47,6 +47,17 @@ pub trait Object: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// The text of a `String` method that only the type's pointer has: an action that prints a struct's field sees
+    /// it, functions do not.
+    fn address_string(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// The value without its place in a struct, as functions return it; `None` where that makes no difference.
+    fn detached(&self) -> Option<Value> {
+        None
+    }
+
     /// The text of a `GoString` method, where the type has one: what `%#v` prints.
     fn go_string(&self) -> Option<Vec<u8>> {
         None
@@ -70,6 +81,11 @@ pub trait Object: Any + fmt::Debug + Send + Sync {
     /// What JSON (and so YAML) makes of the object.
     fn json(&self) -> Value {
         self.plain()
+    }
+
+    /// What JSON text makes of a struct, in order of declaration.
+    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+        None
     }
 
     /// The object as plain data: a map of fields, a list, a map or a number.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use gotemplate::{
-    Bytes, CallError, Contents, Kind, List, Map, MapKind, Object, Signature, Text, Tree, Type,
-    Value,
+    Bytes, CallError, Contents, Element, Kind, List, Map, MapKind, Object, Signature, Text, Tree,
+    Type, Value,
 };
 
 use crate::Version;
@@ -63,25 +63,56 @@ pub(crate) fn chart_value(metadata: &Metadata, is_root: bool, version: Version) 
             Value::Map(Map::new(tree))
         }
         Version::V3 => {
-            let mut json = metadata.to_json();
-            if let Some(map) = json.as_object_mut() {
-                map.insert("IsRoot".to_owned(), is_root.into());
-            }
-            let mut fields = metadata_fields(metadata, version);
-            fields.push(("IsRoot", Value::Bool(is_root)));
+            let fields = metadata_fields(metadata, version);
+            let named = METADATA_KEYS.iter().zip(&fields);
+            let present = named.filter(|(_, (_, value))| value.truth());
+            let mut json: Vec<_> = present
+                .map(|(key, (_, value))| (*key, value.clone()))
+                .collect();
+            let inner = Value::object(Struct {
+                name: "chart.Metadata",
+                pointer: false,
+                embeds: false,
+                fields,
+                json: json.clone(),
+            });
+            json.push(("IsRoot", Value::Bool(is_root)));
             Value::object(Struct {
                 name: "struct { chart.Metadata; IsRoot bool }",
                 pointer: false,
-                fields,
-                json: from_json(&json),
+                embeds: true,
+                fields: vec![("Metadata", inner), ("IsRoot", Value::Bool(is_root))],
+                json,
             })
         }
     }
 }
 
+/// Keys of the metadata in JSON, in the order of [`metadata_fields`]; all are left out where they are empty.
+const METADATA_KEYS: [&str; 17] = [
+    "name",
+    "home",
+    "sources",
+    "version",
+    "description",
+    "keywords",
+    "maintainers",
+    "icon",
+    "apiVersion",
+    "condition",
+    "tags",
+    "appVersion",
+    "deprecated",
+    "annotations",
+    "kubeVersion",
+    "dependencies",
+    "type",
+];
+
 fn texts(items: &[String], version: Version) -> Value {
     let items = items.iter().map(String::as_str);
     match version {
+        Version::V3 if items.len() == 0 => List::nil(Element::Text).into(),
         Version::V4 => Value::list(items.map(Value::from).collect()),
         Version::V3 => List::texts(items).into(),
     }
@@ -90,7 +121,7 @@ fn texts(items: &[String], version: Version) -> Value {
 fn metadata_fields(m: &Metadata, version: Version) -> Vec<(&'static str, Value)> {
     let text = |text: &String| Value::text(text.as_str());
     let annotations = match &m.annotations {
-        None => Value::Map(Map::nil()),
+        None => Value::Map(Map::nil().as_kind(MapKind::Text)),
         Some(entries) => {
             let tree = entries
                 .iter()
@@ -116,7 +147,10 @@ fn metadata_fields(m: &Metadata, version: Version) -> Vec<(&'static str, Value)>
         ("Version", text(&m.version)),
         ("Description", text(&m.description)),
         ("Keywords", texts(&m.keywords, version)),
-        ("Maintainers", Value::list(maintainers)),
+        (
+            "Maintainers",
+            pointers("[]*chart.Maintainer", maintainers, version),
+        ),
         ("Icon", text(&m.icon)),
         ("APIVersion", text(&m.api_version)),
         ("Condition", text(&m.condition)),
@@ -125,9 +159,52 @@ fn metadata_fields(m: &Metadata, version: Version) -> Vec<(&'static str, Value)>
         ("Deprecated", Value::Bool(m.deprecated)),
         ("Annotations", annotations),
         ("KubeVersion", text(&m.kube_version)),
-        ("Dependencies", Value::list(dependencies)),
+        (
+            "Dependencies",
+            pointers("[]*chart.Dependency", dependencies, version),
+        ),
         ("Type", text(&m.chart_type)),
     ]
+}
+
+/// A slice of what [`nested`] makes.
+fn pointers(name: &'static str, items: Vec<Value>, version: Version) -> Value {
+    match version {
+        Version::V4 => Value::list(items),
+        Version::V3 => Value::object(Pointers { name, items }),
+    }
+}
+
+/// A Go slice of pointers to structs.
+#[derive(Debug)]
+struct Pointers {
+    name: &'static str,
+    items: Vec<Value>,
+}
+
+impl Object for Pointers {
+    fn type_name(&self) -> Cow<'static, str> {
+        self.name.into()
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Slice
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn elements(&self) -> Option<Vec<Value>> {
+        Some(self.items.clone())
+    }
+
+    fn json(&self) -> Value {
+        match self.items.as_slice() {
+            [] => Value::Nil,
+            items => Value::list(items.to_vec()),
+        }
+    }
 }
 
 fn nested(
@@ -141,8 +218,9 @@ fn nested(
         Version::V3 => Value::object(Struct {
             name,
             pointer: true,
+            embeds: false,
             fields,
-            json: Value::map(json),
+            json,
         }),
     }
 }
@@ -176,25 +254,17 @@ fn dependency(d: &Dependency, version: Version) -> Value {
         ("ImportValues", imports.clone()),
         ("Alias", text(&d.alias)),
     ];
-    let mut json = vec![("name", text(&d.name)), ("repository", text(&d.repository))];
-    for (key, value) in [
-        ("version", &d.version),
-        ("condition", &d.condition),
-        ("alias", &d.alias),
-    ] {
-        if !value.is_empty() {
-            json.push((key, text(value)));
-        }
-    }
-    if !d.tags.is_empty() {
-        json.push(("tags", texts(&d.tags, version)));
-    }
-    if d.enabled {
-        json.push(("enabled", Value::Bool(true)));
-    }
-    if !d.import_values.is_empty() {
-        json.push(("import-values", imports));
-    }
+    let mut json = vec![
+        ("name", text(&d.name)),
+        ("version", text(&d.version)),
+        ("repository", text(&d.repository)),
+        ("condition", text(&d.condition)),
+        ("tags", texts(&d.tags, version)),
+        ("enabled", Value::Bool(d.enabled)),
+        ("import-values", imports),
+        ("alias", text(&d.alias)),
+    ];
+    json.retain(|(key, value)| matches!(*key, "name" | "repository") || value.truth());
     nested(fields, json, "*chart.Dependency", version)
 }
 
@@ -203,8 +273,11 @@ fn dependency(d: &Dependency, version: Version) -> Value {
 struct Struct {
     name: &'static str,
     pointer: bool,
+    /// Whether the fields of the first one are fields of this one too.
+    embeds: bool,
     fields: Vec<(&'static str, Value)>,
-    json: Value,
+    /// What JSON has, in order.
+    json: Vec<(&'static str, Value)>,
 }
 
 impl Object for Struct {
@@ -225,10 +298,12 @@ impl Object for Struct {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.fields
-            .iter()
-            .find(|(field, _)| *field == name)
-            .map(|(_, value)| value.clone())
+        let own = self.fields.iter().find(|(field, _)| *field == name);
+        match (own, self.fields.first()) {
+            (Some((_, value)), _) => Some(value.clone()),
+            (None, Some((_, Value::Object(inner)))) if self.embeds => inner.field(name),
+            _ => None,
+        }
     }
 
     fn fields(&self) -> Vec<(String, Value)> {
@@ -239,7 +314,16 @@ impl Object for Struct {
     }
 
     fn json(&self) -> Value {
-        self.json.clone()
+        Value::map(self.json.clone())
+    }
+
+    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+        let fields = self.json.iter();
+        Some(
+            fields
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+        )
     }
 }
 
@@ -263,7 +347,11 @@ pub(crate) fn capabilities_value(capabilities: &Capabilities) -> Value {
     let fields = vec![
         (
             "KubeVersion",
-            Value::object(Kube(capabilities.kube_version.clone(), capabilities.helm)),
+            Value::object(Kube {
+                kube: capabilities.kube_version.clone(),
+                helm: capabilities.helm,
+                in_place: true,
+            }),
         ),
         (
             "APIVersions",
@@ -274,10 +362,11 @@ pub(crate) fn capabilities_value(capabilities: &Capabilities) -> Value {
         ),
         ("HelmVersion", helm_version(capabilities.helm)),
     ];
-    let json = Value::map(fields.clone());
+    let json = fields.clone();
     Value::object(Struct {
         name: package,
         pointer: true,
+        embeds: false,
         fields,
         json,
     })
@@ -309,18 +398,24 @@ fn helm_version(version: Version) -> Value {
     Value::object(Struct {
         name: "version.BuildInfo",
         pointer: false,
+        embeds: false,
         fields,
-        json: Value::map(json),
+        json,
     })
 }
 
 /// `.Capabilities.KubeVersion`.
 #[derive(Debug)]
-struct Kube(KubeVersion, Version);
+struct Kube {
+    kube: KubeVersion,
+    helm: Version,
+    /// Whether it is a field of `.Capabilities` rather than a copy of that.
+    in_place: bool,
+}
 
 impl Object for Kube {
     fn type_name(&self) -> Cow<'static, str> {
-        match self.1 {
+        match self.helm {
             Version::V3 => "chartutil.KubeVersion".into(),
             Version::V4 => "common.KubeVersion".into(),
         }
@@ -336,24 +431,53 @@ impl Object for Kube {
 
     fn field(&self, name: &str) -> Option<Value> {
         let text = match name {
-            "Version" => &self.0.version,
-            "Major" => &self.0.major,
-            "Minor" => &self.0.minor,
+            "Version" => &self.kube.version,
+            "Major" => &self.kube.major,
+            "Minor" => &self.kube.minor,
             _ => return None,
         };
         Some(Value::text(text.as_str()))
     }
 
     fn fields(&self) -> Vec<(String, Value)> {
-        let names = ["Version", "Major", "Minor"];
-        names
-            .iter()
-            .filter_map(|name| Some(((*name).to_owned(), self.field(name)?)))
-            .collect()
+        let text = |text: &String| Value::text(text.as_str());
+        let mut fields = vec![
+            ("Version".to_owned(), text(&self.kube.version)),
+            ("Major".to_owned(), text(&self.kube.major)),
+            ("Minor".to_owned(), text(&self.kube.minor)),
+        ];
+        if self.helm == Version::V4 {
+            fields.insert(
+                1,
+                ("normalizedVersion".to_owned(), text(&self.kube.normalized)),
+            );
+        }
+        fields
     }
 
-    fn string(&self) -> Option<Vec<u8>> {
-        Some(self.0.normalized.clone().into_bytes())
+    fn json(&self) -> Value {
+        Value::map(self.json_fields().unwrap_or_default())
+    }
+
+    /// What is not exported is printed, but no part of JSON.
+    fn json_fields(&self) -> Option<Vec<(String, Value)>> {
+        let mut fields = self.fields();
+        fields.retain(|(name, _)| name != "normalizedVersion");
+        Some(fields)
+    }
+
+    fn address_string(&self) -> Option<Vec<u8>> {
+        let text = || self.kube.normalized.clone().into_bytes();
+        self.in_place.then(text)
+    }
+
+    fn detached(&self) -> Option<Value> {
+        let copy = || Self {
+            kube: self.kube.clone(),
+            helm: self.helm,
+            in_place: false,
+        };
+        self.in_place.then(|| Value::object(copy()))
     }
 
     fn method(&self, name: &str) -> Option<&'static Signature> {
@@ -362,8 +486,8 @@ impl Object for Kube {
 
     fn call(&self, name: &str, _args: &[Value]) -> Result<Value, CallError> {
         Ok(Value::text(match name {
-            "String" => self.0.normalized.as_str(),
-            _ => self.0.version.as_str(),
+            "String" => self.kube.normalized.as_str(),
+            _ => self.kube.version.as_str(),
         }))
     }
 }

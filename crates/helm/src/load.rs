@@ -277,7 +277,16 @@ fn sort_file(
     version: Version,
 ) -> Result<(), LoadError> {
     let lock = |data: &[u8], name: &str| {
-        kyaml::yaml_to_json(data).map_err(|error| LoadError(format!("cannot load {name}: {error}")))
+        let read = kyaml::yaml_to_json(data).map_err(|error| error.to_string());
+        let read = read.and_then(|json| match json {
+            serde_json::Value::Object(_) | serde_json::Value::Null => Ok(json),
+            other => Err(format!(
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type {}.Lock",
+                kyaml::json_kind(&other),
+                package(Generation::V2, version)
+            )),
+        });
+        read.map_err(|error| LoadError(format!("cannot load {name}: {error}")))
     };
     match file.name.as_str() {
         "Chart.yaml" => {}

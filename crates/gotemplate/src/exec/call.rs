@@ -61,10 +61,14 @@ impl<'f> Frame<'f, '_> {
                     return self.fail("a function result is too large");
                 }
                 self.charge(size)?;
+                let detached = match &value {
+                    Value::Object(object) => object.detached(),
+                    _ => None,
+                };
                 Ok(if value.is_nil() {
                     Item::Interface(value)
                 } else {
-                    Item::Is(value)
+                    Item::Is(detached.unwrap_or(value))
                 })
             }
             Err(CallError::Limit(message)) => {

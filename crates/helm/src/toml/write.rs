@@ -2,7 +2,7 @@
 
 use gocompat::number::format_float;
 use gotemplate::time::{Time, time_of};
-use gotemplate::{Text, Value};
+use gotemplate::{Text, Tree, Value};
 
 use super::{DEPTH_MAX, LOCAL_DATE, LOCAL_DATETIME, LOCAL_TIME, is_bare};
 
@@ -47,8 +47,22 @@ fn shape(value: &Value) -> Result<Shape, String> {
         Value::List(list) if list.is_nil() => Shape::Nothing,
         Value::List(list) => list_shape(list.items())?,
         Value::Complex(..) => return Err("unsupported type: complex128".to_owned()),
+        _ if struct_entries(value).is_some() => Shape::Table,
         _ => Shape::Inline,
     })
+}
+
+/// The exported fields of a struct, under Go's names.
+fn struct_entries(value: &Value) -> Option<Tree> {
+    let Value::Object(object) = value else {
+        return None;
+    };
+    let fields = object.fields().into_iter();
+    let fields: Tree = fields
+        .filter(|(name, _)| name.starts_with(|c: char| c.is_ascii_uppercase()))
+        .map(|(name, value)| (name.into(), value))
+        .collect();
+    (!fields.is_empty() && marshaled(value).is_none() && time_of(value).is_none()).then_some(fields)
 }
 
 fn list_shape(items: &[Value]) -> Result<Shape, String> {
@@ -162,7 +176,9 @@ impl Writer {
     }
 
     fn entries(&mut self, key: &[Text], value: &Value) -> Written {
-        let entries = value.entries().unwrap_or_default();
+        let entries = struct_entries(value)
+            .or_else(|| value.entries())
+            .unwrap_or_default();
         let mut later = Vec::new();
         for (name, item) in &entries {
             if matches!(shape(item)?, Shape::Table | Shape::Tables) {

@@ -57,6 +57,11 @@ fn outcome(case: &Value, version: Version) -> String {
         "ignore" => ignored(case),
         "split" => Ok(Value::from(manifest::split(text(case, "in"), version)).to_string()),
         "values" => values(case, version),
+        "render" => {
+            let tree = charts::tree(&case["files"]);
+            let out = charts::run(&tree, "", &charts::Args::default(), version);
+            out.map_err(|error| error.to_string())
+        }
         other => panic!("no such case: {other}"),
     };
     match outcome {
