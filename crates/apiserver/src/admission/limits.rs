@@ -2,6 +2,8 @@
 //!
 //! Defaults are filled in before validation, bounds are checked after it. Texts are those of Kubernetes' LimitRanger.
 
+use std::cmp::Ordering;
+
 use objects::quantity::Quantity;
 use objects::{Map, Value, json};
 
@@ -221,17 +223,8 @@ fn below(
     limits: &Amounts,
 ) -> Option<String> {
     let said = format!("minimum {name} usage per {kind} is {min}");
-    let Some(request) = requests.get(name) else {
-        return Some(format!("{said}.  No request is specified"));
-    };
-    if request.compare(min).is_lt() {
-        return Some(format!("{said}, but request is {request}"));
-    }
-    let limit = limits.get(name)?;
-    limit
-        .compare(min)
-        .is_lt()
-        .then(|| format!("{said}, but limit is {limit}"))
+    let amounts = [("request", requests), ("limit", limits)];
+    beyond(name, min, Ordering::Less, amounts).map(|why| said + &why)
 }
 
 fn above(
@@ -242,17 +235,26 @@ fn above(
     limits: &Amounts,
 ) -> Option<String> {
     let said = format!("maximum {name} usage per {kind} is {max}");
-    let Some(limit) = limits.get(name) else {
-        return Some(format!("{said}.  No limit is specified"));
+    let amounts = [("limit", limits), ("request", requests)];
+    beyond(name, max, Ordering::Greater, amounts).map(|why| said + &why)
+}
+
+/// Says which of two amounts is beyond a bound; the first has to be there.
+fn beyond(
+    name: &str,
+    bound: &Quantity,
+    side: Ordering,
+    [(first, needed), (second, other)]: [(&str, &Amounts); 2],
+) -> Option<String> {
+    let is_beyond = |amount: &&Quantity| amount.compare(bound) == side;
+    let Some(amount) = needed.get(name) else {
+        return Some(format!(".  No {first} is specified"));
     };
-    if limit.compare(max).is_gt() {
-        return Some(format!("{said}, but limit is {limit}"));
+    if is_beyond(&amount) {
+        return Some(format!(", but {first} is {amount}"));
     }
-    let request = requests.get(name)?;
-    request
-        .compare(max)
-        .is_gt()
-        .then(|| format!("{said}, but request is {request}"))
+    let amount = other.get(name).filter(is_beyond)?;
+    Some(format!(", but {second} is {amount}"))
 }
 
 fn stretched(

@@ -6,7 +6,8 @@ use std::time::Duration;
 use apiserver::faults::{Fault, Rule, Rules, When};
 use apiserver::{Clock as _, Environment, ManualClock, Options, Server};
 use cluster::{
-    ApiResource, Cluster, Error, ListParams, Scope, Target, WatchEvent, WatchParams, WriteParams,
+    ApiResource, Cluster, Error, ListParams, Scope, Target, WatchEvent, WatchParams, WatchStream,
+    WriteParams,
 };
 use futures::StreamExt as _;
 use objects::{Gvk, Object, json};
@@ -47,6 +48,18 @@ impl World {
         let target = Target::new(&self.resource, "default", name);
         let params = WriteParams::default();
         self.cluster.create(&target, &object, &params).await
+    }
+
+    /// Watches from now on: what was there before has been told.
+    async fn watch(&self) -> WatchStream {
+        let scope = Scope {
+            resource: self.resource.clone(),
+            namespace: "default".into(),
+        };
+        let params = WatchParams::default();
+        let mut watch = self.cluster.watch(&scope, &params).await.unwrap();
+        while !matches!(watch.next().await, Some(Ok(WatchEvent::Bookmark(_)))) {}
+        watch
     }
 
     async fn exists(&self, name: &str) -> bool {
@@ -171,16 +184,7 @@ async fn delayed_watches_follow_the_clock() {
         ..Options::default()
     };
     let world = world(options, 1, rules).await;
-    let scope = Scope {
-        resource: world.resource.clone(),
-        namespace: "default".into(),
-    };
-    let mut watch = world
-        .cluster
-        .watch(&scope, &WatchParams::default())
-        .await
-        .unwrap();
-    while !matches!(watch.next().await, Some(Ok(WatchEvent::Bookmark(_)))) {}
+    let mut watch = world.watch().await;
     world.create("a").await.unwrap();
     let next = watch.next();
     futures::pin_mut!(next);
@@ -195,16 +199,7 @@ async fn watches_can_be_cut_or_expired() {
     for fault in [Fault::WatchCut, Fault::WatchExpired] {
         let rules = vec![Rule::on("events", "configmaps", fault.clone())];
         let world = world(Options::default(), 1, rules).await;
-        let scope = Scope {
-            resource: world.resource.clone(),
-            namespace: "default".into(),
-        };
-        let mut watch = world
-            .cluster
-            .watch(&scope, &WatchParams::default())
-            .await
-            .unwrap();
-        while !matches!(watch.next().await, Some(Ok(WatchEvent::Bookmark(_)))) {}
+        let mut watch = world.watch().await;
         world.create("a").await.unwrap();
         match (fault, watch.next().await) {
             (Fault::WatchCut, None) => continue,
