@@ -219,7 +219,11 @@ impl Printer {
             View::Map { entries, nil } => self.map(value, &entries, nil, verb, depth),
             View::Struct(fields) => self.fields(value, &fields, verb, depth),
             View::Pointer(inner) => {
-                if depth > 0 {
+                if depth > 0 && self.spec.sharp_v {
+                    let name = value.type_name();
+                    self.out
+                        .extend_from_slice(format!("({name})(0xc000000000)").as_bytes());
+                } else if depth > 0 {
                     self.out.extend_from_slice(b"0xc000000000");
                 } else {
                     self.out.push(b'&');

@@ -52,7 +52,7 @@ fn object_view(object: &dyn crate::object::Object) -> View<'_, Value> {
         Kind::Int | Kind::Int64 => View::Int(object.int().unwrap_or_default()),
         Kind::Slice => View::List {
             items: object.elements().unwrap_or_default(),
-            nil: false,
+            nil: object.json().is_nil(),
         },
         Kind::Map => {
             let entries = object.entries().unwrap_or_default().into_iter();
