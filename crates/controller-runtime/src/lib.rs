@@ -6,6 +6,8 @@
 //! outcome asked for it, or when its back-off ends.
 
 mod clock;
+mod controller;
+mod dispatch;
 mod lease;
 mod metrics;
 mod queue;
@@ -16,12 +18,11 @@ mod status;
 mod store;
 
 pub use clock::{Clock, SystemClock, VirtualClock};
+pub use controller::{Controller, Failed, Outcome, Reconciler, Run, Trigger};
 pub use lease::{LeaderElection, LeaseOptions, lease_name};
 pub use metrics::Metrics;
 pub use queue::{Backoff, Queue};
 pub use recorder::{EventRecord, EventSink, Recorder};
-pub use runtime::{
-    Controller, Failed, Options, Outcome, Reconciler, Run, Runtime, Trigger, primary_changed,
-};
+pub use runtime::{Options, Runtime, primary_changed};
 pub use status::{add_finalizer, merge_difference, patch_status, remove_finalizer};
 pub use store::{Change, Key, Store, WatchSpec};

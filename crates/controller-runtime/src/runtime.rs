@@ -6,135 +6,23 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use cluster::{Cluster, Error, Target};
+use cluster::Cluster;
 use objects::{Gvk, Object, Value};
 use parking_lot::Mutex;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument, error, info_span};
+use tracing::{Instrument, info_span};
 
-use crate::clock::{Clock, SystemClock, between};
+use crate::clock::{Clock, SystemClock};
+use crate::controller::Controller;
+use crate::dispatch::Dispatcher;
 use crate::metrics::Metrics;
 use crate::queue::{Backoff, Queue};
 use crate::recorder::{EventSink, Recorder};
 use crate::reflector::reflect;
-use crate::store::{Change, Key, Store, WatchSpec};
-
-/// What one pass over an object asks for next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing until something changes.
-    Done,
-    /// Another pass at once.
-    Now,
-    /// Another pass with growing waits, though nothing failed.
-    Again,
-    /// Another pass after exactly this time.
-    After(Duration),
-    /// Another pass after this time, give or take the jitter.
-    Interval(Duration),
-}
-
-/// A pass that failed: it is logged, counted, and tried again with back-off.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Failed(pub String);
-
-impl From<Error> for Failed {
-    fn from(error: Error) -> Self {
-        Self(error.to_string())
-    }
-}
-
-/// What a controller does with one object: gather facts, decide, act, write status.
-#[async_trait]
-pub trait Reconciler: Send + Sync + 'static {
-    /// Looks at one object. `run.object` is its newest state known when the pass began.
-    async fn reconcile(&self, run: &Run) -> Result<Outcome, Failed>;
-
-    /// Hears that an object no longer exists.
-    fn forgotten(&self, _key: &Key) {}
-}
-
-/// One pass over one object.
-pub struct Run {
-    /// Object to look at.
-    pub key: Key,
-    /// Its newest state known when the pass began.
-    pub object: Arc<Object>,
-    /// The runtime.
-    pub runtime: Arc<Runtime>,
-    /// The controller's queue.
-    pub queue: Queue,
-    /// Objects of the controller's kind.
-    pub store: Arc<Store>,
-    workers: Arc<Semaphore>,
-    permit: tokio::sync::Mutex<Option<OwnedSemaphorePermit>>,
-}
-
-impl Run {
-    /// Awaits something slow without occupying a worker meanwhile.
-    pub async fn waiting<T>(&self, future: impl Future<Output = T>) -> T {
-        drop(self.permit.lock().await.take());
-        let result = future.await;
-        let permit = self.workers.clone().acquire_owned().await;
-        *self.permit.lock().await = permit.ok();
-        result
-    }
-
-    /// Returns the API address of the object.
-    ///
-    /// # Errors
-    /// The kind is not served.
-    pub async fn target(&self) -> Result<Target, Error> {
-        let gvk = Gvk::from_api_version(self.object.api_version(), self.object.kind());
-        let resource = self.runtime.cluster.resolve(&gvk).await?;
-        Ok(Target::new(&resource, &self.key.namespace, &self.key.name))
-    }
-}
-
-type MapFn = Arc<dyn Fn(&Change, &Store) -> Vec<Key> + Send + Sync>;
-
-/// A watch whose changes enqueue objects of a controller's kind.
-#[derive(Clone)]
-pub struct Trigger {
-    /// What is watched.
-    pub watch: WatchSpec,
-    /// Which keys a change enqueues, given the objects of the controller's kind.
-    pub map: MapFn,
-}
-
-impl Trigger {
-    /// Builds a trigger.
-    pub fn new(
-        watch: WatchSpec,
-        map: impl Fn(&Change, &Store) -> Vec<Key> + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            watch,
-            map: Arc::new(map),
-        }
-    }
-}
-
-/// One controller.
-pub struct Controller {
-    /// Name in logs and metrics, such as `kustomization`.
-    pub name: &'static str,
-    /// Kind it looks after.
-    pub kind: Gvk,
-    /// Label selector over its kind (sharding); empty selects all.
-    pub label_selector: String,
-    /// Most objects worked on at once.
-    pub concurrency: usize,
-    /// What it does.
-    pub reconciler: Arc<dyn Reconciler>,
-    /// What else makes it look.
-    pub triggers: Vec<Trigger>,
-}
+use crate::store::{Change, Store, WatchSpec};
 
 /// Settings of a runtime.
 #[derive(Clone, Debug)]
@@ -352,7 +240,7 @@ impl Runtime {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.tasks.wait()).await;
     }
 
-    fn jitter(&self, interval: Duration) -> Duration {
+    pub(crate) fn jitter(&self, interval: Duration) -> Duration {
         let share = f64::from(self.options.interval_jitter_percentage.min(99)) / 100.0;
         interval.mul_f64(1.0 + share * (2.0 * rand::random::<f64>() - 1.0))
     }
@@ -374,127 +262,4 @@ pub fn primary_changed(change: &Change) -> bool {
         )
     };
     facts(old) != facts(new)
-}
-
-struct Dispatcher {
-    workers: Arc<Semaphore>,
-    runtime: Arc<Runtime>,
-    queue: Queue,
-    store: Arc<Store>,
-    controller: Arc<Controller>,
-}
-
-impl Dispatcher {
-    async fn run(self) {
-        let this = Arc::new(self);
-        loop {
-            let Ok(permit) = this.workers.clone().acquire_owned().await else {
-                return;
-            };
-            let Some(key) = this.queue.next().await else {
-                return;
-            };
-            this.runtime
-                .metrics
-                .depth(this.controller.name, this.queue.len());
-            let worker = this.clone();
-            this.runtime
-                .spawn(async move { worker.work(key, permit).await });
-        }
-    }
-
-    /// One pass over one key, with everything around it.
-    async fn work(self: Arc<Self>, key: Key, permit: OwnedSemaphorePermit) {
-        let name = self.controller.name;
-        let kind = &self.controller.kind;
-        let Some(object) = self.store.get(&key) else {
-            self.controller.reconciler.forgotten(&key);
-            self.runtime.metrics.forget(&kind.kind, &key);
-            self.queue.forget(&key);
-            self.queue.done(&key);
-            return;
-        };
-        let run = Run {
-            key: key.clone(),
-            object,
-            runtime: self.runtime.clone(),
-            queue: self.queue.clone(),
-            store: self.store.clone(),
-            workers: self.workers.clone(),
-            permit: tokio::sync::Mutex::new(Some(permit)),
-        };
-        let span = info_span!(
-            "reconcile",
-            controller = name,
-            controllerGroup = %kind.group,
-            controllerKind = %kind.kind,
-            namespace = %key.namespace,
-            name = %key.name,
-        );
-        self.runtime.metrics.workers(name, 1);
-        let started = self.runtime.clock.now();
-        let reconciler = self.controller.reconciler.clone();
-        // A task of its own, so that a panic ends here and not in the dispatcher; aborted together with this one.
-        let pass = async move { reconciler.reconcile(&run).await };
-        let task = AbortOnDrop(tokio::spawn(pass.instrument(span.clone())));
-        let result = task.join().await;
-        let duration = between(started, self.runtime.clock.now());
-        self.runtime.metrics.workers(name, -1);
-        let result = span.in_scope(|| self.settle(&key, result));
-        self.runtime.metrics.finished(name, result, duration);
-        self.runtime.metrics.reconciled(&kind.kind, &key, duration);
-        self.queue.done(&key);
-    }
-
-    /// Turns an outcome into the next look; returns its name in metrics.
-    fn settle(&self, key: &Key, result: Result<Outcome, Failed>) -> &'static str {
-        match result {
-            Ok(Outcome::Again) => {
-                self.queue.add_failed(key.clone());
-                "requeue"
-            }
-            Ok(outcome) => {
-                self.queue.forget(key);
-                let (delay, result) = match outcome {
-                    Outcome::Done => return "success",
-                    Outcome::Now | Outcome::Again => (Duration::ZERO, "requeue"),
-                    Outcome::After(delay) => (delay, "requeue_after"),
-                    Outcome::Interval(interval) => (self.runtime.jitter(interval), "requeue_after"),
-                };
-                self.queue.add_after(key.clone(), delay);
-                result
-            }
-            Err(Failed(message)) => {
-                error!(error = %message, "Reconciler error");
-                self.queue.add_failed(key.clone());
-                "error"
-            }
-        }
-    }
-}
-
-struct AbortOnDrop(JoinHandle<Result<Outcome, Failed>>);
-
-impl AbortOnDrop {
-    async fn join(mut self) -> Result<Outcome, Failed> {
-        match (&mut self.0).await {
-            Ok(result) => result,
-            Err(error) if error.is_panic() => {
-                let payload = error.into_panic();
-                let text = payload
-                    .downcast_ref::<String>()
-                    .map(String::as_str)
-                    .or_else(|| payload.downcast_ref::<&str>().copied())
-                    .unwrap_or("unknown");
-                Err(Failed(format!("panic: {text} [recovered]")))
-            }
-            Err(_) => Err(Failed("the pass was cancelled".into())),
-        }
-    }
-}
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
 }
