@@ -3,10 +3,12 @@
 //! The checker walks schemas as the library that Helm uses does, so that the lines of violations and their
 //! nesting agree. References to other documents lead to a loader of the caller's; without one they are an error.
 
+mod address;
 mod compile;
 mod decimal;
 mod direct;
 mod document;
+mod draft;
 mod fault;
 mod format;
 mod outside;

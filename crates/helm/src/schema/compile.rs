@@ -10,8 +10,10 @@ use gocompat::quote::quote;
 use gocompat::regexp::Regexp;
 use serde_json::{Map, Number, Value};
 
+use super::address::{Place, encode, escape};
 use super::decimal::Decimal;
-use super::document::{Documents, Draft, OWN, Place, Target, encode, escape, metaschema};
+use super::document::{Documents, OWN, Target};
+use super::draft::{Draft, metaschema};
 use super::outside::{Loaded, Outside};
 use super::tree::Tree;
 use super::{plain, run};

@@ -7,7 +7,7 @@ use gocompat::regexp::Regexp;
 use serde_json::Value;
 
 use super::decimal::Decimal;
-use super::document::{Draft, LATEST, draft_of};
+use super::draft::{Draft, LATEST, draft_of};
 use super::run::{equal, is_integer, type_of};
 use super::tree::{Entries, Tree};
 use super::{format, plain};

@@ -6,7 +6,7 @@ use gocompat::regexp::Regexp;
 use gotemplate::time::Time;
 use gotemplate::url::Url;
 
-use super::document::decode;
+use super::address::decode;
 
 type Checked = Result<(), String>;
 

@@ -5,7 +5,7 @@
 
 use serde_json::Number;
 
-use super::document::Draft;
+use super::draft::Draft;
 use super::format;
 use super::tree::{Entries, Tree};
 

@@ -8,9 +8,9 @@ use std::collections::BTreeSet;
 use gocompat::quote::quote;
 use serde_json::Value;
 
+use super::address::escape;
 use super::compile::{Id, Part, Program};
 use super::decimal::Decimal;
-use super::document::escape;
 use super::fault::{Fault, quoted, shown};
 use super::format;
 
