@@ -98,10 +98,7 @@ impl Provenance {
         now: i64,
         version: Version,
     ) -> Result<Proof, ProvenanceError> {
-        let ClearSigned {
-            signed, signature, ..
-        } = &self.message;
-        let signed_by = keys.check_detached(signed, signature, now)?;
+        let signed_by = self.message.check(keys, now)?;
         let digest = self.claim(version)?.check(name, archive)?;
         Ok(Proof { signed_by, digest })
     }

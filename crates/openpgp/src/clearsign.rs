@@ -1,6 +1,11 @@
 //! Clear-signed messages: readable text, and below it an armored signature.
 
-use crate::armor::{Armor, Body, decode_armor};
+use std::io::Read as _;
+
+use pgp::armor::{BlockType, Dearmor};
+
+use crate::error::Error;
+use crate::keyring::{KeyRing, Signer};
 
 /// A clear-signed message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,8 +14,8 @@ pub struct ClearSigned {
     pub text: Vec<u8>,
     /// The bytes that are signed: the same lines, joined by CR LF.
     pub signed: Vec<u8>,
-    /// The signature.
-    pub signature: Body<'static>,
+    /// The packets of the signature; an error where its armor is broken.
+    pub signature: Result<Vec<u8>, Error>,
 }
 
 const START: &[u8] = b"-----BEGIN PGP SIGNED MESSAGE-----";
@@ -53,13 +58,34 @@ impl ClearSigned {
             return None;
         }
         let end = find(armored, END)? + END.len();
-        let Armor { body, .. } = decode_armor(&armored[..end])?;
+        let signature = dearmored(&armored[..end])?;
         Some(Self {
             text: lines.join(&b'\n'),
             signed: lines.join(&b"\r\n"[..]),
-            signature: body,
+            signature,
         })
     }
+
+    /// Checks the signature with trusted keys at a time in seconds since 1970.
+    ///
+    /// # Errors
+    /// The armor of the signature is broken, or as [`KeyRing::check_detached`].
+    pub fn check(&self, keys: &KeyRing, now: i64) -> Result<Signer, Error> {
+        let signature = self.signature.as_ref().map_err(Clone::clone)?;
+        keys.check_detached(&self.signed, signature, now)
+    }
+}
+
+/// What is inside the armor of a signature; nothing where it does not begin as one.
+fn dearmored(text: &[u8]) -> Option<Result<Vec<u8>, Error>> {
+    let mut armor = Dearmor::new(text);
+    armor.read_header().ok()?;
+    if armor.typ != Some(BlockType::Signature) {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    let read = armor.read_to_end(&mut bytes);
+    Some(read.map(|_| bytes).map_err(|_| Error::UnexpectedEnd))
 }
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {

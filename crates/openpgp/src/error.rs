@@ -9,9 +9,6 @@ pub enum Error {
     /// Something that is valid, but not understood.
     #[error("openpgp: unsupported feature: {0}")]
     Unsupported(String),
-    /// Key and signature do not go together.
-    #[error("openpgp: invalid argument: {0}")]
-    InvalidArgument(String),
     /// The signature was not made over these bytes.
     #[error("openpgp: invalid signature: {0}")]
     Signature(String),
@@ -27,18 +24,9 @@ pub enum Error {
     /// The signature is past its end, or before its beginning.
     #[error("openpgp: signature expired")]
     SignatureExpired,
-    /// A packet that must be understood.
-    #[error("openpgp: unknown critical packet type: {0}")]
-    CriticalPacket(u8),
-    /// The bytes end inside a packet.
+    /// The bytes end inside a packet, or the armor inside its Base64.
     #[error("unexpected EOF")]
     UnexpectedEnd,
-    /// A point that does not lie on its curve.
-    #[error("{0}: failed to parse EC point")]
-    Point(&'static str),
-    /// Characters that are not Base64, with the place in the line.
-    #[error("illegal base64 data at input byte {0}")]
-    Base64(usize),
 }
 
 impl Error {

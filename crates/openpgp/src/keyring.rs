@@ -1,10 +1,13 @@
 //! Key rings: packets put together to keys with names and sub-keys, and signatures checked against them.
 
-use crate::armor::{Body, decode_armor};
+use pgp::packet::{Packet, PublicKey, PublicSubkey, Signature, SignatureType as Kind, UserId};
+use pgp::types::{
+    EcdsaPublicParams, EddsaLegacyPublicParams, KeyDetails, KeyId, KeyVersion, PublicParams, Tag,
+};
+
 use crate::error::Error;
-use crate::key::PublicKey;
-use crate::packet::{Packet, Reader};
-use crate::signature::{Signature, kind};
+use crate::packet::Reader;
+use crate::signature;
 
 /// Keys that are trusted.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +20,6 @@ pub struct KeyRing {
 pub struct Signer {
     /// Names of the key's owner (`Name (comment) <mail>`), in the order of the key ring.
     pub names: Vec<String>,
-    /// Number of the primary key: the end of its fingerprint, or in version 6 its beginning.
-    pub key_id: u64,
     /// Fingerprint of the primary key.
     pub fingerprint: Vec<u8>,
 }
@@ -36,14 +37,14 @@ struct Entity {
 
 #[derive(Clone, Debug)]
 struct Identity {
-    name: Vec<u8>,
+    name: UserId,
     own: Option<Signature>,
     revocations: Vec<Signature>,
 }
 
 #[derive(Clone, Debug)]
 struct Subkey {
-    key: PublicKey,
+    key: PublicSubkey,
     binding: Signature,
     revocations: Vec<Signature>,
 }
@@ -61,28 +62,7 @@ impl KeyRing {
     /// # Errors
     /// The bytes are no packets, or none of the keys could be read.
     pub fn read(bytes: &[u8]) -> Result<Self, Error> {
-        Self::read_body(&Body::plain(bytes))
-    }
-
-    /// Reads an armored key ring.
-    ///
-    /// # Errors
-    /// There is no armored key, or as [`KeyRing::read`].
-    pub fn read_armored(text: &[u8]) -> Result<Self, Error> {
-        let Some(block) = decode_armor(text) else {
-            return Err(Error::InvalidArgument("no armored data found".to_owned()));
-        };
-        if !["PGP PUBLIC KEY BLOCK", "PGP PRIVATE KEY BLOCK"].contains(&block.kind.as_str()) {
-            let kind = block.kind;
-            return Err(Error::InvalidArgument(format!(
-                "expected public or private key block, got: {kind}"
-            )));
-        }
-        Self::read_body(&block.body)
-    }
-
-    fn read_body(body: &Body<'_>) -> Result<Self, Error> {
-        let mut packets = Reader::new(body);
+        let mut packets = Reader::new(bytes);
         let (mut entities, mut last_fault) = (Vec::new(), None);
         loop {
             match Entity::read(&mut packets) {
@@ -103,67 +83,64 @@ impl KeyRing {
         }
     }
 
-    /// Checks a detached signature over bytes; `now` is in seconds since 1970.
+    /// Checks a detached signature without armor over bytes; `now` is in seconds since 1970.
     ///
     /// # Errors
     /// The signature is broken, by nobody of this ring, over other bytes, or by a key that may no longer sign.
     pub fn check_detached(
         &self,
         signed: &[u8],
-        signature: &Body<'_>,
+        signature: &[u8],
         now: i64,
     ) -> Result<Signer, Error> {
         let (signature, candidates) = self.first_known(signature)?;
-        let signed = match signature.kind {
-            kind::BINARY => std::borrow::Cow::Borrowed(signed),
-            kind::TEXT => std::borrow::Cow::Owned(canonical_text(signed)),
+        match signature.typ() {
+            Some(Kind::Binary | Kind::Text) => {}
             other => {
-                let text = format!("unsupported signature type: {other}");
+                let number = other.map_or(0, u8::from);
+                let text = format!("unsupported signature type: {number}");
                 return Err(Error::unsupported(text));
             }
-        };
-        let mut pieces = vec![&signed[..]];
+        }
         let mut outcome = Err(Error::UnknownIssuer);
         for candidate in candidates {
-            outcome = candidate.key().verify(&pieces, &signature);
+            outcome = candidate.verify(&signature, signed);
             if outcome.is_ok() {
                 candidate.check(&signature, now)?;
                 return Ok(candidate.entity.signer());
             }
-            // The hash goes on where the last key left it, in Go's library.
-            pieces.push(&signature.suffix);
         }
         outcome.and(Err(Error::UnknownIssuer))
     }
 
     /// The first signature that is by a key of this ring.
-    fn first_known(&self, body: &Body<'_>) -> Result<(Signature, Vec<Candidate<'_>>), Error> {
-        let mut packets = Reader::new(body);
+    fn first_known(&self, bytes: &[u8]) -> Result<(Signature, Vec<Candidate<'_>>), Error> {
+        let mut packets = Reader::new(bytes);
         while let Some(packet) = packets.next()? {
-            let Packet::Signature(signature) = packet else {
+            let Packet::Signature(one) = packet else {
                 return Err(Error::structural("non signature packet found"));
             };
-            let Some(id) = signature.issuer else {
+            let Some(id) = signature::issuer(&one) else {
                 return Err(Error::structural("signature doesn't have an issuer"));
             };
             let candidates = self.signing_keys(id);
             if !candidates.is_empty() {
-                return Ok((*signature, candidates));
+                return Ok((one, candidates));
             }
         }
         Err(Error::UnknownIssuer)
     }
 
-    fn signing_keys(&self, id: u64) -> Vec<Candidate<'_>> {
+    fn signing_keys(&self, id: KeyId) -> Vec<Candidate<'_>> {
         let mut found = Vec::new();
         for entity in &self.entities {
             let primary = entity.own_signature().0;
-            if entity.key.id == id && primary.is_some_and(Signature::allows_signing) {
+            if entity.key.legacy_key_id() == id && primary.is_some_and(signature::allows_signing) {
                 let subkey = None;
                 found.push(Candidate { entity, subkey });
             }
             for subkey in &entity.subkeys {
-                if subkey.key.id == id && subkey.binding.allows_signing() {
+                if subkey.key.legacy_key_id() == id && signature::allows_signing(&subkey.binding) {
                     let subkey = Some(subkey);
                     found.push(Candidate { entity, subkey });
                 }
@@ -173,45 +150,69 @@ impl KeyRing {
     }
 }
 
-/// Line feeds alone become CR LF.
-fn canonical_text(text: &[u8]) -> Vec<u8> {
-    let (mut out, mut after_return) = (Vec::with_capacity(text.len()), false);
-    for byte in text {
-        if *byte == b'\n' && !after_return {
-            out.push(b'\r');
-        }
-        out.push(*byte);
-        after_return = *byte == b'\r' && !after_return;
-    }
-    out
+/// Go's words for a signature that the library found to be over other bytes, or by another key.
+fn verified(outcome: Result<(), pgp::errors::Error>, key: &impl KeyDetails) -> Result<(), Error> {
+    outcome.map_err(|_| {
+        let name = signature::algorithm(key).unwrap_or("key");
+        Error::signature(format!("{name} verification failure"))
+    })
 }
 
-/// Skips to the next public primary key; says whether there is one.
+/// Refuses keys over curves whose signatures the library does not check, or not all of them: of
+/// secp256k1 it wants the smaller of the two that are equally valid.
+fn check_curve(key: &impl KeyDetails) -> Result<(), Error> {
+    let curve = match key.public_params() {
+        PublicParams::ECDSA(EcdsaPublicParams::Unsupported { curve, .. })
+        | PublicParams::EdDSALegacy(EddsaLegacyPublicParams::Unsupported { curve, .. }) => {
+            curve.to_string()
+        }
+        PublicParams::ECDSA(EcdsaPublicParams::Secp256k1 { .. }) => "secp256k1".to_owned(),
+        _ => return Ok(()),
+    };
+    Err(Error::unsupported(format!("elliptic curve {curve}")))
+}
+
+fn is_newer(one: &Signature, than: Option<&Signature>) -> bool {
+    than.is_none_or(|old| signature::created(one) > signature::created(old))
+}
+
+/// Skips to the next primary key; says whether there is one. Packets of others that the library cannot read
+/// are no reason to know nobody.
 fn to_next_key(packets: &mut Reader<'_>) -> Result<bool, Error> {
-    while let Some(packet) = packets.next()? {
-        if matches!(&packet, Packet::Key(key) if !key.is_subkey && !key.is_secret) {
-            packets.unread(packet);
-            return Ok(true);
+    loop {
+        match packets.next() {
+            Ok(Some(packet @ Packet::PublicKey(_))) => {
+                packets.unread(packet);
+                return Ok(true);
+            }
+            Ok(None) => return Ok(false),
+            Err(Error::Structural(_)) if !packets.is_stopped() => {}
+            Err(error) => return Err(error),
+            Ok(Some(_)) => {}
         }
     }
-    Ok(false)
 }
 
 impl Candidate<'_> {
-    fn key(&self) -> &PublicKey {
-        self.subkey.map_or(&self.entity.key, |subkey| &subkey.key)
+    fn verify(&self, signature: &Signature, signed: &[u8]) -> Result<(), Error> {
+        match self.subkey {
+            Some(Subkey { key, .. }) => verified(signature.verify(key, signed), key),
+            None => verified(signature.verify(&self.entity.key, signed), &self.entity.key),
+        }
     }
 
     /// Whether everything that leads to the signature still holds; the order is that of Go's library.
-    fn check(&self, signature: &Signature, now: i64) -> Result<(), Error> {
+    fn check(&self, one: &Signature, now: i64) -> Result<(), Error> {
         let (own, identity) = self.entity.own_signature();
-        let mut chain = vec![signature];
+        let mut chain = vec![one];
         chain.extend(own);
         if let Some(subkey) = self.subkey {
             chain.push(&subkey.binding);
-            chain.extend(subkey.binding.embedded.as_deref());
+            chain.extend(subkey.binding.embedded_signature());
         }
-        let unknown = chain.iter().find_map(|one| one.critical_notations.first());
+        let unknown = chain
+            .iter()
+            .find_map(|one| signature::critical_notation(one));
         if let Some(name) = unknown {
             return Err(Error::signature(format!(
                 "unknown critical notation: {name}"
@@ -220,29 +221,23 @@ impl Candidate<'_> {
         let Some(own) = own else {
             return Err(Error::KeyRevoked);
         };
-        if revoked(&self.entity.revocations, now)
+        if signature::revoke(&self.entity.revocations, now)
             || self
                 .subkey
-                .is_some_and(|subkey| revoked(&subkey.revocations, now))
-            || identity.is_some_and(|identity| revoked(&identity.revocations, now))
+                .is_some_and(|subkey| signature::revoke(&subkey.revocations, now))
+            || identity.is_some_and(|identity| signature::revoke(&identity.revocations, now))
         {
             return Err(Error::KeyRevoked);
         }
-        let over = |subkey: &Subkey| subkey.key.expired(&subkey.binding, now);
-        if self.entity.key.expired(own, now) || self.subkey.is_some_and(over) {
+        let over = |subkey: &Subkey| signature::is_key_expired(&subkey.key, &subkey.binding, now);
+        if signature::is_key_expired(&self.entity.key, own, now) || self.subkey.is_some_and(over) {
             return Err(Error::KeyExpired);
         }
-        if chain.iter().any(|one| one.expired(now)) {
+        if chain.iter().any(|one| signature::is_expired(one, now)) {
             return Err(Error::SignatureExpired);
         }
         Ok(())
     }
-}
-
-fn revoked(revocations: &[Signature], now: i64) -> bool {
-    revocations
-        .iter()
-        .any(|one| one.compromised || !one.expired(now))
 }
 
 impl Entity {
@@ -250,8 +245,7 @@ impl Entity {
     fn read(packets: &mut Reader<'_>) -> Result<Option<Self>, Error> {
         let key = match packets.next()? {
             None => return Ok(None),
-            // A sub-key at this place is taken for a primary one.
-            Some(Packet::Key(key)) => *key,
+            Some(Packet::PublicKey(key)) => key,
             Some(other) => {
                 packets.unread(other);
                 return Err(Error::structural(
@@ -259,7 +253,8 @@ impl Entity {
                 ));
             }
         };
-        if !key.may_be_primary() {
+        check_curve(&key)?;
+        if signature::algorithm(&key).is_none() {
             return Err(Error::structural(
                 "primary key cannot be used for signatures",
             ));
@@ -275,16 +270,18 @@ impl Entity {
         while let Some(packet) = packets.next()? {
             match packet {
                 Packet::UserId(name) => entity.add_identity(packets, name)?,
-                Packet::Signature(one) if one.kind == kind::KEY_REVOCATION => {
-                    entity.revocations.push(*one);
+                Packet::Signature(one) if one.typ() == Some(Kind::KeyRevocation) => {
+                    entity.revocations.push(one);
                 }
-                Packet::Signature(one) if one.kind == kind::DIRECT => direct.push(*one),
-                Packet::Key(key) if key.is_subkey => entity.add_subkey(packets, *key)?,
-                Packet::Key(_) => {
+                Packet::Signature(one) if one.typ() == Some(Kind::Key) => direct.push(one),
+                Packet::PublicSubkey(key) if check_curve(&key).is_ok() => {
+                    entity.add_subkey(packets, key)?;
+                }
+                Packet::PublicKey(_) => {
                     packets.unread(packet);
                     break;
                 }
-                Packet::Signature(_) | Packet::Other => {}
+                _ => {}
             }
         }
         entity.finish(direct)?;
@@ -292,18 +289,15 @@ impl Entity {
     }
 
     fn finish(&mut self, direct: Vec<Signature>) -> Result<(), Error> {
-        let version = self.key.version;
-        if version < 6 && self.identities.is_empty() {
-            let text = format!("v{version} entity without any identities");
-            return Err(Error::structural(text));
-        }
-        if version == 6 {
+        if self.key.version() == KeyVersion::V6 {
             self.own = Some(self.newest_direct(direct)?);
+        } else if self.identities.is_empty() {
+            return Err(Error::structural("v4 entity without any identities"));
         }
         for revocation in &self.revocations {
-            let verified = self.key.verify(&[&self.key.hashed], revocation);
-            verified
-                .map_err(|_| Error::structural("revocation signature signed by alternate key"))?;
+            const OTHER: &str = "revocation signature signed by alternate key";
+            let outcome = revocation.verify_key(&self.key);
+            outcome.map_err(|_| Error::structural(OTHER))?;
         }
         Ok(())
     }
@@ -316,18 +310,21 @@ impl Entity {
             return Err(Error::structural(NONE));
         }
         let mut newest: Option<Signature> = None;
-        for one in direct.into_iter().filter(|one| one.is_by(&self.key)) {
-            if newest.as_ref().is_none_or(|old| one.created > old.created) {
+        for one in direct
+            .into_iter()
+            .filter(|one| signature::is_by(one, &self.key))
+        {
+            if is_newer(&one, newest.as_ref()) {
                 newest = Some(one);
             }
         }
         let newest = newest.ok_or_else(|| Error::structural(OTHERS))?;
-        let verified = self.key.verify(&[&self.key.hashed], &newest);
-        verified.map_err(|_| Error::structural(INVALID))?;
+        let outcome = newest.verify_key(&self.key);
+        outcome.map_err(|_| Error::structural(INVALID))?;
         Ok(newest)
     }
 
-    fn add_identity(&mut self, packets: &mut Reader<'_>, name: Vec<u8>) -> Result<(), Error> {
+    fn add_identity(&mut self, packets: &mut Reader<'_>, name: UserId) -> Result<(), Error> {
         let mut identity = Identity {
             name,
             own: None,
@@ -339,36 +336,33 @@ impl Entity {
                 packets.unread(packet);
                 break;
             };
-            let certificates = kind::GENERIC_CERTIFICATE..=kind::POSITIVE_CERTIFICATE;
-            let withdraws = one.kind == kind::CERTIFICATE_REVOCATION;
-            if !withdraws && !certificates.contains(&one.kind) {
+            let withdraws = one.typ() == Some(Kind::CertRevocation);
+            if !withdraws && !one.is_certification() {
                 return Err(Error::structural("user ID signature with wrong type"));
             }
-            if !one.is_by(&self.key) {
+            if !signature::is_by(&one, &self.key) {
                 continue;
             }
-            let length = u32::try_from(identity.name.len()).unwrap_or(u32::MAX);
-            let length = length.to_be_bytes();
-            let pieces = [&self.key.hashed[..], &[0xb4], &length, &identity.name];
-            self.key.verify(&pieces, &one).map_err(|error| {
+            let outcome = one.verify_certification(&self.key, Tag::UserId, &identity.name);
+            verified(outcome, &self.key).map_err(|error| {
                 Error::structural(format!("user ID self-signature invalid: {error}"))
             })?;
             confirmed = true;
-            let old = identity.own.as_ref();
             if withdraws {
-                identity.revocations.push(*one);
-            } else if old.is_none_or(|old| one.created > old.created) {
-                identity.own = Some(*one);
+                identity.revocations.push(one);
+            } else if is_newer(&one, identity.own.as_ref()) {
+                identity.own = Some(one);
             }
         }
         if confirmed {
-            self.identities.retain(|old| old.name != identity.name);
+            self.identities
+                .retain(|old| old.name.id() != identity.name.id());
             self.identities.push(identity);
         }
         Ok(())
     }
 
-    fn add_subkey(&mut self, packets: &mut Reader<'_>, key: PublicKey) -> Result<(), Error> {
+    fn add_subkey(&mut self, packets: &mut Reader<'_>, key: PublicSubkey) -> Result<(), Error> {
         let invalid =
             |error: Error| Error::structural(format!("subkey signature invalid: {error}"));
         let (mut binding, mut revocations) = (None::<Signature>, Vec::new());
@@ -377,14 +371,15 @@ impl Entity {
                 packets.unread(packet);
                 break;
             };
-            if !matches!(one.kind, kind::SUBKEY_BINDING | kind::SUBKEY_REVOCATION) {
+            let withdraws = one.typ() == Some(Kind::SubkeyRevocation);
+            if !withdraws && one.typ() != Some(Kind::SubkeyBinding) {
                 return Err(Error::structural("subkey signature with wrong type"));
             }
             self.verify_subkey(&key, &one).map_err(invalid)?;
-            if one.kind == kind::SUBKEY_REVOCATION {
-                revocations.push(*one);
-            } else if binding.as_ref().is_none_or(|old| one.created > old.created) {
-                binding = Some(*one);
+            if withdraws {
+                revocations.push(one);
+            } else if is_newer(&one, binding.as_ref()) {
+                binding = Some(one);
             }
         }
         let Some(binding) = binding else {
@@ -399,25 +394,24 @@ impl Entity {
     }
 
     /// Checks that the primary key signed the sub-key, and the other way round where the sub-key may sign.
-    fn verify_subkey(&self, key: &PublicKey, binding: &Signature) -> Result<(), Error> {
-        let pieces = [&self.key.hashed[..], &key.hashed];
-        self.key.verify(&pieces, binding)?;
-        if !binding.allows_signing() {
+    fn verify_subkey(&self, key: &PublicSubkey, binding: &Signature) -> Result<(), Error> {
+        verified(binding.verify_subkey_binding(&self.key, key), &self.key)?;
+        if !signature::allows_signing(binding) {
             return Ok(());
         }
-        let Some(cross) = &binding.embedded else {
+        let Some(cross) = binding.embedded_signature() else {
             return Err(Error::structural(
                 "signing subkey is missing cross-signature",
             ));
         };
-        key.verify(&pieces, cross).map_err(|error| {
+        verified(cross.verify_primary_key_binding(key, &self.key), key).map_err(|error| {
             Error::structural(format!("error while verifying cross-signature: {error}"))
         })
     }
 
     /// The signature that says what the primary key may do, and the name it belongs to.
     fn own_signature(&self) -> (Option<&Signature>, Option<&Identity>) {
-        if self.key.version == 6 {
+        if self.key.version() == KeyVersion::V6 {
             return (self.own.as_ref(), None);
         }
         let mut primary: Option<&Identity> = None;
@@ -433,10 +427,9 @@ impl Entity {
         let names = self.identities.iter();
         Signer {
             names: names
-                .map(|identity| String::from_utf8_lossy(&identity.name).into_owned())
+                .map(|identity| String::from_utf8_lossy(identity.name.id()).into_owned())
                 .collect(),
-            key_id: self.key.id,
-            fingerprint: self.key.fingerprint.clone(),
+            fingerprint: self.key.fingerprint().as_bytes().to_vec(),
         }
     }
 }
@@ -451,8 +444,8 @@ impl Identity {
         match (&self.own, &old.own) {
             (_, None) => true,
             (None, Some(_)) => false,
-            (Some(new), Some(old)) if new.is_primary_id != old.is_primary_id => new.is_primary_id,
-            (Some(new), Some(old)) => new.created > old.created,
+            (Some(new), Some(old)) if new.is_primary() != old.is_primary() => new.is_primary(),
+            (Some(new), old) => is_newer(new, old.as_ref()),
         }
     }
 }
