@@ -150,6 +150,7 @@ mod tests {
             "kind: Job\nmetadata:\n  name: \"a\"\n  annotations:\n    \"helm.sh/hook\": pre-install,post-install\n    helm.sh/hook-weight: \"-5\"\n    checksum: 12\nspec:\n- a\n- b: 1\n  c:\n  - x # y\n",
             "kind: A\nspec:\n  text: |\n\n    a\n      b: [\n\n  list: [a, \"b\", 'c']\n  empty: {}\n  none:\nlast: --x\n",
             "metadata:\n  annotations: {}\n  labels:\n    kind: x\nkind: B\nitems:\n- |-\n  text\n- metadata:\n    name: inner\n",
+            "kind: A\nspec:\n  description: a text of\n    several lines (no key)\n  other: b\nlist:\n- one\n  - two\n- c: d\n   e\n\n\n- f\n",
         ] {
             assert!(agrees(text), "{text}");
         }
@@ -186,6 +187,11 @@ mod tests {
             "a: .inf\n",
             "a: b\u{85}c\n",
             "a:\n  - b\n  c: d\n",
+            "a: b\n  c: d\n",
+            "a: b # c\n  d\n",
+            "a: b\n\n  c\n",
+            "a: b\n  c # d\n",
+            "kind: A\n  b\n",
         ] {
             assert!(plain::head(text).is_none(), "{text}");
         }
@@ -282,7 +288,7 @@ mod tests {
             match form {
                 0 => format!("{indent}- {word}: {value}"),
                 1 => format!("{indent}- {value}"),
-                2 if value.is_empty() => format!("{indent} {word}"),
+                2 => format!("{indent} {word} {value}"),
                 _ => format!("{indent}{word}: {value}"),
             }
         })

@@ -270,7 +270,40 @@ impl<'t> Reader<'t> {
             }
             Some(b'[') => flow_list(text).then_some(Scalar::Collection { empty_map: false }),
             Some(b'{') => (text == "{}").then_some(Scalar::Collection { empty_map: true }),
-            Some(_) => plain(text).map(Scalar::Plain),
+            Some(_) => {
+                let scalar = plain(text)?;
+                // Nothing continues what a comment ends.
+                let whole = scalar.len() == text.len();
+                Some(if whole && self.continued()? {
+                    Scalar::Opaque
+                } else {
+                    Scalar::Plain(scalar)
+                })
+            }
+        }
+    }
+
+    /// Takes the lines that continue a plain scalar of the collection on top; whether there was one.
+    fn continued(&mut self) -> Option<bool> {
+        let parent = self.levels.last()?.column;
+        let (mut found, mut blank) = (false, false);
+        loop {
+            let before = self.rest;
+            let Some(line) = self.next_line() else {
+                return Some(found);
+            };
+            let column = spaces(line);
+            let content = line[column..].trim_end_matches(' ');
+            if content.is_empty() {
+                blank = true;
+            } else if column <= parent || content.starts_with('#') {
+                self.rest = before;
+                return Some(found);
+            } else if blank || !continues(content) {
+                return None;
+            } else {
+                found = true;
+            }
         }
     }
 
@@ -398,6 +431,17 @@ fn plain(text: &str) -> Option<&str> {
         }
     }
     Some(text[..end].trim_end_matches(' '))
+}
+
+/// Whether a line is text of a plain scalar to its end.
+fn continues(content: &str) -> bool {
+    let bytes = content.as_bytes();
+    let mut marks = memchr::memchr3_iter(b':', b'#', b'\t', bytes);
+    marks.all(|at| match bytes[at] {
+        b':' => !matches!(bytes.get(at + 1), None | Some(b' ')),
+        b'#' => bytes[at - 1] != b' ',
+        _ => false,
+    })
 }
 
 /// Whether a plain scalar is a string without doubt: numbers, dates and truth values are not.

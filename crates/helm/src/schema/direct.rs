@@ -174,6 +174,7 @@ impl<'s> Walk<'s> {
                     None => true,
                 }
             }
+            "dependencies" => self.dependencies(wanted.as_map()?, value, depth)?,
             "additionalItems"
             | "contains"
             | "propertyNames"
@@ -209,6 +210,32 @@ impl<'s> Walk<'s> {
             if let Some(schema) = schemas.get(name)
                 && !self.check(schema, value, depth + 1)?
             {
+                return Some(false);
+            }
+        }
+        Some(true)
+    }
+
+    /// What the presence of an entry asks for: other entries, or a schema of the whole value.
+    fn dependencies(
+        &mut self,
+        wanted: &'s Entries<'s>,
+        value: &Value,
+        depth: usize,
+    ) -> Option<bool> {
+        let Value::Object(entries) = value else {
+            return Some(true);
+        };
+        for (name, wanted) in wanted.iter() {
+            let holds = match wanted {
+                _ if !entries.contains_key(name) => true,
+                Tree::List(names) => {
+                    let mut names = names.iter().filter_map(Tree::as_str);
+                    names.all(|name| entries.contains_key(name))
+                }
+                schema => self.check(schema, value, depth + 1)?,
+            };
+            if !holds {
                 return Some(false);
             }
         }
@@ -365,6 +392,9 @@ mod tests {
             r##""properties": {"a": {"$ref": "#/definitions/own/inside"}}"##,
             r##""properties": {"a": {"$ref": "https://example.com/a/chart.schema.json#/definitions/plain"}}"##,
             r#""properties": {"a": {"enum": ["x", 1, null]}}"#,
+            r#""dependencies": {"a": ["b"], "c": ["d"]}"#,
+            r#""dependencies": {"a": {"properties": {"a": {"type": "integer"}}}, "c": false}"#,
+            r#""dependencies": {"a": "b"}"#,
         ];
         let definitions = r#""definitions": {
             "deep": {"inside": {"type": "integer"}},
@@ -398,6 +428,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(allowed, 52);
+        assert_eq!(allowed, 65);
     }
 }

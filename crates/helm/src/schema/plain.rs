@@ -43,6 +43,8 @@ enum Shape {
     Named,
     /// Schemas by pattern.
     Patterns,
+    /// By name schemas, or names that have to be there.
+    Dependencies,
 }
 
 const KEYWORDS: &[(&str, Shape)] = &[
@@ -59,6 +61,7 @@ const KEYWORDS: &[(&str, Shape)] = &[
     ("contentMediaType", Shape::Text),
     ("default", Shape::Anything),
     ("definitions", Shape::Named),
+    ("dependencies", Shape::Dependencies),
     ("dependentSchemas", Shape::Named),
     ("deprecated", Shape::Flag),
     ("description", Shape::Text),
@@ -108,7 +111,6 @@ const DOUBTFUL: &[&str] = &[
     "$schema",
     "$vocabulary",
     "contentSchema",
-    "dependencies",
     "dependentRequired",
     "id",
 ];
@@ -216,6 +218,10 @@ impl Reader {
             }
             (Shape::Schemas, Tree::List(items)) => !items.is_empty() && items.iter().all(schema),
             (Shape::Named, Tree::Map(map)) => map.values().all(schema),
+            (Shape::Dependencies, Tree::Map(map)) => map.values().all(|value| match value {
+                Tree::List(_) => self.fits(value, Shape::Names, depth),
+                value => schema(value),
+            }),
             (Shape::Patterns, Tree::Map(map)) => map
                 .iter()
                 .all(|(pattern, value)| format::check("regex", pattern).is_ok() && schema(value)),
