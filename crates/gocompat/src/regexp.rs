@@ -1,4 +1,4 @@
-//! Go's `regexp` (RE2 syntax) over the `regex` crate.
+//! Go's `regexp` (RE2 syntax) over the `regex-automata` crate.
 //!
 //! Patterns are translated: Go's `\d \w \s \b` know ASCII only, `\Q…\E` exists, classes have no set
 //! operations, and what the crate allows beyond RE2 is refused with Go's messages. Matching is
@@ -9,7 +9,10 @@ mod translate;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use regex::bytes::{Captures, Regex, RegexBuilder};
+use regex_automata::Input;
+use regex_automata::meta;
+use regex_automata::util::captures::Captures;
+use regex_automata::util::syntax;
 
 /// A pattern that does not compile, with Go's message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +27,7 @@ pub struct RegexpError {
 /// A compiled pattern; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Regexp {
-    regex: Arc<Regex>,
+    regex: Arc<meta::Regex>,
     pattern_empty: bool,
 }
 
@@ -50,10 +53,16 @@ impl Regexp {
             return Ok(known.clone());
         }
         let translated = translate::translate(pattern)?;
-        let regex = RegexBuilder::new(&translated)
-            .size_limit(PROGRAM_BYTES_MAX)
-            .dfa_size_limit(PROGRAM_BYTES_MAX)
-            .build()
+        // Built for a handful of searches: tables of all states cost more than they save.
+        let engines = meta::Config::new()
+            .dfa(false)
+            .utf8_empty(false)
+            .nfa_size_limit(Some(PROGRAM_BYTES_MAX))
+            .hybrid_cache_capacity(PROGRAM_BYTES_MAX);
+        let regex = meta::Regex::builder()
+            .configure(engines)
+            .syntax(syntax::Config::new().utf8(false))
+            .build(&translated)
             .map_err(|_| RegexpError {
                 what: "expression too large",
                 part: pattern.to_owned(),
@@ -77,7 +86,7 @@ impl Regexp {
 
     /// The first match.
     pub fn find<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
-        self.regex.find(text).map(|found| found.as_bytes())
+        self.regex.find(text).map(|found| &text[found.range()])
     }
 
     /// Successive matches, at most so many where the limit is not negative.
@@ -98,7 +107,7 @@ impl Regexp {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let mut found = Vec::new();
         self.each(text, |captures| {
-            let whole = captures.get(0).expect("group 0 is the match");
+            let whole = captures.get_match().expect("there is a match");
             if found.len() < limit {
                 found.push((whole.start(), whole.end()));
             }
@@ -108,13 +117,15 @@ impl Regexp {
     }
 
     /// Visits successive matches until told to stop; an empty match right after a match does not count.
-    fn each(&self, text: &[u8], mut visit: impl FnMut(&Captures<'_>) -> bool) {
+    fn each(&self, text: &[u8], mut visit: impl FnMut(&Captures) -> bool) {
         let (mut at, mut previous_end) = (0, None);
+        let mut captures = self.regex.create_captures();
         while at <= text.len() {
-            let Some(captures) = self.regex.captures_at(text, at) else {
+            self.regex
+                .search_captures(&Input::new(text).range(at..), &mut captures);
+            let Some(whole) = captures.get_match() else {
                 return;
             };
-            let whole = captures.get(0).expect("group 0 is the match");
             let (start, end) = (whole.start(), whole.end());
             let counts = start < end || previous_end != Some(start);
             if counts && !visit(&captures) {
@@ -134,12 +145,12 @@ impl Regexp {
         let mut out = Vec::with_capacity(text.len());
         let mut copied = 0;
         self.each(text, |captures| {
-            let whole = captures.get(0).expect("group 0 is the match");
+            let whole = captures.get_match().expect("there is a match");
             out.extend_from_slice(&text[copied..whole.start()]);
             if literal {
                 out.extend_from_slice(replacement);
             } else {
-                expand(&mut out, replacement, captures);
+                expand(&mut out, replacement, text, captures);
             }
             copied = whole.end();
             true
@@ -185,7 +196,7 @@ fn rune_width(text: &[u8]) -> usize {
 }
 
 /// Writes a replacement with its groups filled in; a name is the longest run of word characters.
-fn expand(out: &mut Vec<u8>, template: &[u8], captures: &Captures<'_>) {
+fn expand(out: &mut Vec<u8>, template: &[u8], text: &[u8], captures: &Captures) {
     let mut rest = template;
     while let Some(dollar) = rest.iter().position(|&b| b == b'$') {
         out.extend_from_slice(&rest[..dollar]);
@@ -201,10 +212,10 @@ fn expand(out: &mut Vec<u8>, template: &[u8], captures: &Captures<'_>) {
         };
         rest = tail;
         let found = match name.parse::<usize>() {
-            Ok(index) => captures.get(index),
-            Err(_) => captures.name(name),
+            Ok(index) => captures.get_group(index),
+            Err(_) => captures.get_group_by_name(name),
         };
-        out.extend_from_slice(found.map_or(&[][..], |group| group.as_bytes()));
+        out.extend_from_slice(found.map_or(&[][..], |group| &text[group.range()]));
     }
     out.extend_from_slice(rest);
 }

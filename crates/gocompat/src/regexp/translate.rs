@@ -98,7 +98,7 @@ impl<'p> Translator<'p> {
 
     fn literal(&mut self, c: char) {
         self.out
-            .push_str(&regex::escape(c.encode_utf8(&mut [0; 4])));
+            .push_str(&regex_syntax::escape(c.encode_utf8(&mut [0; 4])));
         self.rest = &self.rest[c.len_utf8()..];
         self.operand = true;
     }
@@ -241,7 +241,7 @@ impl<'p> Translator<'p> {
                     .as_str()
                     .split_once("\\E")
                     .unwrap_or((chars.as_str(), ""));
-                self.out.push_str(&regex::escape(quoted));
+                self.out.push_str(&regex_syntax::escape(quoted));
                 self.operand = !quoted.is_empty();
                 self.rest = tail;
             }
@@ -249,7 +249,7 @@ impl<'p> Translator<'p> {
             _ => {
                 let (rune, tail) = rune_escape(self.rest)?;
                 self.out
-                    .push_str(&regex::escape(rune.encode_utf8(&mut [0; 4])));
+                    .push_str(&regex_syntax::escape(rune.encode_utf8(&mut [0; 4])));
                 self.rest = tail;
             }
         }
@@ -282,7 +282,7 @@ impl<'p> Translator<'p> {
         } else {
             text
         };
-        if text.contains(['=', ':', '!']) || regex::Regex::new(&text).is_err() {
+        if text.contains(['=', ':', '!']) || regex_syntax::parse(&text).is_err() {
             return error("invalid character class range", part);
         }
         self.out.push_str(&text);
@@ -311,7 +311,7 @@ impl<'p> Translator<'p> {
                 && let Some(end) = self.rest.find(":]")
             {
                 let part = &self.rest[..end + 2];
-                if regex::Regex::new(&format!("[{part}]")).is_err() {
+                if regex_syntax::parse(&format!("[{part}]")).is_err() {
                     return error("invalid character class range", part);
                 }
                 self.take(end + 2);
