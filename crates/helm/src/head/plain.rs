@@ -413,7 +413,13 @@ fn plain(text: &str) -> Option<&str> {
         b'-' => bytes
             .get(1)
             .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'-'),
-        b'.' => bytes.get(1) == Some(&b'/'),
+        b'.' => match bytes.get(1) {
+            Some(b'/') => true,
+            // `.inf` and `.nan` are numbers that JSON does not know.
+            Some(next) => next.is_ascii_alphabetic() && !matches!(next, b'i' | b'I' | b'n' | b'N'),
+            None => false,
+        },
+        b':' => bytes.get(1).is_some_and(u8::is_ascii_alphanumeric),
         first => first.is_ascii_alphanumeric() || matches!(first, b'/' | b'_' | b'$' | b'(' | b'^'),
     };
     if !starts {
