@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 fn report(work: &Path, ours: &Path, reference: Option<&Path>) -> Result<String> {
     let mut text = String::from(
         "# helm: CPU time and memory\n\nWritten by `cargo xtask bench helm [--reference PATH]`: CPU seconds (user and system) and \
-         peak memory of whole\nprocesses, `flux helm template` against `helm template` (v4.2.4), medians of several runs.\n\n\
+         peak memory of whole\nprocesses, `flux helm template` against `helm template` (v4.2.4), medians of five batches in turns.\n\n\
          | Input | goal | flux | helm | ratio | flux memory | helm memory | output |\n|---|---|---|---|---|---|---|---|\n",
     );
     for (index, input) in INPUTS.iter().enumerate() {
@@ -121,10 +121,19 @@ fn row(
 ) -> Result<()> {
     let chart = chart.to_string_lossy();
     let words = ["helm", "template", "r", &chart];
-    let (mine, printed) = measure(ours, &words)?;
-    let theirs = reference
-        .map(|program| measure(program, &words[1..]))
-        .transpose()?;
+    let mut measured = vec![Measured::new(ours, &words, OUR_RUNS)?];
+    if let Some(program) = reference {
+        measured.push(Measured::new(program, &words[1..], THEIR_RUNS)?);
+    }
+    // In turns, so that a busy moment of the machine meets both.
+    for _ in 0..BATCHES {
+        for one in &mut measured {
+            one.batch()?;
+        }
+    }
+    let mut measured = measured.into_iter().map(Measured::finish);
+    let (mine, printed) = measured.next().context("nothing was measured")?;
+    let theirs = measured.next();
     let memory =
         |kib: Option<u64>| kib.map_or("–".to_owned(), |kib| format!("{} MiB", kib / 1024));
     let [seconds, ratio, their_memory, same] = match &theirs {
@@ -155,30 +164,54 @@ struct Cost {
     peak_kib: Option<u64>,
 }
 
-/// Batches whose median counts, and runs of one batch: the kernel's clock is too coarse for one run.
+/// Batches whose median counts.
 const BATCHES: usize = 5;
-const RUNS: usize = 10;
+/// Runs of one batch: the kernel counts hundredths of a second.
+const OUR_RUNS: usize = 40;
+const THEIR_RUNS: usize = 8;
 
-fn measure(program: &Path, words: &[&str]) -> Result<(Cost, Vec<u8>)> {
-    let (peak_kib, printed) = process::peak(program, words)?;
-    let mut batches = Vec::new();
-    for _ in 0..BATCHES {
+/// A program that is run over and over.
+struct Measured<'p> {
+    program: &'p Path,
+    words: &'p [&'p str],
+    runs: usize,
+    peak_kib: Option<u64>,
+    printed: Vec<u8>,
+    batches: Vec<f64>,
+}
+
+impl<'p> Measured<'p> {
+    fn new(program: &'p Path, words: &'p [&'p str], runs: usize) -> Result<Self> {
+        let (peak_kib, printed) = process::peak(program, words)?;
+        Ok(Self {
+            program,
+            words,
+            runs,
+            peak_kib,
+            printed,
+            batches: Vec::new(),
+        })
+    }
+
+    fn batch(&mut self) -> Result<()> {
         let before = children_seconds()?;
-        for _ in 0..RUNS {
-            process::output(program, words)?;
+        for _ in 0..self.runs {
+            process::output(self.program, self.words)?;
         }
         #[expect(clippy::cast_precision_loss, reason = "a few runs")]
-        batches.push((children_seconds()? - before) / RUNS as f64);
+        self.batches
+            .push((children_seconds()? - before) / self.runs as f64);
+        Ok(())
     }
-    batches.sort_by(f64::total_cmp);
-    let cpu_seconds = batches[BATCHES / 2];
-    Ok((
-        Cost {
-            cpu_seconds,
-            peak_kib,
-        },
-        printed,
-    ))
+
+    fn finish(mut self) -> (Cost, Vec<u8>) {
+        self.batches.sort_by(f64::total_cmp);
+        let cost = Cost {
+            cpu_seconds: self.batches[BATCHES / 2],
+            peak_kib: self.peak_kib,
+        };
+        (cost, self.printed)
+    }
 }
 
 fn small(dir: &Path, name: &str) -> Result<()> {
