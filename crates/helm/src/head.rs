@@ -150,6 +150,7 @@ mod tests {
             "kind: Job\nmetadata:\n  name: \"a\"\n  annotations:\n    \"helm.sh/hook\": pre-install,post-install\n    helm.sh/hook-weight: \"-5\"\n    checksum: 12\nspec:\n- a\n- b: 1\n  c:\n  - x # y\n",
             "kind: A\nspec:\n  text: |\n\n    a\n      b: [\n\n  list: [a, \"b\", 'c']\n  empty: {}\n  none:\nlast: --x\n",
             "metadata:\n  annotations: {}\n  labels:\n    kind: x\nkind: B\nitems:\n- |-\n  text\n- metadata:\n    name: inner\n",
+            "kind: A\nspec:\n  a: 'it''s\n    open: # '\n  b: \"c\n    \\\"d\\\" e\"  # f\nh: i\n",
             "kind: A\nspec:\n- jsonPath: .status.conditions[?(@.type==\"Active\")].status\n- :8080\n",
             "kind: A\nspec:\n  description: a text of\n    several lines (no key)\n  other: b\nlist:\n- one\n  - two\n- c: d\n   e\n\n\n- f\n",
         ] {
@@ -286,6 +287,11 @@ mod tests {
             "tab\there",
             "a:",
             "\"open",
+            "'open",
+            "close\"",
+            "close'",
+            "close\" # c",
+            "it''s",
             "null",
         ]);
         (0..5_usize, 0..4_u8, word, value).prop_map(|(indent, form, word, value)| {

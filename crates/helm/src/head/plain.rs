@@ -257,6 +257,10 @@ impl<'t> Reader<'t> {
                 Some(Scalar::Opaque)
             }
             Some(quote @ (b'"' | b'\'')) => {
+                if closing(&text[1..], quote)?.is_none() {
+                    self.rest_of_quoted(quote)?;
+                    return Some(Scalar::Opaque);
+                }
                 let (inner, after) = quoted(text, quote)?;
                 if !ends(after) {
                     return None;
@@ -279,6 +283,22 @@ impl<'t> Reader<'t> {
                 } else {
                     Scalar::Plain(scalar)
                 })
+            }
+        }
+    }
+
+    /// Takes the lines of a quoted scalar after its first one.
+    fn rest_of_quoted(&mut self, quote: u8) -> Option<()> {
+        let parent = self.levels.last()?.column;
+        loop {
+            let line = self.next_line()?;
+            let column = spaces(line);
+            let content = &line[column..];
+            if content.is_empty() || column <= parent || content.contains('\t') {
+                return None;
+            }
+            if let Some(end) = closing(content, quote)? {
+                return ends(&content[end + 1..]).then_some(());
             }
         }
     }
@@ -387,10 +407,15 @@ fn key(text: &str) -> Option<(Cow<'_, str>, &str)> {
 /// What is between the quotes that a text starts with, and what follows them.
 fn quoted(text: &str, quote: u8) -> Option<(&str, &str)> {
     let inner = &text[1..];
+    let end = closing(inner, quote)??;
+    Some((&inner[..end], &inner[end + 1..]))
+}
+
+/// Where a quoted scalar ends, if it does on this line; nothing for escapes that are none.
+fn closing(inner: &str, quote: u8) -> Option<Option<usize>> {
     let bytes = inner.as_bytes();
     let mut at = 0;
-    loop {
-        let next = bytes.get(at)?;
+    while let Some(next) = bytes.get(at) {
         match next {
             b'\\' if quote == b'"' => {
                 let known = b"0abtnvfre \"/\\N_LP".contains(bytes.get(at + 1)?);
@@ -400,10 +425,11 @@ fn quoted(text: &str, quote: u8) -> Option<(&str, &str)> {
                 at += 2;
             }
             b'\'' if quote == b'\'' && bytes.get(at + 1) == Some(&b'\'') => at += 2,
-            _ if *next == quote => return Some((&inner[..at], &inner[at + 1..])),
+            _ if *next == quote => return Some(Some(at)),
             _ => at += 1,
         }
     }
+    Some(None)
 }
 
 /// A plain scalar that takes the rest of its line, without the comment behind it.
