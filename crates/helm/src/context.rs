@@ -18,7 +18,7 @@ use crate::content::Content;
 use crate::convert::from_json;
 use crate::functions::yaml;
 use crate::glob::Glob;
-use crate::metadata::{Dependency, Maintainer, Metadata};
+use crate::metadata::{Dependency, METADATA_KEYS, Maintainer, Metadata};
 
 /// Name of the release and what is done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,27 +87,6 @@ pub(crate) fn chart_value(metadata: &Metadata, is_root: bool, version: Version) 
         }
     }
 }
-
-/// Keys of the metadata in JSON, in the order of [`metadata_fields`]; all are left out where they are empty.
-const METADATA_KEYS: [&str; 17] = [
-    "name",
-    "home",
-    "sources",
-    "version",
-    "description",
-    "keywords",
-    "maintainers",
-    "icon",
-    "apiVersion",
-    "condition",
-    "tags",
-    "appVersion",
-    "deprecated",
-    "annotations",
-    "kubeVersion",
-    "dependencies",
-    "type",
-];
 
 fn texts(items: &[String], version: Version) -> Value {
     let items = items.iter().map(String::as_str);
@@ -561,8 +540,10 @@ impl Files {
     }
 
     fn find(&self, name: &[u8]) -> Option<&File> {
-        let mut entries = self.entries.iter();
-        entries.find(|file| file.name.as_bytes() == name)
+        let at = self
+            .entries
+            .binary_search_by(|file| file.name.as_bytes().cmp(name));
+        at.ok().map(|at| &self.entries[at])
     }
 
     fn get(&self, name: &[u8]) -> Option<Text> {

@@ -4,6 +4,27 @@ use gocompat::quote::quote;
 use gocompat::unicode::is_print;
 use serde_json::{Map, Value};
 
+/// Keys of the metadata in JSON, in the order in which Go writes them.
+pub(crate) const METADATA_KEYS: [&str; 17] = [
+    "name",
+    "home",
+    "sources",
+    "version",
+    "description",
+    "keywords",
+    "maintainers",
+    "icon",
+    "apiVersion",
+    "condition",
+    "tags",
+    "appVersion",
+    "deprecated",
+    "annotations",
+    "kubeVersion",
+    "dependencies",
+    "type",
+];
+
 /// The contents of `Chart.yaml`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metadata {

@@ -17,6 +17,7 @@ use crate::Version;
 use crate::chart::{Chart, File};
 use crate::convert::to_json;
 use crate::kinds::Hook;
+use crate::metadata::METADATA_KEYS;
 
 /// Most bytes of a record after decompression; a Secret holds 1 MiB, and text shrinks about tenfold.
 const RECORD_BYTES_MAX: u64 = 64 << 20;
@@ -184,25 +185,6 @@ fn moment<'de, D: serde::Deserializer<'de>>(reader: D) -> Result<Moment, D::Erro
     Ok(Option::<String>::deserialize(reader)?.filter(|text| !text.is_empty()))
 }
 
-const METADATA_ORDER: [&str; 17] = [
-    "name",
-    "home",
-    "sources",
-    "version",
-    "description",
-    "keywords",
-    "maintainers",
-    "icon",
-    "apiVersion",
-    "condition",
-    "tags",
-    "appVersion",
-    "deprecated",
-    "annotations",
-    "kubeVersion",
-    "dependencies",
-    "type",
-];
 const DEPENDENCY_ORDER: [&str; 8] = [
     "name",
     "version",
@@ -252,7 +234,7 @@ fn metadata_order<S: serde::Serializer>(
     writer: S,
 ) -> Result<S::Ok, S::Error> {
     match map {
-        Some(map) => Ordered(map, &METADATA_ORDER).serialize(writer),
+        Some(map) => Ordered(map, &METADATA_KEYS).serialize(writer),
         None => writer.serialize_none(),
     }
 }
@@ -352,7 +334,7 @@ impl Record {
             name: &self.name,
             version: self.version,
             info: self.info.as_ref().unwrap_or(&info),
-            chart_metadata: Ordered(chart.unwrap_or(&none), &METADATA_ORDER),
+            chart_metadata: Ordered(chart.unwrap_or(&none), &METADATA_KEYS),
             config: self.config.as_ref().filter(|config| !config.is_empty()),
             manifest: &self.manifest,
             hooks: (!hooks.is_empty()).then_some(hooks),
